@@ -1,0 +1,1 @@
+"""Certificates for airlock's TLS port; imports nothing of `webhook`."""

@@ -1,0 +1,1 @@
+"""airlock: an admission webhook for Apache Airflow on Kubernetes."""
