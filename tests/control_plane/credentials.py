@@ -11,6 +11,8 @@ from urllib3 import HTTPHeaderDict
 
 from tests.control_plane.pki import Pair
 
+MARK = "# Access to a throw-away control plane of airlock's tests.\n"
+
 
 def kubeconfig(url: str, ca_pem: str, user: str, credential: Pair | str) -> str:
     """Return a self-contained kubeconfig for *user*, who has a client certificate or a token."""
@@ -26,7 +28,7 @@ def kubeconfig(url: str, ca_pem: str, user: str, credential: Pair | str) -> str:
         "contexts": [{"name": "airlock", "context": {"cluster": "airlock", "user": user}}],
         "current-context": "airlock",
     }
-    return yaml.safe_dump(document, sort_keys=False)
+    return MARK + yaml.safe_dump(document, sort_keys=False)
 
 
 def impersonating(configuration: Configuration, user: str, groups: Sequence[str]) -> ApiClient:

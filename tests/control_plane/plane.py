@@ -86,7 +86,6 @@ class ControlPlane(Access):
             self._programs = [self._etcd, self._apiserver, self._controller_manager]
             self._etcd.start()
             self.start_apiserver()
-            self._controller_manager.start()
             with self.client() as client:
                 self._await(self._controller_manager, lambda: self._takes_pods(client, "default"))
         except BaseException:
@@ -103,15 +102,27 @@ class ControlPlane(Access):
         self._guard.dismiss()
         self._guard = None
 
+    def check(self) -> None:
+        """Raise StartError, with the end of its log, if a program has ended by itself."""
+        for program in self._programs:
+            program.check()
+
     def stop_apiserver(self) -> None:
-        """Take the API server away; clients find the connection refused until `start_apiserver`."""
+        """Take the API server away; clients find the connection refused until `start_apiserver`.
+
+        The controller manager goes and comes with it: left alone, it would be idle for up to half a minute afterwards.
+        """
+        self._controller_manager.stop()
         self._apiserver.stop()
 
     def start_apiserver(self) -> None:
         """Bring the API server back on the same port, with what etcd holds, and return when it is ready."""
         self._apiserver.start()
-        with self.client() as client:
+        configuration = self._configuration()
+        configuration.retries = 0  # _await asks again, and quietly
+        with ApiClient(configuration) as client:
             self._await(self._apiserver, lambda: _ready(client))
+        self._controller_manager.start()
 
     def restart_apiserver(self) -> None:
         """Stop the API server and start it again: open connections and watches are cut."""
@@ -164,8 +175,7 @@ class ControlPlane(Access):
 
     def _await(self, program: Program, condition: Callable[[], bool]) -> None:
         def holds() -> bool:
-            for started in self._programs:
-                started.check()
+            self.check()
             with contextlib.suppress(HTTPError):
                 return condition()
             return False
