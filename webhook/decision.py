@@ -52,6 +52,6 @@ class Decision:
     distrusted: Component | None  # what its labels claimed in vain
     task: TaskRef | None
     verdict: Verdict
-    text: str  # the verdict in full sentences (see `message`), "" when there is nothing to say
+    text: str = ""
     mutation: Mutation | None = None  # None on /validate
     seconds: float = 0.0

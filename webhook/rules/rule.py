@@ -2,22 +2,49 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
+from webhook.airflow import Role
 from webhook.document import Model
+from webhook.known import ConfigMaps
+from webhook.manifest import Variable
 from webhook.verdict import Finding, Mode
+from webhook.workload import ImagePlace, Workload
 
 
 class RuleOptions(Model):
     """The options that every rule has."""
 
-    mode: Mode | None = None  # the policy's own mode when absent
+    mode: Mode | None = None
+    """What findings do: enforce, warn, audit or off; the policy's own mode when absent."""
+
+
+class Stage(Enum):
+    """What a workload is when it is judged."""
+
+    POD = "pod"  # a pod that is being made, after every mutation
+    UPDATE = "update"  # a pod that runs
+    TEMPLATE = "template"  # what a controller will make pods from
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a rule looks at."""
+
+    workload: Workload
+    role: Role
+    stage: Stage
+    images: tuple[ImagePlace, ...]  # those to judge: on an update, only the changed ones
+    variables: tuple[Variable, ...] = ()  # what the manifest asks of this component in this namespace
+    config_maps: ConfigMaps | None = None  # what `from` reads; None: nothing was ever read
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One named rule; `check` gets the workload, the rule's own options and what is known of the cluster."""
+    """One named rule; *check* gets the subject and the rule's own options."""
 
     name: str
     options: type[RuleOptions]
-    check: Callable[..., Iterator[Finding]]
+    places: tuple[str, ...]  # the lists of a pod spec it looks at; each needs a case that fails there
+    check: Callable[[Subject, Any], Iterator[Finding]]

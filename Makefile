@@ -1,0 +1,56 @@
+# airlock: every command sets up what it needs. `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := .run
+PORT ?= 8443
+METRICS_PORT ?= 9090
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format cluster bench test-lowest clean
+
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5))' || \
+		{ echo "airlock needs Python 3.11.5 or later; $(PYTHON) is $$($(PYTHON) --version). Say make PYTHON=..."; exit 1; }
+	@echo "setting up $(VENV) (once, about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
+	@$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+run: $(VENV)/.ready ## start airlock on examples/, show the story's pods, go on serving (ONCE=1: end after that)
+	@$(BIN)/python -m examples.demo --port $(PORT) --metrics-port $(METRICS_PORT) --folder $(RUN) $(if $(ONCE),--once)
+
+test: $(VENV)/.ready ## run all tests; the first run builds a real control plane, about ten minutes
+	@tests/control_plane/build
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.ready ## lint, format, types, import direction
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.ready ## put the code into shape
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+cluster: $(VENV)/.ready ## start a real control plane, print its kubeconfig, leave it running until Ctrl-C
+	@tests/control_plane/build
+	@$(BIN)/python -m tests.control_plane
+
+bench: $(VENV)/.ready ## print what a decision costs, as ratios measured in one run
+	@$(BIN)/python -m tests.bench
+
+test-lowest: ## run the tests that need no cluster with the lowest versions that pyproject.toml allows
+	@$(PYTHON) -m venv $(VENV)-lowest
+	@$(VENV)-lowest/bin/python -m pip install --quiet "uv>=0.9"
+	@$(VENV)-lowest/bin/uv pip install --quiet --resolution lowest-direct --python $(VENV)-lowest/bin/python --editable ".[dev]"
+	@$(VENV)-lowest/bin/python -m pytest -m "not cluster" $(ARGS)
+
+clean: ## remove what the other commands made here (not the cache of the control plane)
+	@rm -rf $(VENV) $(VENV)-lowest $(RUN) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,143 @@
+"""What `make run` shows: start airlock on the examples, ask it about the story's pods, print question and answer."""
+
+import json
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import click
+import yaml
+from rich.console import Console
+from rich.markup import escape
+
+HERE = Path(__file__).parent
+START_SECONDS = 30
+
+# Who asks for the pod decides what its labels are worth: only a controller's pod is believed to be a scheduler.
+STORY = (
+    ("a task's worker on a moving tag", "worker-on-a-moving-tag", "system:serviceaccount:airflow:airflow-scheduler"),
+    ("a scheduler without its variable", "scheduler-without-its-variable", "replicaset-controller"),
+    ("a healthy triggerer", "healthy-triggerer", "statefulset-controller"),
+)
+
+
+@click.command(help=__doc__)
+@click.option("--port", default=8443, show_default=True, help="TLS port of the webhook.")
+@click.option("--metrics-port", default=9090, show_default=True, help="Plain port of metrics and probes.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path(".run"), help="Where certificates and log go.")
+@click.option("--once", is_flag=True, help="End after the demonstration.")
+def main(port: int, metrics_port: int, folder: Path, *, once: bool) -> None:
+    """Run the demonstration."""
+    folder.mkdir(exist_ok=True)
+    console = Console(highlight=False, soft_wrap=True)
+    with serving(port, metrics_port, folder) as server:
+        context = ssl.create_default_context(cafile=folder / "certs" / "ca.crt")
+        console.print(f"[bold]airlock[/] answers on https://localhost:{port}, by examples/policy.yaml\n")
+        for title, name, user in STORY:
+            show(console, title, name, ask(context, port, folder, name, user))
+        if not once:
+            say_how_to_go_on(console, port, metrics_port, folder)
+            sys.exit(server.wait())
+
+
+@contextmanager
+def serving(port: int, metrics_port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `airlock serve` on the examples while the block runs; exit with its log when it does not come up."""
+    command = [sys.executable, "-m", "webhook", "serve", "--self-signed", "--cert-dir", str(folder / "certs")]
+    command += ["--policy", str(HERE / "policy.yaml"), "--required-env", str(HERE / "required-env.yaml")]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--metrics-port", str(metrics_port)]
+    log = folder / "airlock.log"
+    with log.open("wb") as output, subprocess.Popen(command, stderr=output) as server:  # noqa: S603 - our own program
+        try:
+            if not comes_up(server, metrics_port):
+                server.terminate()
+                server.wait()
+                sys.exit(f"airlock did not start; its log says:\n{log.read_text()}")
+            yield server
+        except KeyboardInterrupt:
+            pass
+        finally:
+            server.send_signal(signal.SIGINT)
+
+
+def comes_up(server: subprocess.Popen[bytes], metrics_port: int) -> bool:
+    """Return whether the server became ready in time; False as soon as it ended."""
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            connection = HTTPConnection("127.0.0.1", metrics_port, timeout=1)
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:  # noqa: PLR2004
+                return server.poll() is None
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.1)
+    return False
+
+
+def ask(context: ssl.SSLContext, port: int, folder: Path, name: str, user: str) -> dict[str, dict[str, Any]]:
+    """Post the pod in pods/*name*.yaml to both paths as the API server would; return the responses by path."""
+    pod = yaml.safe_load((HERE / "pods" / f"{name}.yaml").read_text())
+    username = user if ":" in user else f"system:serviceaccount:kube-system:{user}"
+    request = {
+        "uid": str(uuid4()),
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "operation": "CREATE",
+        "namespace": "airflow",
+        "userInfo": {"username": username},
+        "object": pod,
+    }
+    body = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}, indent=2)
+    (folder / f"{name}.json").write_text(body)
+    answers = {}
+    for path in ("/mutate", "/validate"):
+        connection = HTTPSConnection("localhost", port, context=context, timeout=5)
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        answers[path] = json.loads(connection.getresponse().read())["response"]
+        connection.close()
+    return answers
+
+
+def show(console: Console, title: str, name: str, answers: dict[str, dict[str, Any]]) -> None:
+    """Print one pod's question and answers."""
+    console.print(f"[bold cyan]{title}[/]  [dim]examples/pods/{name}.yaml[/]")
+    for path, answer in answers.items():
+        console.print(f"  POST {path:<10}", end="")
+        if not answer["allowed"]:
+            status = answer["status"]
+            console.print(f"[bold red]denied[/] {status['code']} {status['reason']}")
+            console.print("    " + escape(status["message"]).replace("\n", "\n    "))
+        elif "patch" in answer:
+            console.print("[bold green]allowed[/], with a patch:")
+            for operation in json.loads(b64decode(answer["patch"])):
+                console.print(f"    {escape(json.dumps(operation))}")
+        else:
+            console.print("[bold green]allowed[/]")
+        for warning in answer.get("warnings", ()):
+            console.print(f"    [yellow]Warning:[/] {escape(warning)}")
+    console.print()
+
+
+def say_how_to_go_on(console: Console, port: int, metrics_port: int, folder: Path) -> None:
+    """Print the commands that talk to the running server."""
+    console.print("[bold]It goes on serving; Ctrl-C ends it.[/] Change examples/*.yaml and ask again:")
+    console.print(
+        f"  curl --cacert {folder}/certs/ca.crt -H 'Content-Type: application/json' \\\n"
+        f"    --data @{folder}/worker-on-a-moving-tag.json https://localhost:{port}/validate"
+    )
+    console.print(f"  curl http://localhost:{metrics_port}/metrics      [dim]log: {folder}/airlock.log[/]")
+
+
+if __name__ == "__main__":
+    main()

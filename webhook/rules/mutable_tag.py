@@ -1,0 +1,128 @@
+"""mutable-tag: an image whose tag may be pushed again, under a pull policy that trusts the node's cache.
+
+The node looks for the tag in its own cache and, with `IfNotPresent` or `Never`, runs what it finds there: two nodes run
+two images under one name, and a new push changes nothing. Judged are containers, init containers, ephemeral containers
+and image volumes. A digest is never a violation, whatever tag stands before it; no tag is `latest`; what is no image
+reference at all is a violation under any pull policy. A tag that no entry and no row of `webhook.tags` knows is judged
+by `unrecognised`.
+
+Passes::
+
+    image: apache/airflow:2.10.5
+    imagePullPolicy: IfNotPresent
+
+Fails::
+
+    image: apache/airflow:latest
+    imagePullPolicy: IfNotPresent
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from webhook import advice, tags
+from webhook.document import Model
+from webhook.image import Image, ImageError, default_pull_policy, parse
+from webhook.pattern import ImageGlob, TagPattern
+from webhook.rules.rule import Rule, RuleOptions, Subject
+from webhook.tags import TagClass
+from webhook.text import quote
+from webhook.verdict import Component, Finding, Mode
+from webhook.workload import ImagePlace
+
+_ALL_BUT_SUPPORT = tuple(component for component in Component if component is not Component.SUPPORT)
+
+
+class TagEntry(Model):
+    """A class of tags that an installation declares."""
+
+    match: TagPattern
+    """A glob, or `re:` and a regular expression for the whole tag."""
+
+    images: tuple[ImageGlob, ...] = ()
+    """Globs of the images concerned; absent: all."""
+
+    is_: Annotated[Literal["mutable", "immutable"], Field(alias="is")]
+    """What such a tag is."""
+
+    def matches(self, image: Image) -> bool:
+        """Return whether the entry speaks of *image*."""
+        return self.match.matches(image.effective_tag) and (
+            not self.images or any(glob.matches(image) for glob in self.images)
+        )
+
+
+class MutableTagOptions(RuleOptions):
+    """The options of mutable-tag."""
+
+    pull_policies: tuple[Literal["IfNotPresent", "Never", "Always"], ...] = ("IfNotPresent", "Never")
+    """Pull policies that trust the node's cache."""
+
+    components: tuple[Component, ...] = _ALL_BUT_SUPPORT
+    """Components that are judged; `support` is out because charts ship redis and the like with floating tags."""
+
+    tags: tuple[TagEntry, ...] = ()
+    """Entries that come before the built-in table; the first match wins."""
+
+    unrecognised: Mode = Mode.WARN
+    """The mode for tags that no entry knows; never stricter than the rule's own mode."""
+
+
+def check(subject: Subject, options: MutableTagOptions) -> Iterator[Finding]:
+    """Yield a finding for each image of *subject* that a node may serve from its cache under a tag that moves."""
+    if subject.role.component not in options.components:
+        return
+    for unreadable in subject.workload.unreadable:
+        yield Finding(unreadable.path, f"cannot be read: {unreadable.text}", "write it as the Kubernetes API has it")
+    for place in subject.images:
+        if place.image:  # the API server itself refuses a pod's empty image; a template may fill it later
+            yield from _judge(place, subject, options)
+
+
+def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> Iterator[Finding]:
+    try:
+        image = parse(place.image)
+    except ImageError as error:
+        yield Finding(place.path, str(error), "write it as registry/repository:tag or @digest", place.container)
+        return
+    if image.digest:
+        return
+    policy = place.policy or default_pull_policy(place.image)
+    if policy not in options.pull_policies:
+        return
+    entry = next((entry for entry in options.tags if entry.matches(image)), None)
+    kind = tags.classify(image.effective_tag)
+    is_ = kind.is_ if entry is None else TagClass(entry.is_)
+    if is_ is TagClass.IMMUTABLE:
+        return
+    why = kind.name if entry is None else f"the policy's entry {str(entry.match)!r} says so"
+    yield Finding(
+        place.path,
+        f"{quote(place.image)}: {_tag_half(image, is_, why)}, and {_policy_half(place, policy)}",
+        advice.image_fix(subject.role, place.container),
+        place.container,
+        str(image),
+        Mode.ENFORCE if is_ is TagClass.MUTABLE else options.unrecognised,
+    )
+
+
+def _tag_half(image: Image, is_: TagClass, why: str) -> str:
+    if image.tag is None:
+        return "no tag is 'latest', which is mutable"
+    if is_ is TagClass.MUTABLE:
+        return f"tag {image.tag!r} is mutable ({why})"
+    return f"tag {image.tag!r} is of no known class and may be mutable"
+
+
+def _policy_half(place: ImagePlace, policy: str) -> str:
+    given = "" if place.policy else " (the default here)"
+    if policy == "Always":
+        return f"imagePullPolicy {policy}{given} is listed in pullPolicies"
+    return f"imagePullPolicy {policy}{given} lets the node run its cached copy"
+
+
+RULE = Rule(
+    "mutable-tag", MutableTagOptions, ("containers", "initContainers", "ephemeralContainers", "volumes"), check
+)

@@ -1,0 +1,71 @@
+"""required-env: a variable that the required-env manifest declares and the final pod does not have.
+
+`/mutate` injects what is missing when a Pod is made; this rule looks at what came out of that, and of whatever other
+webhooks did afterwards. A variable that is missing is a finding. One that is set to something else is none under
+`onConflict: keep`, one under `deny`, and under `override` it says that somebody undid the injection. A source that
+cannot be had is a finding by `onMissing`. On a template only what injection will not mend is a finding. Running pods
+are left alone: their variables cannot be changed.
+
+Passes, with `env: [{name: DEPLOY_ENV, value: prod}]` in the manifest::
+
+    containers: [{name: scheduler, env: [{name: DEPLOY_ENV, value: prod}]}]
+
+Fails::
+
+    containers: [{name: scheduler}]
+"""
+
+from collections.abc import Iterator
+
+from webhook import advice
+from webhook.injection import Need, State, needs
+from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
+from webhook.text import printable
+from webhook.verdict import Finding, Mode
+
+_REASON = 120
+
+
+class RequiredEnvOptions(RuleOptions):
+    """The options of required-env; what is required stands in the manifest."""
+
+
+def check(subject: Subject, _options: RequiredEnvOptions) -> Iterator[Finding]:
+    """Yield a finding for each variable that the pod of *subject* ends up without."""
+    if subject.stage is Stage.UPDATE or not subject.variables:
+        return
+    workload = subject.workload
+    for unreadable in workload.unreadable:
+        yield Finding(unreadable.path, f"cannot be read: {unreadable.text}", "write it as the Kubernetes API has it")
+    for need in needs(workload.spec, subject.role, subject.variables, subject.config_maps):
+        yield from _judge(need, subject)
+
+
+def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
+    variable, state = need.variable, need.state
+    reason = f" ({printable(variable.reason, _REASON)})" if variable.reason else ""
+    ceiling = Mode.ENFORCE
+    if state is State.HOMELESS:
+        text, fix = f"{variable.name}{reason} has no place: {need.text}", advice.HOME_FIX
+    elif state is State.UNAVAILABLE:
+        ceiling = Mode.ENFORCE if variable.on_missing == "deny" else Mode.WARN
+        text, fix = f"{variable.name}{reason} has no source: {need.text}", advice.SOURCE_FIX
+    elif state is State.MISSING and subject.stage is Stage.POD:
+        text, fix = f"{variable.name}{reason} is missing", advice.missing_fix(subject.role, variable.name)
+    elif state is State.DIFFERENT and variable.on_conflict == "deny":
+        text = f"{variable.name}{reason} is set to something else than the manifest declares"
+        fix = f"remove {variable.name} from the container, or set it as declared"
+    elif state is State.DIFFERENT and variable.on_conflict == "override" and subject.stage is Stage.POD:
+        text = f"{variable.name}{reason} was changed after airlock had set it"
+        fix = "look for another mutating webhook that sets it, or let airlock's be invoked again (reinvocationPolicy)"
+    else:
+        return
+    at = (
+        subject.workload.prefix
+        if need.container is None
+        else f"{subject.workload.prefix}.{need.field}[{need.index}].env"
+    )
+    yield Finding(at, text, fix, need.container.name if need.container is not None else "", "", ceiling)
+
+
+RULE = Rule("required-env", RequiredEnvOptions, ("containers", "initContainers"), check)

@@ -1,0 +1,232 @@
+"""Where pod specs, images and variables lie in each kind of object: the table, and the types that hold them.
+
+Only the fields that rules look at are decoded; all others are skipped unread.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import msgspec
+
+
+class Struct(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """A part of an object as the API server encodes it; a null list or map is an empty one."""
+
+
+class EnvVar(Struct, frozen=True):
+    """One entry of a container's `env`."""
+
+    name: str = ""
+    value: str | None = None
+    value_from: dict[str, Any] | None = None
+
+
+class Container(Struct, frozen=True):
+    """A container of any of the three lists."""
+
+    name: str = ""
+    image: str | None = None
+    image_pull_policy: str | None = None
+    env: list[EnvVar] | None = None
+
+
+class ImageVolumeSource(Struct, frozen=True):
+    """An OCI image mounted as a volume (`spec.volumes[].image`, beta since Kubernetes 1.33)."""
+
+    reference: str | None = None
+    pull_policy: str | None = None
+
+
+class Volume(Struct, frozen=True):
+    """A volume; all but image volumes are the same to airlock."""
+
+    name: str = ""
+    image: ImageVolumeSource | None = None
+
+
+class PodSpec(Struct, frozen=True):
+    """The lists of a pod spec that hold images or variables."""
+
+    containers: list[Container] | None = None
+    init_containers: list[Container] | None = None
+    ephemeral_containers: list[Container] | None = None
+    volumes: list[Volume] | None = None
+
+
+class OwnerReference(Struct, frozen=True):
+    """An entry of `metadata.ownerReferences`."""
+
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool | None = None
+
+
+class Metadata(Struct, frozen=True):
+    """The metadata that identifies an object and says whose it is."""
+
+    name: str = ""
+    generate_name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: list[OwnerReference] | None = None
+
+    @property
+    def controller(self) -> OwnerReference | None:
+        """The owner that controls the object, if any."""
+        return next((owner for owner in self.owner_references or () if owner.controller), None)
+
+
+class PodTemplate(Struct, frozen=True):
+    """A pod, or what a controller makes pods from."""
+
+    metadata: Metadata | None = None
+    spec: PodSpec | None = None
+
+
+class UnreadableError(ValueError):
+    """An object that is not JSON."""
+
+
+# Where the pod template lies, by API group and kind; a Pod is its own template.
+TEMPLATES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("", "Pod"): (),
+    ("", "PodTemplate"): ("template",),
+    ("", "ReplicationController"): ("spec", "template"),
+    ("apps", "DaemonSet"): ("spec", "template"),
+    ("apps", "Deployment"): ("spec", "template"),
+    ("apps", "ReplicaSet"): ("spec", "template"),
+    ("apps", "StatefulSet"): ("spec", "template"),
+    ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
+    ("batch", "Job"): ("spec", "template"),
+}
+
+
+def _decoder(path: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    def wrap(inner: Any, field: str) -> Any:  # noqa: ANN401 - types made from the table have no name
+        return msgspec.defstruct("Level", [(field, inner | None, None)], frozen=True, gc=False)
+
+    if not path:
+        return msgspec.json.Decoder(PodTemplate)
+    level = reduce(wrap, reversed(path[1:]), PodTemplate)
+    fields = [("metadata", Metadata | None, None), (path[0], level | None, None)]
+    return msgspec.json.Decoder(msgspec.defstruct("Object", fields, frozen=True, gc=False))
+
+
+_DECODERS = {key: _decoder(path) for key, path in TEMPLATES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A field whose type is not what the API says."""
+
+    path: str  # "spec.containers[0].image"; "" for the whole object
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePlace:
+    """One place of a pod spec that names an image."""
+
+    field: str  # the list that holds it: "containers", "initContainers", "ephemeralContainers", "volumes"
+    path: str  # of the field itself: "spec.containers[0].image"
+    container: str  # or the volume's name
+    image: str
+    policy: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A Pod or an object with a pod template, as far as rules look at it."""
+
+    kind: str
+    metadata: Metadata  # of the object
+    template: Metadata  # of its pod template; the same for a Pod
+    spec: PodSpec
+    prefix: str  # the path of the pod spec: "spec", "spec.template.spec"
+    unreadable: tuple[Unreadable, ...] = ()
+
+    @property
+    def images(self) -> Iterator[ImagePlace]:
+        """Every place that names an image, in the order of the API's own visitor: init, containers, ephemeral."""
+        spec = self.spec
+        for field, containers in (
+            ("initContainers", spec.init_containers),
+            ("containers", spec.containers),
+            ("ephemeralContainers", spec.ephemeral_containers),
+        ):
+            for index, container in enumerate(containers or ()):
+                path = f"{self.prefix}.{field}[{index}].image"
+                yield ImagePlace(field, path, container.name, container.image or "", container.image_pull_policy)
+        for index, volume in enumerate(spec.volumes or ()):
+            if (image := volume.image) is not None:
+                path = f"{self.prefix}.volumes[{index}].image.reference"
+                yield ImagePlace("volumes", path, volume.name, image.reference or "", image.pull_policy)
+
+
+def decode(raw: bytes | msgspec.Raw, group: str, kind: str) -> Workload | None:
+    """Return the workload in the JSON *raw*, or None for a kind without a pod template.
+
+    A field of the wrong type is left out and listed in `unreadable`; bytes that are no JSON raise `UnreadableError`.
+    """
+    path, decoder = TEMPLATES.get((group, kind)), _DECODERS.get((group, kind))
+    if path is None or decoder is None:
+        return None
+    try:
+        try:
+            return _workload(decoder.decode(raw), path, kind)
+        except msgspec.ValidationError:
+            return _salvage(msgspec.json.decode(raw), decoder, path, kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableError(f"the object is not readable JSON: {error}") from error
+
+
+def _workload(decoded: Any, path: tuple[str, ...], kind: str, unreadable: tuple[Unreadable, ...] = ()) -> Workload:  # noqa: ANN401 - a type made from the table
+    template = reduce(lambda level, field: None if level is None else getattr(level, field), path, decoded)
+    template = template or PodTemplate()
+    return Workload(
+        kind=kind,
+        metadata=decoded.metadata or Metadata(),
+        template=template.metadata or Metadata(),
+        spec=template.spec or PodSpec(),
+        prefix=".".join((*path, "spec")),
+        unreadable=unreadable,
+    )
+
+
+_PLACE = re.compile(r" - at `(?:key in )?\$(?P<path>.*)`$")
+_STEP = re.compile(r"\.(?P<field>\w+)|\[(?P<index>\d+)\]")
+_MOST_UNREADABLE = 20
+
+
+def _salvage(tree: Any, decoder: msgspec.json.Decoder[Any], path: tuple[str, ...], kind: str) -> Workload:  # noqa: ANN401 - any JSON
+    """Return what can be read of *tree*: leave out one wrong field after the other, and list them."""
+    unreadable: list[Unreadable] = []
+    while True:
+        try:
+            return _workload(msgspec.convert(tree, decoder.type), path, kind, tuple(unreadable))
+        except msgspec.ValidationError as error:
+            text = str(error)
+            place = _PLACE.search(text)
+            where = place["path"] if place else ""
+            unreadable.append(Unreadable(where.lstrip("."), text.partition(" - at ")[0].replace("`", "")))
+            tree = {} if len(unreadable) >= _MOST_UNREADABLE else _without(tree, where)
+
+
+def _without(tree: Any, where: str) -> Any:  # noqa: ANN401 - any JSON
+    """Return *tree* with the value at *where* left out; an element of a list becomes an empty object."""
+    steps: list[Any] = [step["field"] or int(step["index"]) for step in _STEP.finditer(where.partition("[...]")[0])]
+    if not steps:
+        return {}
+    parent: Any = reduce(lambda level, step: level[step], steps[:-1], tree)
+    if isinstance(parent, list):
+        parent[steps[-1]] = {}
+    else:
+        del parent[steps[-1]]
+    return tree
