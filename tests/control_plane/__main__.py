@@ -48,7 +48,7 @@ def main(kubeconfig: Path | None) -> None:
     try:
         programs = binaries.find()
         with ControlPlane(programs) as plane, _copied(plane.kubeconfig, kubeconfig) as shown:
-            version = ".".join(map(str, programs.version))
+            version = ".".join(map(str, plane.version))
             click.echo(UP.format(version=version, url=plane.url, kubeconfig=shown, folder=plane.site.folder))
             # Blocked after the start, since children inherit it.
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)

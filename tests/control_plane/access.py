@@ -47,6 +47,11 @@ class Access:
         return self.site.url
 
     @property
+    def version(self) -> tuple[int, int]:
+        """The version of Kubernetes, such as (1, 20)."""
+        return self.site.binaries.version
+
+    @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self.site.folder / "admin.kubeconfig"
@@ -142,4 +147,4 @@ class Access:
                 return False
             raise
         # Until 1.21 a pod is refused while the account has no secret with a token.
-        return bool(account.secrets) or self.site.binaries.version >= (1, 21)
+        return bool(account.secrets) or self.version >= (1, 21)

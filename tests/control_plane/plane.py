@@ -67,6 +67,8 @@ class ControlPlane(Access):
         Raises StartError with the end of a log when a program ends, or none of it is ready within the deadline; then
         nothing is left running.
         """
+        if self._guard is not None:
+            raise RuntimeError(f"the control plane at {self.url} is started and not stopped")
         programs = self._binaries or binaries.find()
         port, etcd_port = ports.free(2)
         folder = Path(tempfile.mkdtemp(prefix="airlock-", dir=_roomy()))
