@@ -1,0 +1,220 @@
+"""The policy: which rules apply where, how strictly, and what is exempted."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, WithJsonSchema, create_model
+
+from webhook.complaint import choice
+from webhook.document import Document, Flaw, Model, entries, read
+from webhook.grammar import ContainerName, Day, KindName, LabelKey, LabelValue, Words
+from webhook.image import Image
+from webhook.pattern import ImageGlob, NamespaceGlob, UserGlob
+from webhook.rules import RULES
+from webhook.rules.rule import RuleOptions
+from webhook.schema import schema_of
+from webhook.verdict import Component, Mode
+from webhook.yamltext import dump
+
+_IMAGELESS = frozenset({"required-env"})  # rules whose findings concern no image
+_SELECTORS = ("namespaces", "components", "images")
+
+
+def _attribute(rule: str) -> str:
+    return rule.replace("-", "_")
+
+
+def _known_rule(name: str) -> str:
+    if name not in RULES:
+        raise Flaw((), choice(name, RULES), unknown_field=True).error
+    return name
+
+
+RuleName = Annotated[str, AfterValidator(_known_rule), WithJsonSchema({"type": "string", "enum": list(RULES)})]
+
+if TYPE_CHECKING:  # a type checker cannot follow `create_model`
+    Rules = Model
+else:
+    Rules = create_model(
+        "Rules",
+        __base__=Model,
+        __doc__="The rules and the options of each.",
+        **{
+            _attribute(name): (
+                rule.options,
+                Field(default_factory=rule.options, alias=name, description=(rule.options.__doc__ or name)),
+            )
+            for name, rule in RULES.items()
+        },
+    )
+
+
+class NamespaceEntry(Model):
+    """Modes for the namespaces that a glob matches."""
+
+    names: Annotated[tuple[NamespaceGlob, ...], Field(min_length=1)]
+    """Globs of the namespaces concerned."""
+
+    mode: Mode | None = None
+    """The mode of every rule there, except one that is itself off."""
+
+    rules: Mapping[RuleName, Mode] = Field(default_factory=dict)
+    """Modes of single rules there; they win over everything else."""
+
+    @classmethod
+    def flaws(cls, given: Mapping[str, Any]) -> Iterator[Flaw]:
+        """Yield a flaw when the entry changes nothing."""
+        if not given.get("mode") and not given.get("rules"):
+            yield Flaw((), "says neither mode nor rules and so changes nothing; add one, or remove the entry")
+
+    def matches(self, namespace: str) -> bool:
+        """Return whether the entry speaks of *namespace*."""
+        return any(glob.matches(namespace) for glob in self.names)
+
+
+class ComponentRow(Model):
+    """Labels that make a pod a component of an Airflow; such rows come before the built-in table of charts."""
+
+    component: Component
+    """What pods with the labels are."""
+
+    labels: Annotated[Mapping[LabelKey, LabelValue], Field(min_length=1)]
+    """The labels, all of which a pod must have."""
+
+    container: ContainerName | None = None
+    """The name of the component's own container; without it, `containers: main` of a manifest finds none."""
+
+    kinds: Annotated[tuple[KindName, ...], Field(min_length=1)] | None = None
+    """Kinds that may own such a pod; absent: those that fit the component."""
+
+
+class Exemption(Model):
+    """A declared reason, with an end, not to apply rules; all selectors that are given must match."""
+
+    name: Words
+    """How reports call it; each name is given once."""
+
+    reason: Words
+    """Why."""
+
+    owner: Words
+    """Who answers for it."""
+
+    expires: Day
+    """The last day on which it holds, in UTC."""
+
+    rules: Annotated[tuple[RuleName, ...], Field(min_length=1)] | None = None
+    """The rules concerned; absent: all of them."""
+
+    namespaces: Annotated[tuple[NamespaceGlob, ...], Field(min_length=1)] | None = None
+    """Globs of namespaces."""
+
+    components: Annotated[tuple[Component, ...], Field(min_length=1)] | None = None
+    """Components."""
+
+    images: Annotated[tuple[ImageGlob, ...], Field(min_length=1)] | None = None
+    """Globs of images; what is no image reference is never matched, and findings without an image are not."""
+
+    @classmethod
+    def flaws(cls, given: Mapping[str, Any]) -> Iterator[Flaw]:
+        """Yield a flaw for an exemption from everything, and for one that can exempt nothing."""
+        if all(given.get(selector) is None for selector in _SELECTORS):
+            yield Flaw((), f"would exempt everything; say at least one of {', '.join(_SELECTORS)}")
+        rules = given.get("rules")
+        if given.get("images") and isinstance(rules, list | tuple) and rules and _IMAGELESS.issuperset(map(str, rules)):
+            yield Flaw(("images",), f"images do not concern {' or '.join(sorted(map(str, rules)))}; remove them")
+
+    def in_force(self, today: date) -> bool:
+        """Return whether the exemption holds on the day *today* (UTC)."""
+        return today <= self.expires
+
+    def covers(self, rule: str, namespace: str, component: Component, image: Image | None) -> bool:
+        """Return whether a finding of *rule* is meant; *image* is None when it concerns none that can be parsed."""
+        return (
+            (self.rules is None or rule in self.rules)
+            and (self.namespaces is None or any(glob.matches(namespace) for glob in self.namespaces))
+            and (self.components is None or component in self.components)
+            and (self.images is None or (image is not None and any(glob.matches(image) for glob in self.images)))
+        )
+
+
+def _names_once(exemptions: Mapping[int, Any]) -> Iterator[Flaw]:
+    first: dict[str, int] = {}
+    for index, exemption in exemptions.items():
+        if exemption.name in first:
+            text = f"'{exemption.name}' is the name of exemptions[{first[exemption.name]}] too; give each its own"
+            yield Flaw((index, "name"), text)
+        first.setdefault(exemption.name, index)
+
+
+class Policy(Document):
+    """Which rules apply where, how strictly, and what is exempted."""
+
+    kind: Literal["Policy"] = "Policy"
+    """What the document is."""
+
+    mode: Mode = Mode.WARN
+    """What findings do where nothing else is said: enforce, warn, audit or off."""
+
+    trusted_creators: tuple[UserGlob, ...] = (
+        UserGlob("system:serviceaccount:kube-system:*-controller"),
+        UserGlob("system:kube-controller-manager"),
+    )
+    """Users whose pods' labels are believed: those of the controllers."""
+
+    task_creators: tuple[UserGlob, ...] = ()
+    """Users all of whose pods are tasks, whatever their labels say."""
+
+    workloads: Literal[Mode.WARN, Mode.ENFORCE] = Mode.WARN
+    """What findings on templates (Deployments and the like) do at most: warn or enforce."""
+
+    namespaces: tuple[NamespaceEntry, ...] = ()
+    """Other modes for some namespaces; the first entry that matches counts."""
+
+    rules: Rules = Field(default_factory=Rules)
+    """The rules and the options of each."""
+
+    components: tuple[ComponentRow, ...] = ()
+    """Labels of an installation's own charts, before the built-in ones."""
+
+    exemptions: Annotated[tuple[Exemption, ...], entries(_names_once)] = ()
+    """Declared reasons, each with an end, not to apply rules."""
+
+    def options(self, rule: str) -> RuleOptions:
+        """Return the options of *rule*, one of `webhook.rules.RULES`."""
+        options: RuleOptions = getattr(self.rules, _attribute(rule))
+        return options
+
+    def mode_of(self, rule: str, namespace: str) -> Mode:
+        """Return the mode of *rule* for a request in *namespace*.
+
+        The namespace entry's word on the rule wins; then its own mode, unless the rule itself is off; then the rule's
+        mode; then the policy's.
+        """
+        own = self.options(rule).mode
+        entry = next((entry for entry in self.namespaces if entry.matches(namespace)), None)
+        if entry is not None and rule in entry.rules:
+            return entry.rules[rule]
+        if entry is not None and entry.mode is not None and own is not Mode.OFF:
+            return entry.mode
+        return self.mode if own is None else own
+
+
+def read_policy(text: str | bytes) -> Policy:
+    """Return the policy that *text* describes, or raise DocumentError."""
+    return read(text, Policy)
+
+
+def effective(policy: Policy) -> str:
+    """Return *policy* as YAML with its defaults written out; it reads back as an equal policy."""
+    return dump(policy.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a policy (draft 2020-12)."""
+    return schema_of(Policy, "urn:airlock:v1:policy")
+
+
+DEFAULT_TEXT = "apiVersion: airlock/v1\nkind: Policy\nmode: warn\n"
+DEFAULT = read_policy(DEFAULT_TEXT)
