@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import click
+import jsonpatch
 import yaml
 from rich.console import Console
 from rich.markup import escape
@@ -87,7 +88,7 @@ def comes_up(server: subprocess.Popen[bytes], metrics_port: int) -> bool:
 
 
 def ask(context: ssl.SSLContext, port: int, folder: Path, name: str, user: str) -> dict[str, dict[str, Any]]:
-    """Post the pod in pods/*name*.yaml to both paths as the API server would; return the responses by path."""
+    """Post the pod in pods/*name*.yaml as the API server would: to /mutate, then what came out of it to /validate."""
     pod = yaml.safe_load((HERE / "pods" / f"{name}.yaml").read_text())
     username = user if ":" in user else f"system:serviceaccount:kube-system:{user}"
     request = {
@@ -98,20 +99,29 @@ def ask(context: ssl.SSLContext, port: int, folder: Path, name: str, user: str) 
         "userInfo": {"username": username},
         "object": pod,
     }
-    body = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}, indent=2)
-    (folder / f"{name}.json").write_text(body)
-    answers = {}
-    for path in ("/mutate", "/validate"):
-        connection = HTTPSConnection("localhost", port, context=context, timeout=5)
-        connection.request("POST", path, body, {"Content-Type": "application/json"})
-        answers[path] = json.loads(connection.getresponse().read())["response"]
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    (folder / f"{name}.json").write_text(json.dumps(review, indent=2))
+    mutated = post(context, port, "/mutate", review)
+    request["object"] = jsonpatch.apply_patch(pod, json.loads(b64decode(mutated.get("patch", "W10="))))
+    return {"/mutate": mutated, "/validate": post(context, port, "/validate", review)}
+
+
+def post(context: ssl.SSLContext, port: int, path: str, review: dict[str, Any]) -> dict[str, Any]:
+    """Post *review* and return the response in the answer."""
+    connection = HTTPSConnection("localhost", port, context=context, timeout=5)
+    try:
+        connection.request("POST", path, json.dumps(review), {"Content-Type": "application/json"})
+        response: dict[str, Any] = json.loads(connection.getresponse().read())["response"]
+        return response
+    finally:
         connection.close()
-    return answers
 
 
 def show(console: Console, title: str, name: str, answers: dict[str, dict[str, Any]]) -> None:
     """Print one pod's question and answers."""
     console.print(f"[bold cyan]{title}[/]  [dim]examples/pods/{name}.yaml[/]")
+    for container in yaml.safe_load((HERE / "pods" / f"{name}.yaml").read_text())["spec"]["containers"]:
+        console.print(f"  {container['name']}: {escape(container['image'])}, {container['imagePullPolicy']}")
     for path, answer in answers.items():
         console.print(f"  POST {path:<10}", end="")
         if not answer["allowed"]:

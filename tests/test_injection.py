@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reviews import owned, review
+from webhook.document import DocumentError
 from webhook.evaluate import Gate
-from webhook.manifest import DocumentError, RequiredEnv, read_manifest, references
+from webhook.manifest import RequiredEnv, read_manifest, references
 from webhook.policy import read_policy
 from webhook.review import decode
 

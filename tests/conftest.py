@@ -1,0 +1,17 @@
+"""What all tests share: profiles, markers, the control plane."""
+
+import pytest
+from hypothesis import settings
+
+pytest_plugins = ["tests.control_plane.fixtures"]
+
+# The same examples each time: a test that fails once fails again.
+settings.register_profile("airlock", derandomize=True, deadline=None)
+settings.load_profile("airlock")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the control plane, so that `-m "not cluster"` can leave it out."""
+    for item in items:
+        if {"control_plane", "namespace"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.cluster)

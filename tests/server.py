@@ -1,0 +1,115 @@
+"""A real `airlock serve` for tests: its own process, real TLS, free ports."""
+
+import json
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+START = 30.0  # seconds
+
+
+def wait_for(condition: Callable[[], T], seconds: float = 10.0, what: str = "the condition") -> T:
+    """Return the first true value of *condition*; fail when there is none within *seconds*."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.02)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    metrics_port: int
+    ca: Path
+    log: Path
+
+    def ask(self, path: str, body: bytes | None, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        """POST *body* (GET without one) over TLS; return status, headers in lower case, body."""
+        context = ssl.create_default_context(cafile=self.ca)
+        connection = HTTPSConnection("localhost", self.port, context=context, timeout=30)
+        sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            connection.request("GET" if body is None else "POST", path, body, sent)
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def review(self, path: str, body: bytes) -> dict[str, Any]:
+        """Return the response to the review in *body*."""
+        status, _, answer = self.ask(path, body)
+        assert status == 200, answer
+        response: dict[str, Any] = json.loads(answer)["response"]
+        return response
+
+    def probe(self, path: str) -> tuple[int, str]:
+        """GET *path* of the metrics port."""
+        connection = HTTPConnection("127.0.0.1", self.metrics_port, timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def metric(self, series: str) -> float:
+        """Return the value of *series*, written as in the exposition; 0 when there is none."""
+        lines = self.probe("/metrics")[1].splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.rpartition(" ")[0] == series), 0.0)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the records of the log so far."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    @property
+    def ready(self) -> bool:
+        """Whether it says that it is."""
+        return self.probe("/readyz")[0] == 200
+
+
+@contextmanager
+def serving(
+    folder: Path,
+    *arguments: str,
+    command: list[str] | None = None,
+    environ: dict[str, str] | None = None,
+    ready: bool = True,
+) -> Iterator[Server]:
+    """Run `airlock serve` with *arguments*, certificate and log in *folder*; end it when the block ends."""
+    log, certs = folder / "log.json", folder / "certs"
+    command = command or [sys.executable, "-m", "webhook", "serve", "--host", "127.0.0.1", "--drain-seconds", "0.1"]
+    command += ["--self-signed", "--cert-dir", str(certs), "--port", "0", "--metrics-port", "0", *arguments]
+    with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environ) as process:
+        try:
+            listening = wait_for(lambda: _listening(process, log), START, f"the server to listen:\n{log.read_text()}")
+            server = Server(process, listening["port"], listening["metrics_port"], certs / "ca.crt", log)
+            if ready:
+                wait_for(lambda: server.ready, START, "the server to be ready")
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.wait(40)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _listening(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any] | None:
+    assert process.poll() is None, f"the server ended with code {process.returncode}:\n{log.read_text()}"
+    for line in log.read_text().splitlines():
+        if '"listening"' in line:
+            record: dict[str, Any] = json.loads(line)
+            return record
+    return None
