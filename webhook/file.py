@@ -1,0 +1,105 @@
+"""A file that may change: its bytes are told when they are there, when they change and when they are gone."""
+
+import logging
+import stat
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+BIGGEST = 1 << 20  # bytes; the same document in a ConfigMap could not be longer
+LOOK_EVERY = 0.5  # seconds; a change counts when two looks agree
+
+logger = logging.getLogger("airlock.file")
+
+
+class FileError(OSError):
+    """The file cannot be read; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told of a file: its bytes, why it cannot be had, or that nothing has changed."""
+
+    offer: Callable[[bytes], None]
+    lose: Callable[[str], None]
+    seen: Callable[[], None]
+
+
+def read(path: Path) -> bytes:
+    """Return the bytes of *path*, a regular file behind whatever symbolic links, of at most `BIGGEST` bytes.
+
+    Raises FileError.
+    """
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)  # to open a pipe would wait for its writer
+        data = _bytes(path) if regular else b""
+    except OSError as error:
+        raise FileError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    if not regular:
+        raise FileError(f"{path}: not a regular file")
+    if len(data) > BIGGEST:
+        raise FileError(f"{path}: longer than {BIGGEST} bytes")
+    return data
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(BIGGEST + 1)
+
+
+class FileWatch:
+    """Looks at *path* from a thread of its own and tells *listener*.
+
+    It reads instead of asking for the time of change: that can stay the same over two writes, and follows no link that
+    is swapped, as the kubelet does with a mounted ConfigMap.
+    """
+
+    def __init__(self, path: Path, listener: Listener, *, every: float = LOOK_EVERY) -> None:
+        self._path = path
+        self._listener = listener
+        self._every = every
+        self._told: bytes | FileError | None = None
+        self._last: bytes | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"file {path.name}", daemon=True)
+
+    def start(self) -> None:
+        """Tell the bytes that are there now, then watch.
+
+        Raises FileError when there are none: a path that is wrong from the start is a mistake, not a change.
+        """
+        self._told = self._last = read(self._path)
+        self._listener.offer(self._last)
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End the watching; nobody is told anything afterwards."""
+        self._stopping.set()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._every):
+            try:
+                self._look()
+            except Exception:  # whoever listens must not end the watching
+                logger.exception("%s: telling of it failed", self._path)
+
+    def _look(self) -> None:
+        try:
+            data = read(self._path)
+        except FileError as error:
+            self._miss(error)
+            return
+        settled, self._last = data == self._last, data
+        if data == self._told:
+            self._listener.seen()
+        elif settled:  # a file that is being written in place is first seen half
+            self._told = data
+            self._listener.offer(data)
+
+    def _miss(self, error: FileError) -> None:
+        self._last = None
+        if not isinstance(self._told, FileError):
+            self._told = error
+            self._listener.lose(str(error))

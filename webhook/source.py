@@ -1,0 +1,219 @@
+"""A document that may change while airlock runs, a file or a ConfigMap: the last good one stays in force."""
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from webhook.document import DocumentError, revision
+from webhook.known import Absence
+
+BUILT_IN = "built-in"  # the revision of what nobody wrote down
+PATIENCE = 45.0  # seconds; a watch that works says more often than this that nothing has changed
+
+logger = logging.getLogger("airlock.source")
+T = TypeVar("T")
+
+
+class SourceError(ValueError):
+    """What was given as a source is none, or cannot be read at the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMapName:
+    """The ConfigMap that holds a document."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"ConfigMap {self.namespace}/{self.name}"
+
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+
+def parse_src(text: str) -> ConfigMapName | Path:
+    """Parse the SRC of the command line.
+
+    >>> parse_src("configmap:airlock/airlock-policy")
+    ConfigMapName(namespace='airlock', name='airlock-policy')
+    >>> parse_src("./policy.yaml").name
+    'policy.yaml'
+    """
+    if not text.startswith("configmap:"):
+        if not text or "\0" in text:
+            raise SourceError(f"{text!r} is neither the path of a file nor configmap:NAMESPACE/NAME")
+        return Path(text)
+    namespace, slash, name = text.removeprefix("configmap:").partition("/")
+    if slash and _NAMESPACE.fullmatch(namespace) and _NAME.fullmatch(name):
+        return ConfigMapName(namespace, name)
+    raise SourceError(f"{text!r} names no ConfigMap: configmap:NAMESPACE/NAME, both as Kubernetes allows them")
+
+
+class Outcome(StrEnum):
+    """What became of a document that changed."""
+
+    ACCEPTED = "accepted"  # it is in force
+    REJECTED = "rejected"  # it cannot be understood; the last good one stays
+    LOST = "lost"  # it is gone or may not be read any more; the last good one stays
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """A change of *document*; *revision* is the one in force afterwards, "" when there is none."""
+
+    document: str
+    outcome: Outcome
+    revision: str
+    problems: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The sentence for a log or an Event; it may be long."""
+        if self.outcome is Outcome.ACCEPTED:
+            return f"{self.document}: revision {self.revision} is in force"
+        stays = f"revision {self.revision} stays in force" if self.revision else "none is in force yet"
+        return f"{self.document}: {self.outcome}, {stays}: {'; '.join(self.problems)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Held(Generic[T]):
+    value: T
+    revision: str
+    data: bytes | None = None
+
+
+class Source(Generic[T]):
+    """Holds the document in force; one feeder at a time tells it what is there now.
+
+    *read* turns text into a value or raises DocumentError, *report* hears of each change once, and *initial* is in
+    force until a document comes. What is read here by other threads is one attribute each, swapped whole.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[str], T],
+        report: Callable[[Reload], None],
+        *,
+        initial: T | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self._read = read
+        self._report = report
+        self._clock = clock
+        self._held: _Held[T] | None = None if initial is None else _Held(initial, BUILT_IN)
+        self._present: bytes | str | None = None  # what is there now, however good, or why there is nothing
+        self._problems: tuple[str, ...] = ()
+        self._confirmed: float | None = None  # when the document in force was last the present one; None: never fed
+
+    @property
+    def value(self) -> T | None:
+        """The document in force; None until there was a good one."""
+        return self._held.value if self._held else None
+
+    @property
+    def revision(self) -> str:
+        """The first 12 hex digits of the SHA-256 of the text in force; "" without one."""
+        return self._held.revision if self._held else ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a document is in force."""
+        return self._held is not None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why what is there now is not what is in force; empty when it is."""
+        return self._problems
+
+    @property
+    def stale(self) -> float:
+        """Seconds since the document in force was last known to be the present one; 0 while it is."""
+        if self._held is None or self._confirmed is None:
+            return 0.0
+        age = self._clock() - self._confirmed
+        return age if self._problems or age > PATIENCE else 0.0
+
+    def seed(self, text: str, why: str) -> bool:
+        """Put *text* in force, a document that was good once, though not the present one: *why* says so.
+
+        Returns whether it was; not when it is no good either or something better is there.
+        """
+        if self._held is not None:
+            return False
+        held, _ = self._parsed(text.encode(errors="surrogatepass"))
+        if held is None:
+            return False
+        self._held, self._confirmed = held, self._clock()
+        self._problems = self._problems or (why,)
+        return True
+
+    def offer(self, content: str | bytes) -> None:
+        """Take *content*, the text that is there now: it is in force afterwards, or its problems are told."""
+        data = content if isinstance(content, bytes) else content.encode(errors="surrogatepass")
+        if data == self._present:
+            self.seen()
+            return
+        self._present = data
+        held, problems = (self._held, ()) if self._held and self._held.data == data else self._parsed(data)
+        if held is not None:
+            self._accept(held)
+        else:
+            self._refuse(Outcome.REJECTED, problems)
+
+    def take(self, found: Mapping[str, str] | Absence, key: str, why: str = "") -> None:
+        """Take the ConfigMap as it was *found*: the text under *key*, or *why* it cannot be had."""
+        if isinstance(found, Absence):
+            said = f"the ConfigMap {found}{why and f': {why}'}"
+            if found is Absence.MISSING or found is Absence.FORBIDDEN:
+                self.lose(said)
+            elif self._held is None:  # nobody has seen it yet; no news about what is in force
+                self._problems = (said,)
+        elif key in found:
+            self.offer(found[key])
+        else:
+            self._differ(Outcome.REJECTED, f"the ConfigMap has no key {key!r}, only {sorted(found)[:8]}")
+
+    def lose(self, why: str) -> None:
+        """Take note that there is no document any more, and *why*."""
+        self._differ(Outcome.LOST, why)
+
+    def seen(self) -> None:
+        """Take note that nothing has changed until now."""
+        if not self._problems:
+            self._confirmed = self._clock()
+
+    def _differ(self, outcome: Outcome, problem: str) -> None:
+        if problem != self._present:
+            self._present = problem
+            self._refuse(outcome, (problem,))
+
+    def _parsed(self, data: bytes) -> tuple[_Held[T] | None, tuple[str, ...]]:
+        try:
+            return _Held(self._read(data.decode()), revision(data), data), ()
+        except DocumentError as error:
+            return None, tuple(str(problem) for problem in error.problems)
+        except UnicodeDecodeError as error:
+            return None, (f"byte {error.start} is not UTF-8",)
+        except Exception as error:  # a reader's mistake must not end the watching
+            logger.exception("%s: reading it failed", self.name)
+            return None, (f"reading it failed: {type(error).__name__}",)
+
+    def _accept(self, held: _Held[T]) -> None:
+        self._held, self._problems = held, ()
+        self._confirmed = self._clock()
+        self._report(Reload(self.name, Outcome.ACCEPTED, held.revision))
+
+    def _refuse(self, outcome: Outcome, problems: tuple[str, ...]) -> None:
+        if self._confirmed is None:
+            self._confirmed = self._clock()
+        self._problems = problems
+        self._report(Reload(self.name, outcome, self.revision, problems))
