@@ -55,6 +55,7 @@ class TinyService:
         if path == "/readyz":
             status = "503 Service Unavailable" if self.draining.is_set() else "200 OK"
         elif path == "/sleep":
+            tell(asleep=True)
             sleep(float(query))
         elif path == "/large":
             body = b"x" * int(query)

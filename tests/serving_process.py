@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -55,59 +56,82 @@ def put(directory: Path, leaf: Pair) -> None:
     (directory / "tls.key").write_bytes(leaf.key_pem)
 
 
+class SecretVolume:
+    """A directory as the kubelet writes a Secret: names are links into `..data`, which is swapped as a whole."""
+
+    def __init__(self, directory: Path, pair: Pair) -> None:
+        self._directory = directory
+        self._number = 0
+        self.swap(pair)
+        for name in ("tls.crt", "tls.key"):
+            (directory / name).symlink_to(f"..data/{name}")
+
+    def swap(self, pair: Pair) -> None:
+        self._number += 1
+        fresh = self._directory / f"..{self._number}"
+        fresh.mkdir()
+        put(fresh, pair)
+        link = self._directory / "..data_tmp"
+        link.symlink_to(fresh.name)
+        link.replace(self._directory / "..data")
+        for old in self._directory.glob(f"..{self._number - 1}"):
+            shutil.rmtree(old)
+
+
 class Server:
     """A running `tests.serving_app`; *authority* is the one that signed what it serves."""
 
     def __init__(self, authority: Authority, directory: Path, *options: str) -> None:
         self.authority = authority
         self.context = authority.client()
-        self._out = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in `close`
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.serving_app", "--cert-dir", str(directory), *options],
-            cwd=Path(__file__).parent.parent,
-            stdout=self._out,
-            stderr=self._log,
-            text=True,
-            start_new_session=True,
-        )
+        self.port = self.metrics = 0  # known when it serves
+        self._directory = tempfile.TemporaryDirectory()
+        with self._out.open("a") as out, self._log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "error", "-m", "tests.serving_app", "--cert-dir", str(directory), *options],
+                cwd=Path(__file__).parent.parent,
+                stdout=out,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+
+    @property
+    def _out(self) -> Path:
+        return Path(self._directory.name, "out")
+
+    @property
+    def _log(self) -> Path:
+        return Path(self._directory.name, "log")
 
     def told(self) -> list[dict[str, Any]]:
-        """What the service has printed."""
-        self._out.seek(0)
-        return [json.loads(line) for line in self._out.read().splitlines()]
+        """What the service has printed, in whole lines."""
+        whole, _, _ = self._out.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def log(self) -> str:
         """Standard error so far."""
-        self._log.seek(0)
-        return self._log.read()
+        return self._log.read_text()
 
     def wait_until_serving(self) -> None:
         poll(lambda: self.process.poll() is not None or bool(self.told()), "it serves")
         assert self.process.poll() is None, self.log()
-
-    @property
-    def port(self) -> int:
-        return int(self.told()[0]["tls"])
-
-    @property
-    def metrics(self) -> int:
-        return int(self.told()[0]["metrics"])
+        self.port, self.metrics = (int(self.told()[0][key]) for key in ("tls", "metrics"))
 
     def wait(self, seconds: float = PATIENCE) -> int:
         return self.process.wait(seconds)
 
     def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            try:
+        try:
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGINT)
                 self.process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
-                raise
-        self._out.close()
-        self._log.close()
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            raise
+        finally:
+            self._directory.cleanup()
 
     @contextmanager
     def client(self, timeout: float = PATIENCE) -> Iterator[http.client.HTTPSConnection]:

@@ -176,7 +176,7 @@ def test_a_request_under_way_at_the_end_of_the_drain_is_answered() -> None:
         statuses: list[int] = []
         thread = threading.Thread(target=lambda: statuses.append(server.ask("/sleep?1.5")))
         thread.start()
-        sleep(0.5)
+        poll(lambda: {"asleep": True} in server.told(), "under way")
         server.process.send_signal(signal.SIGTERM)
         assert server.wait() == 0
         thread.join()
@@ -197,17 +197,13 @@ def answers(server: Server) -> bool:
         return False
 
 
-@pytest.mark.parametrize("to", ["the server", "the whole process group, as a terminal does"])
-@pytest.mark.parametrize("path", ["/validate", "/sleep?60"])
-def test_ctrl_c_ends_at_once_and_quietly(to: str, path: str) -> None:
+@pytest.mark.parametrize("as_a_terminal_does", [False, True], ids=["to the server", "to its process group"])
+def test_ctrl_c_ends_at_once_and_quietly_even_with_a_request_under_way(*, as_a_terminal_does: bool) -> None:
     with serving() as server, server.tls() as sock:
-        sock.sendall(b"GET %s HTTP/1.1\r\nHost: airlock\r\n\r\n" % path.encode())
-        sleep(0.2)
+        sock.sendall(b"GET /sleep?60 HTTP/1.1\r\nHost: airlock\r\n\r\n")
+        poll(lambda: {"asleep": True} in server.told(), "under way")
         begin = monotonic()
-        if to == "the server":
-            server.process.send_signal(signal.SIGINT)
-        else:
-            os.killpg(server.process.pid, signal.SIGINT)
+        (os.killpg if as_a_terminal_does else os.kill)(server.process.pid, signal.SIGINT)
         assert server.wait() == 0
         assert monotonic() - begin < 10
         assert "Traceback" not in server.log()
@@ -220,6 +216,15 @@ def test_ctrl_c_ends_a_drain() -> None:
         poll(lambda: server.probe() == 503, "not ready")
         server.process.send_signal(signal.SIGINT)
         assert server.wait(10) == 0
+
+
+def test_signals_that_make_gunicorn_start_another_worker_are_ignored() -> None:
+    with serving() as server:
+        for number in (signal.SIGHUP, signal.SIGTTIN, signal.SIGUSR2):
+            server.process.send_signal(number)
+        poll(lambda: server.log().count("nothing to reload") == 3, "ignored")
+        assert server.ask() == 200
+        assert server.log().count("Booting worker") == 1
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from tests.serving_process import PATIENCE, is_closed, poll
 from webhook.serving_probes import ProbeServer
 
-SECONDS = 1.0
+SECONDS = 0.6
 CONNECTIONS = 8
 
 

@@ -139,7 +139,7 @@ def test_a_client_that_does_not_read_its_answer_holds_a_thread_no_longer_than_th
 
 def test_a_connection_without_a_request_is_kept_since_gos_transport_keeps_such_for_later(server: Server) -> None:
     with server.tls() as sock:
-        sleep(2 * DEADLINE)
+        sleep(1.5 * DEADLINE)
         assert not is_closed(sock)
         sock.settimeout(10)
         sock.sendall(b"GET /readyz HTTP/1.1\r\nHost: airlock\r\n\r\n")

@@ -38,7 +38,10 @@ class Service(Protocol):
         """The application of the metrics port; called from many threads."""
 
     def start(self) -> None:
-        """Begin; called once, before anybody is served. OSError and ValueError end the server with their text."""
+        """Begin; called once, before anybody is served. OSError and ValueError end the server with their text.
+
+        Threads that are started here must be daemons.
+        """
 
     def drain(self) -> None:
         """Stop being ready; called at most once, on SIGTERM. Requests still come."""
@@ -129,6 +132,16 @@ class LimitedLogger(Logger):  # type: ignore[misc] # gunicorn has no types
                 self.error_log.warning("no more of these for %d s: %s", self.seconds, kind.strip())
 
 
+class _Arbiter(Arbiter):  # type: ignore[misc] # gunicorn has no types
+    """gunicorn's master, for one worker: what would start another one is ignored."""
+
+    def handle_hup(self) -> None:
+        """Go on: documents and certificates are read again by themselves."""
+        self.log.info("ignored: there is nothing to reload")
+
+    handle_ttin = handle_ttou = handle_usr2 = handle_hup
+
+
 class _Application(BaseApplication):  # type: ignore[misc] # gunicorn has no types
     """What gunicorn's arbiter and the worker ask for; made before the fork, used in both processes."""
 
@@ -149,7 +162,7 @@ class _Application(BaseApplication):  # type: ignore[misc] # gunicorn has no typ
 
     def run(self) -> NoReturn:
         """Run the arbiter with the socket that is bound already; both processes leave through here."""
-        arbiter = Arbiter(self)
+        arbiter = _Arbiter(self)
         kind = TCP6Socket if self._tls.family == socket.AF_INET6 else TCPSocket
         arbiter.LISTENERS = [kind(self._tls.getsockname(), self.cfg, arbiter.log, fd=self._tls.detach())]
         arbiter.run()
@@ -159,6 +172,8 @@ class _Application(BaseApplication):  # type: ignore[misc] # gunicorn has no typ
         """Give gunicorn its settings; all others keep their defaults, no file and no variable is read."""
         options = self.options
         settings = {
+            "bind": ["127.0.0.1:0"],  # not used, the socket is there already; the default would come from $PORT
+            "forwarded_allow_ips": "",  # nobody's headers say who the client is; the default would come from a variable
             "workers": 1,
             "worker_class": Worker,
             "threads": options.threads,
