@@ -16,6 +16,26 @@ from tests.server import wait_for
 
 CORPUS = Path(__file__).parent / "corpus"
 EXECUTOR = "system:serviceaccount:airflow:airflow-scheduler"
+BOTH = {
+    "basic-template-noimage",  # an image without a tag, and the template says IfNotPresent
+    "podoverride-image-latest",
+    "kpo-full-pod-spec",
+    "kpo-latest-ifnotpresent",
+    "kpo-never-dev",
+    "kpo-template-file",
+}
+REFUSED = {
+    "provider-af2.11.2-cncf8.4.2": BOTH | {"1.15.0-k8s-image-latest", "1.15.0-k8s-image-latest-always"},
+    "provider-af3.3.2-cncf10.25.0": BOTH
+    | {
+        "1.22.0-k8s-extra-containers",  # the user's sidecar is on a floating version
+        "1.22.0-k8s-image-branch-tag",
+        "1.22.0-k8s-image-latest",
+        "1.22.0-k8s-image-latest-always",  # images.airflow.pullPolicy does not reach it
+        "1.22.0-k8s-plugins-volume",
+        "1.22.0-k8s-pullpolicy-never",
+    },
+}
 DIGEST = "apache/airflow@sha256:" + "ab" * 32
 
 
@@ -118,23 +138,18 @@ def test_executor_and_operator_pods_are_answered_by_their_images(gate: Gate, nam
         if pod["kind"] != "Pod":
             continue
         pod["metadata"].pop("namespace", None)
-        pod["spec"].pop("serviceAccountName", None)
+        for field in ("serviceAccountName", "serviceAccount"):
+            pod["spec"].pop(field, None)
         status, answer = gate.create(pod, EXECUTOR, namespace, dry_run=True)
         assert status in (201, 422), answer
-        if status == 422:
+        if status == 422 and "executor-example" in path.stem:  # the provider's examples hold placeholders
+            assert "secretKeyRef.name: Invalid value" in answer["message"]
+        elif status == 422:
             refused.add(path.stem)
             assert "denied the request" in answer["message"]
             assert answer["reason"] == "Invalid"
             assert "in the task Pod" in answer["message"]
-    moving = ("-latest", "-branch-tag", "never-dev", "latest-ifnotpresent", "xcom", "untagged")
-    assert refused, "none was refused"
-    assert {name for name in refused if "executor-official" in name} == {
-        path.stem
-        for path in (CORPUS / folder).glob("executor-official*.yaml")
-        if any(word in path.stem for word in moving) and "always-both" not in path.stem
-    }
-    assert {"kpo-latest-ifnotpresent", "kpo-never-dev", "executor-podoverride-image-latest"} <= refused
-    assert not {"kpo-digest", "kpo-tag-and-digest", "kpo-semver", "kpo-sha-tag", "kpo-latest-always"} & refused
+    assert {name.removeprefix("executor-").removeprefix("official-") for name in refused} == REFUSED[folder]
 
 
 def test_a_dry_run_gets_the_same_answer_and_makes_no_event(gate: Gate, namespace: str) -> None:
@@ -199,13 +214,16 @@ def test_the_api_server_takes_every_patch_for_every_pod_of_the_corpus(gate: Gate
     everywhere = "{name: %s, components: [%s], containers: all, value: '%s'}"
     env = [everywhere % (f"AIRLOCK_{n}", ", ".join(names), "$(AIRFLOW_HOME)/$(AIRLOCK_0)" * n) for n in range(3)]
     manifest = f"{{apiVersion: airlock/v1, kind: RequiredEnv, env: [{', '.join(env)}]}}"
+    plain = gate.plane.namespace()
     with edited(gate, "airlock-required-env", {"required-env.yaml": manifest}):
         for path in sorted([*CORPUS.glob("official*/k*.yaml"), *CORPUS.glob("community*/k*.yaml")]):
             if path.name.count(".") > 3 or "workloads" in path.name or "values" in path.name or "template" in path.name:
                 continue
             for pod in documents(path):
                 status, answer = created_like(gate, pod, namespace)
-                assert status == 201 or "denied the request" in answer["message"], f"{path}: {answer}"
+                if status != 201 and "denied the request" not in answer["message"]:
+                    # A pod of a StatefulSet without its volumes, for one: then the gate has changed nothing about it.
+                    assert (status, answer["message"]) == plainly(gate, pod, plain), path
                 if status == 201 and gate_concerns(pod):
                     containers = answer["spec"]["containers"]
                     assert all({"AIRLOCK_0", "AIRLOCK_2"} <= {e["name"] for e in c["env"]} for c in containers), path
@@ -220,6 +238,12 @@ def created_like(gate: Gate, pod: dict[str, Any], namespace: str) -> tuple[int, 
         owner |= {"apiVersion": "batch/v1", "kind": "Job"}
     pod["metadata"]["ownerReferences"] = [owner]
     return gate.create(pod, REPLICASET, namespace, dry_run=True)
+
+
+def plainly(gate: Gate, pod: dict[str, Any], namespace: str) -> tuple[int, str]:
+    """Return how the API server answers where no gate stands."""
+    status, answer = gate.create(pod, REPLICASET, namespace, dry_run=True)
+    return status, answer["message"]
 
 
 def gate_concerns(pod: dict[str, Any]) -> bool:
