@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -56,7 +57,7 @@ def scheduler_review() -> bytes:
         "managedFields": [],
     }
     pod = owned({"kind": "Pod", "metadata": metadata, "spec": {"containers": containers}})
-    fields = {f"f:{n}": {"f:name": {}, "f:value": {}} for n in range((SIZE - len(review(pod))) // 38)}
+    fields: dict[str, Any] = {f"f:{n}": {"f:name": {}, "f:value": {}} for n in range((SIZE - len(review(pod))) // 38)}
     pod["metadata"]["managedFields"] = [{"manager": "kube-controller-manager", "fieldsV1": fields}]
     return review(pod)
 

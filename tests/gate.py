@@ -135,7 +135,7 @@ class Gate:
             return response.status, json.loads(response.read())
         finally:
             response.close()
-            client.close()
+            client.close()  # type: ignore[no-untyped-call]
 
 
 @contextmanager

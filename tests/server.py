@@ -16,7 +16,7 @@ T = TypeVar("T")
 START = 30.0  # seconds
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 10.0, what: str = "the condition") -> T:
+def wait_for(condition: Callable[[], T | None], seconds: float = 10.0, what: str = "the condition") -> T:
     """Return the first true value of *condition*; fail when there is none within *seconds*."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -104,7 +104,8 @@ def test_the_official_charts_scheduler_gets_its_variables_and_is_otherwise_uncha
     for labels in ({LABEL: ""}, {}):
         namespace = gate.plane.namespace(labels=labels)
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "airflow-scheduler"}}
-        for object_ in (account, deepcopy(workload)):
+        objects: list[dict[str, Any]] = [account, deepcopy(workload)]
+        for object_ in objects:
             object_["metadata"]["namespace"] = namespace
             gate.apply(object_)
         pods.append(pod_of(gate, namespace))
@@ -247,7 +248,7 @@ def plainly(gate: Gate, pod: dict[str, Any], namespace: str) -> tuple[int, str]:
 
 
 def gate_concerns(pod: dict[str, Any]) -> bool:
-    labels = pod["metadata"]["labels"]
+    labels: dict[str, str] = pod["metadata"]["labels"]
     return labels.get("tier") == "airflow" or labels.get("app") == "airflow"
 
 

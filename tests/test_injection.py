@@ -20,7 +20,7 @@ TODAY = date(2026, 11, 23)
 
 values = st.lists(st.sampled_from([*(f"$({name})" for name in NAMES), "$$(A)", "$", "x", ""]), max_size=3).map("".join)
 entries = st.fixed_dictionaries({"name": st.sampled_from(NAMES)}, optional={"value": values})
-containers = st.fixed_dictionaries(
+containers: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"name": st.sampled_from(["scheduler", "git-sync"])},
     optional={
         "env": st.one_of(st.none(), st.lists(entries, max_size=6)),
@@ -51,7 +51,7 @@ def pod(spec: dict[str, Any]) -> dict[str, Any]:
     return owned({"kind": "Pod", "metadata": {"name": "p", "labels": labels}, "spec": spec})
 
 
-specs = st.fixed_dictionaries(
+specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"containers": st.lists(containers, max_size=3, unique_by=lambda container: container["name"])},
     optional={"initContainers": st.just([{"name": "wait"}])},
 )

@@ -4,8 +4,10 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import structlog
@@ -22,9 +24,10 @@ from webhook.policy import schema as policy_schema
 from webhook.service import Airlock, EventsTo, ServiceOptions
 from webhook.serving import ServingOptions, run
 from webhook.source import ConfigMapName, SourceError, parse_src
+from webhook.yamlnode import compose
 
-READERS = {"Policy": read_policy, "RequiredEnv": read_manifest}
-SCHEMAS = {"Policy": policy_schema, "RequiredEnv": manifest_schema}
+READERS: dict[str, Callable[[bytes], object]] = {"Policy": read_policy, "RequiredEnv": read_manifest}
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {"Policy": policy_schema, "RequiredEnv": manifest_schema}
 
 
 class _Src(click.ParamType[ConfigMapName | Path]):
@@ -231,12 +234,13 @@ def _check(path: Path) -> int:
     except FileError as error:
         click.echo(str(error), err=True)
         return 2
-    reader = read_manifest if b"RequiredEnv" in data else read_policy
+    root, _ = compose(data)
+    kind = root.value.get("kind") if root is not None else None
     try:
-        reader(data)
+        READERS[kind if kind in READERS else "Policy"](data)
     except DocumentError as error:
         for problem in error.problems:
-            click.echo(f"{name}:{problem}")
+            click.echo(f"{name}:{problem.line}: {problem.path}{': ' if problem.path else ''}{problem.text}")
         return 1
     click.echo(f"{name}: ok", err=True)
     return 0

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import msgspec
 
 from webhook.patch import Operation
-from webhook.workload import UnreadableError, Workload, decode as decode_workload
+from webhook.workload import UnreadableError, Workload
+from webhook.workload import decode as decode_workload
 
 API_VERSION = "admission.k8s.io/v1"
 

@@ -123,6 +123,4 @@ def _policy_half(place: ImagePlace, policy: str) -> str:
     return f"imagePullPolicy {policy}{given} lets the node run its cached copy"
 
 
-RULE = Rule(
-    "mutable-tag", MutableTagOptions, ("containers", "initContainers", "ephemeralContainers", "volumes"), check
-)
+RULE = Rule("mutable-tag", MutableTagOptions, ("containers", "initContainers", "ephemeralContainers", "volumes"), check)
