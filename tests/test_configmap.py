@@ -320,3 +320,18 @@ def test_a_listener_that_fails_does_not_end_the_watching(
         told.value("two")
     finally:
         watch.stop()
+
+
+def test_who_is_told_may_end_the_watching(cluster: Cluster, namespace: str, write: Callable[[str], None]) -> None:
+    told = Told()
+
+    def changed(state: State) -> None:
+        told.changed(state)
+        watch.stop()
+
+    write("one")
+    watch = ConfigMapWatch(cluster, namespace, NAME, changed)
+    watch.start()
+    told.value("one")
+    until(lambda: f"watch {namespace}/{NAME}" not in {thread.name for thread in threading.enumerate()}, "it is over")
+    assert len(told.states) == 1

@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from kubernetes.client import ApiClient, ApiException, Configuration
-from kubernetes.config import ConfigException, load_kube_config
+from kubernetes.config import load_kube_config
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME, SERVICE_TOKEN_FILENAME, InClusterConfigLoader
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
@@ -102,8 +102,10 @@ class Lines:
 class Cluster:
     """One API server, asked as one user; every call has its time limits, and none is repeated here."""
 
-    def __init__(self, client: ApiClient, *, in_cluster: bool = False) -> None:
-        self._client = client
+    def __init__(self, configuration: Configuration, *, in_cluster: bool = False) -> None:
+        # Who asks knows better when to ask again; and urllib3 would sleep for as long as a Retry-After says.
+        configuration.retries = False
+        self._client = ApiClient(configuration)
         self._in_cluster = in_cluster
 
     def __enter__(self) -> Self:
@@ -179,7 +181,6 @@ def connect(
     Nothing is asked yet. *credentials* is where the kubelet puts a pod's. Raises ClusterError.
     """  # noqa: D205  # one sentence
     configuration = Configuration()
-    configuration.retries = False  # who asks knows better when to ask again
     kubeconfig = kubeconfig or environ.get("KUBECONFIG")
     in_cluster = not kubeconfig and context is None and bool(environ.get(SERVICE_HOST_ENV_NAME))
     place = "this pod's ServiceAccount" if in_cluster else kubeconfig or "~/.kube/config"
@@ -190,9 +191,9 @@ def connect(
             loader.load_and_set(configuration)  # type: ignore[no-untyped-call]  # same
         else:
             load_kube_config(place, context, configuration, persist_config=False)  # type: ignore[no-untyped-call]  # same
-    except (ConfigException, OSError, ValueError, TypeError) as error:
+    except Exception as error:  # what the client does not check fails in its parser, or in its hands
         raise ClusterError(f"{place} leads to no cluster: {error}") from error
-    return Cluster(ApiClient(configuration), in_cluster=in_cluster)
+    return Cluster(configuration, in_cluster=in_cluster)
 
 
 def _target(path: str, query: Mapping[str, str] | None) -> str:

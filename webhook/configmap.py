@@ -161,11 +161,11 @@ class ConfigMapWatch:
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """End the watching at once; nobody is told anything afterwards."""
+        """End the watching at once; nobody is told anything afterwards. Also for who is just being told."""
         self._stopping.set()
         if (lines := self._lines) is not None:
             lines.interrupt()
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout)
 
     def _run(self) -> None:

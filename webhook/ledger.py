@@ -17,7 +17,7 @@ APART = 1.0  # seconds between two writes of one Event
 MOST_WAITING = 100  # new Events that wait, for their turn or for a server that is away
 MOST_SERIES = 1000
 IDLE = 1800.0  # seconds after which a repeat begins a new Event; API servers keep one for an hour
-BACKOFF, MOST_TRIES = 0.5, 5
+BACKOFF, MOST_TRIES = 0.5, 6  # a quarter of a minute in all; a server that is away asks for no admission either
 MOST_PATIENT = 30.0  # seconds, whatever Retry-After says
 
 
