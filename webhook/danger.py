@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from webhook.glob import Program, expression, program
+from webhook.complaint import show
+from webhook.glob import expression, program
 
-# A glob, and what whoever sets such a variable makes a container of Airflow do.
+# A glob, and what whoever sets such a variable makes a container of Airflow do. The options of Airflow are those whose
+# description in config.yml (2.10.5, 3.0.6) speaks of an import, a path to code or a program.
 _RUNS_CODE = (
     ("LD_*", "the dynamic loader loads the libraries it names"),
     ("GCONV_PATH", "the C library loads character sets as code from it"),
@@ -54,30 +56,34 @@ _RUNS_CODE = (
     ("AIRFLOW__CORE__*PICKL*", "Airflow runs what others pickled"),
     ("AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES*", "Airflow makes objects of the classes it names"),
     ("AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS", "Airflow imports the object it names"),
-    ("AIRFLOW__*BACKEND*", "Airflow imports the class it names"),
+    ("AIRFLOW__*BACKEND", "Airflow imports the class it names"),
+    ("AIRFLOW__*BACKENDS", "Airflow imports the modules it names"),
     ("AIRFLOW__*_CLASS", "Airflow imports the class it names"),
     ("AIRFLOW__*_CLASSES", "Airflow imports the classes it names"),
     ("AIRFLOW__*CLIENT_PATH", "Airflow imports the class it names"),
-    ("AIRFLOW__*_ARGS", "Airflow imports the object it names"),
+    ("AIRFLOW__*_CALLABLE", "Airflow imports the function it names"),
+    ("AIRFLOW__*_MANAGERS", "Airflow imports the classes it names"),
+    ("AIRFLOW__*SQL_ALCHEMY_CONNECT_ARGS", "Airflow imports the object it names"),
+    ("AIRFLOW__*SQL_ALCHEMY_SESSION_MAKER", "Airflow imports the function it names"),
+    ("AIRFLOW__DATABASE__ALEMBIC_INI_FILE_PATH", "migrations run the scripts it configures"),
+    ("AIRFLOW__LOGGING__SECRET_MASK_ADAPTER", "Airflow imports the function it names"),
+    ("AIRFLOW__LOGGING__INTERLEAVE_TIMESTAMP_PARSER", "Airflow imports the function it names"),
     ("AIRFLOW__SENTRY__BEFORE_SEND", "Airflow imports the function it names"),
+    ("AIRFLOW__CLI__API_CLIENT", "Airflow imports the module it names"),
+    ("AIRFLOW__KERBEROS__KINIT_PATH", "Airflow runs the program it names"),
 )
 
-# Endings of names whose value is usually a secret, and whole names that hold one within a URL.
+# Globs of names whose value is usually a secret, or holds one within a URL or JSON; they cover every option that
+# config.yml calls sensitive.
 _SECRET = (
     *("*TOKEN", "*PASSWORD", "*PASSWD", "*PASSPHRASE", "*_PASS", "*_PWD", "*SECRET", "*CREDENTIAL"),
     *("*API_KEY", "*APIKEY", "*ACCESS_KEY", "*ACCOUNT_KEY", "*PRIVATE_KEY", "*SECRET_KEY", "*FERNET_KEY"),
-    *("AIRFLOW_CONN_*", "AIRFLOW__*_CONN", "AIRFLOW__*BROKER_URL", "AIRFLOW__*RESULT_BACKEND"),
+    *("*_DSN", "*_BASIC_AUTH", "AIRFLOW_CONN_*", "AIRFLOW__*_CONN", "AIRFLOW__*BROKER_URL", "AIRFLOW__*RESULT_BACKEND"),
+    *("AIRFLOW__*_KWARGS", "AIRFLOW__*ENGINE_ARGS"),
 )
-# Airflow looks these up in its secrets backend: the value says where the secret lies.
-_NO_SECRET = ("AIRFLOW__*_SECRET",)
-
-
-def _compiled(*globs: str) -> tuple[Program, ...]:
-    return tuple(program(expression(glob)) for glob in globs)
-
 
 _RUNS_CODE_PROGRAMS = tuple((program(expression(glob)), how) for glob, how in _RUNS_CODE)
-_SECRET_PROGRAMS, _NO_SECRET_PROGRAMS = _compiled(*_SECRET), _compiled(*_NO_SECRET)
+_SECRET_PROGRAMS = tuple(program(expression(glob)) for glob in _SECRET)
 
 
 def objections(name: str, *, plain: bool) -> Iterator[str]:
@@ -87,10 +93,10 @@ def objections(name: str, *, plain: bool) -> Iterator[str]:
     []
     """
     if how := runs_code(name):
-        yield f"'{name}' runs code: {how}; say allowUnsafe: true if that is meant"
+        yield f"{show(name)} runs code: {how}; say allowUnsafe: true if that is meant"
     if plain and holds_secret(name):
         yield (
-            f"'{name}' seems to hold a secret, which would stand in plain sight in the pod; use valueFrom with a"
+            f"{show(name)} seems to hold a secret, which would stand in plain sight in the pod; use valueFrom with a"
             " secretKeyRef, or say allowUnsafe: true if it is none"
         )
 
@@ -108,10 +114,14 @@ def runs_code(name: str) -> str:
 def holds_secret(name: str) -> bool:
     """Return whether the value of a variable of this *name* is usually a secret.
 
+    `AIRFLOW__*_SECRET` does not when it belongs to an option that does: Airflow looks its value up elsewhere.
+
     >>> holds_secret("SLACK_TOKEN"), holds_secret("TOKEN_URL")
     (True, False)
+    >>> holds_secret("AIRFLOW__API_AUTH__JWT_SECRET"), holds_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_SECRET")
+    (True, False)
     """
-    raw = name.upper().encode(errors="replace")
-    if any(compiled.fullmatch(raw) for compiled in _NO_SECRET_PROGRAMS):
+    if name.startswith("AIRFLOW__") and name.endswith("_SECRET") and holds_secret(name.removesuffix("_SECRET")):
         return False
+    raw = name.upper().encode(errors="replace")
     return any(compiled.fullmatch(raw) for compiled in _SECRET_PROGRAMS)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, StrictBool, ValidationError, WithJsonSchema, model_validator
 
-from webhook.complaint import nearest
+from webhook.complaint import nearest, show
 from webhook.document import Flaw, Model, failure, flaws_of
 from webhook.grammar import DataKey, NamespaceName, ObjectName, VariableName, Words
 
@@ -87,7 +87,7 @@ def _value_from(given: dict[str, Any]) -> dict[str, Any]:
         except ValidationError as error:
             raise failure(flaws_of(error, kind)) from None
     elif guess := nearest(kind, _SHAPES):
-        raise failure([Flaw((kind,), f"unknown source{guess}", unknown_field=True)])
+        raise failure([Flaw((kind,), f"unknown source {show(kind)}{guess}")])
     elif not isinstance(body, dict):
         raise failure([Flaw((kind,), "is not a mapping of fields")])
     return given

@@ -12,8 +12,9 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from webhook.glob import WILDCARDS, PatternError, Program, expression, program, show
+from webhook.glob import SHOWN, WILDCARDS, PatternError, Program, expression, program, show
 from webhook.image import Image
+from webhook.text import printable
 
 LIMIT = 512  # characters; a user name may hold a namespace and the name of a ServiceAccount
 
@@ -95,11 +96,6 @@ class NamespaceGlob(Pattern):
         """Return whether *namespace* matches."""
         return self._runs(namespace)
 
-    @property
-    def bare(self) -> bool:
-        """Whether it holds nothing but wildcards, and so names no namespace at all."""
-        return not self.source.strip("*?")
-
     def disjoint(self, other: "NamespaceGlob") -> bool:
         """Return whether surely no namespace matches both; False when that is not plain to see.
 
@@ -107,6 +103,8 @@ class NamespaceGlob(Pattern):
         True
         """
         mine, others = WILDCARDS.split(self.source), WILDCARDS.split(other.source)
+        if len(mine) == len(others) == 1:
+            return self.source != other.source
         if len(mine) == 1:
             return not other.matches(self.source)
         if len(others) == 1:
@@ -196,35 +194,39 @@ class ImageGlob(Pattern):
         colon = rest.find(":", slash + 1)
         name, tag = (rest, "") if colon < 0 else (rest[:colon], rest[colon + 1 :])
         host, path = _split(name, source)
-        for part, grammar, given in (
-            (host, _HOST, True),
-            (path, _PATH, True),
-            (tag, _TAG, colon >= 0),
-            (digest, _DIGEST, "@" in source),
+        for what, part, grammar, given in (
+            ("host", host, _HOST, True),
+            ("name", path, _PATH, True),
+            ("tag", tag, _TAG, colon >= 0),
+            ("digest", digest, _DIGEST, "@" in source),
         ):
             if given and not grammar.fullmatch(part):
-                raise PatternError(f"{show(source)} can match no image; {show(part)} is out of place")
+                text = f"{show(source)} can match no image: {show(part)} is no {what}"
+                raise PatternError(f"{text}; the wildcards are *, ? and **, and names are lower-case")
         wild = {"star": "[^/ ]*", "stars": "[^ ]*", "one": "[^/ ]"}
-        parts = (f"{host}/{path}", tag if colon >= 0 else "**", digest if "@" in source else "**")
+        parts = (f"{host}/{path}", f":{tag}" if colon >= 0 else "**", f"@{digest}" if "@" in source else "**")
         return " ".join(expression(part, **wild) for part in parts)
 
     def matches(self, image: Image) -> bool:
         """Return whether *image* matches."""
-        return self._runs(f"{image.domain.lower()}/{image.path} {image.effective_tag or ''} {image.digest or ''}")
+        tag = f":{image.effective_tag}" if image.effective_tag else ""
+        digest = f"@{image.digest}" if image.digest else ""
+        return self._runs(f"{image.domain.lower()}/{image.path} {tag} {digest}")
 
 
 def _split(name: str, source: str) -> tuple[str, str]:
     """Return host and path of *name*, by the rules of distribution/reference (normalize.go, splitDockerDomain)."""
     first, slash, rest = name.partition("/")
+    offer = printable(name, SHOWN)
     is_host = "." in first or ":" in first or first == "localhost" or first.lower() != first
     if not slash and "." in first:
-        raise PatternError(f"{show(source)} names a registry and no repository; write {first}/** for all it holds")
+        raise PatternError(f"{show(source)} names a registry and no repository; write {offer}/** for all it holds")
     if slash and is_host:
         if "**" in first:
             raise PatternError(f"{show(source)} has ** in its host; write the registry, or * for a part of its name")
         host, path = first.lower(), rest
     elif "*" in first or "?" in first:
-        raise PatternError(f"{show(source)} names no registry; write one, such as {_HUB}/{name}")
+        raise PatternError(f"{show(source)} names no registry; write one, such as {_HUB}/{offer}")
     else:
         host, path = _HUB, name
     if host == f"index.{_HUB}":

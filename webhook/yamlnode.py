@@ -63,7 +63,7 @@ class _Stop(Exception):  # noqa: N818 - not an error of the program: reading end
         self.fault = fault
 
 
-def compose(text: str | bytes) -> tuple[Node | None, list[Fault]]:
+def compose(text: str | bytes, loader: Any = _LOADER) -> tuple[Node | None, list[Fault]]:  # noqa: ANN401
     """Return the mapping that *text* is, and everything wrong with it as YAML; None when it is no mapping.
 
     >>> compose("mode: off")[0].value
@@ -73,7 +73,7 @@ def compose(text: str | bytes) -> tuple[Node | None, list[Fault]]:
         decoded = decode(text)
     except TextError as error:
         return None, [Fault(error.line, (), str(error))]
-    composer = _Composer(decoded)
+    composer = _Composer(decoded, loader)
     try:
         return composer.document(), composer.faults
     except _Stop as stop:
@@ -83,21 +83,21 @@ def compose(text: str | bytes) -> tuple[Node | None, list[Fault]]:
 class _Composer:
     """Events to nodes; *faults* are those after which reading goes on."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, loader: Any) -> None:  # noqa: ANN401 - one of PyYAML's two
         self.faults: list[Fault] = []
         self._anchors: dict[str, Node | None] = {}  # None: not closed yet
         self._left = NODES
         self._lines = BREAK.split(BREAK.sub("\n", text).removesuffix("\n"))
-        self._events = self._read(text)
+        self._events = self._read(text, loader)
 
     def document(self) -> Node:
         """Return the root of the only document; stop when that is no mapping."""
         next(self._events)  # the stream begins
         if isinstance(next(self._events), yaml.StreamEndEvent):
-            raise _Stop(Fault(0, (), "the document is empty"))
+            raise _Stop(Fault(0, (), "the document is empty; write apiVersion, kind and what it shall say"))
         event = next(self._events)
         if _is_plain(event) and core(event.value) is None:
-            raise _Stop(Fault(0, (), "the document is empty"))
+            raise _Stop(Fault(0, (), "the document is empty; write apiVersion, kind and what it shall say"))
         root = self._node(event, ())
         next(self._events)  # the document ends
         more = next(self._events)
@@ -106,12 +106,12 @@ class _Composer:
         if not isinstance(root.value, dict):
             raise _Stop(Fault(root.line, (), f"the document is {kind_of(root.value)}, not a mapping of fields"))
         if not root.value and not self.faults:
-            raise _Stop(Fault(0, (), "the document is empty"))
+            raise _Stop(Fault(0, (), "the document is empty; write apiVersion, kind and what it shall say"))
         return root
 
-    def _read(self, text: str) -> Iterator[Any]:
+    def _read(self, text: str, loader: Any) -> Iterator[Any]:  # noqa: ANN401
         try:
-            yield from yaml.parse(text, Loader=_LOADER)
+            yield from yaml.parse(text, Loader=loader)
         except yaml.YAMLError as error:
             raise _Stop(_syntax(error, self._lines)) from None
 
@@ -144,7 +144,7 @@ class _Composer:
             text = f"the document has more than {NODES} values, counting what aliases repeat; shorten it"
             raise _Stop(Fault(self._line(event), (), text))
         if len(path) + height > DEPTH:
-            text = f"the document is nested more than {DEPTH} deep; no field of it is"
+            text = f"the document is nested more than {DEPTH} deep, which no field needs; flatten it"
             raise _Stop(Fault(self._line(event), (), text))
 
     def _aliased(self, event: Any, path: Path) -> Node:  # noqa: ANN401
