@@ -21,9 +21,9 @@ from tests.reviews import owned, review
 from tests.server import Server, serving
 from webhook import message
 from webhook import review as envelope
+from webhook.documents.manifest import read_manifest
+from webhook.documents.policy import read_policy
 from webhook.evaluate import Gate
-from webhook.manifest import read_manifest
-from webhook.policy import read_policy
 
 ROUNDS, CALLS = 15, 400
 SECONDS, CONNECTIONS = 4.0, 4

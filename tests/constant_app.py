@@ -10,7 +10,7 @@ from flask import Flask
 from certs.names import parse_names
 from certs.store import ensure_self_signed
 from webhook.log import configure
-from webhook.serving import ServingOptions, run
+from webhook.serving.server import ServingOptions, run
 
 
 class Constant:

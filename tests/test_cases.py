@@ -10,10 +10,10 @@ import yaml
 
 from tests.reviews import REPLICASET, owned, review
 from webhook import message
+from webhook.documents.manifest import EMPTY, read_manifest
+from webhook.documents.policy import DEFAULT, read_policy
 from webhook.evaluate import Gate
 from webhook.known import Absence
-from webhook.manifest import EMPTY, read_manifest
-from webhook.policy import DEFAULT, read_policy
 from webhook.review import decode
 from webhook.rules import RULES
 

@@ -13,8 +13,8 @@ from tests.control_plane import ControlPlane
 from tests.control_plane.waiting import until
 from tests.proxy import Proxy
 from webhook.cluster import Answer, Cluster, Lines, connect
-from webhook.configmap import PACE, Absent, ConfigMapWatch, Pace, Present, State, backoff
 from webhook.known import Absence
+from webhook.sources.configmap import PACE, Absent, ConfigMapWatch, Pace, Present, State, backoff
 
 NAME = "callbacks"
 QUICK = Pace(longest=2.0, jitter=0.0, slack=1.0, forbidden=0.5)

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from tests.reviews import owned, review
+from webhook.documents.policy import read_policy
 from webhook.evaluate import Gate
-from webhook.policy import read_policy
 from webhook.review import decode
 from webhook.verdict import Violation
 

@@ -17,8 +17,8 @@ from tests.decisions import CLEAN, DENIED, WARNED, decision
 from webhook import message
 from webhook.cluster import Cluster, connect
 from webhook.decision import Decision, ObjectRef
-from webhook.events import MOST_QUEUED, Answer, Events, Writer, log_writer
-from webhook.ledger import CREATES, Fate
+from webhook.events.ledger import CREATES, Fate
+from webhook.events.observer import MOST_QUEUED, Answer, Events, Writer, log_writer
 from webhook.verdict import Mode
 
 

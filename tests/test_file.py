@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.control_plane.waiting import until
-from webhook.file import BIGGEST, FileError, FileWatch, Listener, read
+from webhook.sources.file import BIGGEST, FileError, FileWatch, Listener, read
 
 
 class Told:

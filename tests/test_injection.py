@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reviews import owned, review
-from webhook.document import DocumentError
+from webhook.documents.document import DocumentError
+from webhook.documents.manifest import RequiredEnv, read_manifest, references
+from webhook.documents.policy import read_policy
 from webhook.evaluate import Gate
-from webhook.manifest import RequiredEnv, read_manifest, references
-from webhook.policy import read_policy
 from webhook.review import decode
 
 NAMES = ("A", "B", "C", "D", "E")

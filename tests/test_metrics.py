@@ -9,9 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.decisions import CLEAN, DENIED, NOT_AIRFLOW, WARNED, decision, violation
 from webhook.decision import Decision, Mutation
-from webhook.ledger import Fate
+from webhook.events.ledger import Fate
 from webhook.metrics import EVENTS, RELOADS, Metrics
-from webhook.source import Outcome
+from webhook.sources.source import Outcome
 from webhook.verdict import Component, Exempted, Mode, Verdict
 
 RULES = ("mutable-tag", "required-env")

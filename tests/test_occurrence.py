@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from tests.decisions import DENIED, IMAGE, POD, REPLICASET, WARNED, decision, violation
 from webhook.decision import Decision, ObjectRef, TaskRef
-from webhook.occurrence import announcement, event, event_name, key, micro_time, occurrence, regarding, series
+from webhook.events.occurrence import (
+    announcement,
+    event,
+    event_name,
+    key,
+    micro_time,
+    occurrence,
+    regarding,
+    series,
+)
 from webhook.verdict import Mode, Verdict
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -8,12 +8,21 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook.document import DocumentError
+from webhook.documents.document import DocumentError
+from webhook.documents.policy import (
+    DEFAULT,
+    DEFAULT_TEXT,
+    Exemption,
+    NamespaceEntry,
+    Policy,
+    effective,
+    read_policy,
+    schema,
+)
+from webhook.documents.yamltext import dump
 from webhook.image import parse
-from webhook.policy import DEFAULT, DEFAULT_TEXT, Exemption, NamespaceEntry, Policy, effective, read_policy, schema
 from webhook.rules import RULES
 from webhook.verdict import Component, Mode
-from webhook.yamltext import dump
 
 law = settings(max_examples=150)
 MODES = st.sampled_from([mode.value for mode in Mode])

@@ -14,17 +14,17 @@ import structlog
 
 from certs.names import parse_names
 from certs.store import Ensured, StoreError, ensure_self_signed
-from webhook.document import DocumentError
-from webhook.file import FileError, read
+from webhook.documents.document import DocumentError
+from webhook.documents.manifest import read_manifest
+from webhook.documents.manifest import schema as manifest_schema
+from webhook.documents.policy import DEFAULT, effective, read_policy
+from webhook.documents.policy import schema as policy_schema
+from webhook.documents.yamlnode import compose
 from webhook.log import configure
-from webhook.manifest import read_manifest
-from webhook.manifest import schema as manifest_schema
-from webhook.policy import DEFAULT, effective, read_policy
-from webhook.policy import schema as policy_schema
 from webhook.service import Airlock, EventsTo, ServiceOptions
-from webhook.serving import ServingOptions, run
-from webhook.source import ConfigMapName, SourceError, parse_src
-from webhook.yamlnode import compose
+from webhook.serving.server import ServingOptions, run
+from webhook.sources.file import FileError, read
+from webhook.sources.source import ConfigMapName, SourceError, parse_src
 
 READERS: dict[str, Callable[[bytes], object]] = {"Policy": read_policy, "RequiredEnv": read_manifest}
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {"Policy": policy_schema, "RequiredEnv": manifest_schema}
@@ -230,7 +230,7 @@ def check(files: tuple[Path, ...]) -> None:
 def _check(path: Path) -> int:
     name = "standard input" if str(path) == "-" else str(path)
     try:
-        data = click.get_binary_stream("stdin").read() if str(path) == "-" else read(path)
+        data = sys.stdin.buffer.read() if str(path) == "-" else read(path)
     except FileError as error:
         click.echo(str(error), err=True)
         return 2

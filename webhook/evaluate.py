@@ -7,12 +7,12 @@ from functools import lru_cache
 from webhook import airflow
 from webhook.airflow import Chart, Role
 from webhook.decision import Decision, Mutation, ObjectRef, TaskRef
+from webhook.documents.manifest import EMPTY, RequiredEnv, Variable
+from webhook.documents.policy import DEFAULT, Exemption, Policy
 from webhook.image import parse
 from webhook.injection import Need, State, needs, operations
 from webhook.known import ConfigMaps
-from webhook.manifest import EMPTY, RequiredEnv, Variable
 from webhook.patch import Operation
-from webhook.policy import DEFAULT, Exemption, Policy
 from webhook.review import Request
 from webhook.rules import RULES, required_env
 from webhook.rules.rule import Stage, Subject

@@ -10,18 +10,18 @@ import structlog
 
 from webhook import message
 from webhook.app import Collaborators, Readiness, create_app, create_probes
-from webhook.configmap import ConfigMapWatch, Present, State
 from webhook.decision import ObjectRef
+from webhook.documents.manifest import EMPTY, RequiredEnv, read_manifest
+from webhook.documents.policy import DEFAULT, Policy, read_policy
 from webhook.evaluate import Gate
-from webhook.events import Events, Writer, log_writer
-from webhook.file import FileWatch, Listener
+from webhook.events.observer import Events, Writer, log_writer
 from webhook.log import log_decision
-from webhook.lookup import Lookup
-from webhook.manifest import EMPTY, RequiredEnv, read_manifest
 from webhook.metrics import Metrics
-from webhook.policy import DEFAULT, Policy, read_policy
 from webhook.rules import RULES
-from webhook.source import ConfigMapName, Outcome, Reload, Source
+from webhook.sources.configmap import ConfigMapWatch, Present, State
+from webhook.sources.file import FileWatch, Listener
+from webhook.sources.lookup import Lookup
+from webhook.sources.source import ConfigMapName, Outcome, Reload, Source
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication

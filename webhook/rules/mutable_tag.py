@@ -23,9 +23,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from webhook import advice, tags
-from webhook.document import Model
+from webhook.documents.document import Model
+from webhook.documents.pattern import ImageGlob, TagPattern
 from webhook.image import Image, ImageError, default_pull_policy, parse
-from webhook.pattern import ImageGlob, TagPattern
 from webhook.rules.rule import Rule, RuleOptions, Subject
 from webhook.tags import TagClass
 from webhook.text import quote

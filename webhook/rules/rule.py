@@ -6,9 +6,9 @@ from enum import Enum
 from typing import Any
 
 from webhook.airflow import Role
-from webhook.document import Model
+from webhook.documents.document import Model
+from webhook.documents.manifest import Variable
 from webhook.known import ConfigMaps
-from webhook.manifest import Variable
 from webhook.verdict import Finding, Mode
 from webhook.workload import ImagePlace, Workload
 

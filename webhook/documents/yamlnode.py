@@ -1,6 +1,7 @@
 """YAML as nodes that know their lines, with bounds on depth and number, and every fault at once.
 
-The text is read as events: the composer of libyaml recurses without a limit and takes duplicate keys.
+What is said repeats no text of the document but keys, since any of it may be somebody's secret out of its quotes. The
+text is read as events: the composer of libyaml recurses without a limit and takes duplicate keys.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from webhook.documents.yamltext import BREAK, TextError, core, decode, kind_of
 from webhook.text import printable
-from webhook.yamltext import BREAK, TextError, core, decode, kind_of
 
 NODES = 10_000  # what aliases repeat is counted each time
 DEPTH = 64
@@ -19,6 +20,8 @@ Path = tuple[str | int, ...]
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SHOWN = 60
+
+_TAGS = frozenset({"python", "str", "int", "float", "bool", "null", "seq", "map", "binary", "timestamp", "set"})
 
 # Part of what libyaml and PyYAML say, and the way out.
 _WAYS_OUT = (
@@ -148,18 +151,21 @@ class _Composer:
             raise _Stop(Fault(self._line(event), (), text))
 
     def _aliased(self, event: Any, path: Path) -> Node:  # noqa: ANN401
-        node, name = self._anchors.get(event.anchor), printable(event.anchor, _SHOWN)
+        node = self._anchors.get(event.anchor)
         if node is None:
-            wrong = "stands inside its own anchor" if event.anchor in self._anchors else "refers to no anchor before it"
-            self._refuse(self._line(event), path, f"the alias *{name} {wrong}; write the value out")
+            wrong = "stands within its own anchor" if event.anchor in self._anchors else "refers to no anchor before it"
+            text = f"an alias {wrong}; write the value out, or quote text that begins with *"
+            self._refuse(self._line(event), path, text)
             return Node(self._line(event), None)
         self._take(event, path, node.size, node.height)
         return node
 
     def _refuse_tag(self, event: Any, path: Path) -> None:  # noqa: ANN401
-        if event.tag is not None:
-            tag = printable(event.tag.replace("tag:yaml.org,2002:", "!!"), _SHOWN)
-            self._refuse(self._line(event), path, f"the tag {tag} is not supported; remove it, and quote text")
+        if event.tag is None:
+            return
+        name = event.tag.removeprefix("tag:yaml.org,2002:")
+        tag = f"the tag !!{printable(name, _SHOWN)}" if name.split("/")[0] in _TAGS else "a tag"
+        self._refuse(self._line(event), path, f"{tag} is not supported; remove it, or quote text that begins with !")
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> Any:  # noqa: ANN401
         value = core(event.value) if _is_plain(event) else event.value
@@ -203,8 +209,7 @@ class _Composer:
             return None
         if isinstance(value, str):
             return value
-        shown = printable(event.value, _SHOWN)
-        self._refuse(self._line(event), path, f"the key '{shown}' is {kind_of(value)}, not text; quote it")
+        self._refuse(self._line(event), path, f"a key is {kind_of(value)}, not text; quote it")
         return None
 
     def _skip(self, event: Any) -> None:  # noqa: ANN401

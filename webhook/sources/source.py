@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from webhook.document import DocumentError, revision
+from webhook.documents.document import DocumentError, revision
 from webhook.known import Absence
 
 BUILT_IN = "built-in"  # the revision of what nobody wrote down

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 
-from webhook.complaint import choice
-from webhook.document import Document, Flaw, Model, entries, read
-from webhook.grammar import ContainerName, Day, KindName, LabelKey, LabelValue, Words
+from webhook.documents.complaint import choice
+from webhook.documents.document import Document, Flaw, Model, entries, read
+from webhook.documents.grammar import ContainerName, Day, KindName, LabelKey, LabelValue, Words
+from webhook.documents.pattern import ImageGlob, NamespaceGlob, UserGlob
+from webhook.documents.schema import schema_of
+from webhook.documents.yamltext import dump
 from webhook.image import Image
-from webhook.pattern import ImageGlob, NamespaceGlob, UserGlob
 from webhook.rules import RULES
 from webhook.rules.rule import RuleOptions
-from webhook.schema import schema_of
 from webhook.verdict import Component, Mode
-from webhook.yamltext import dump
 
 _IMAGELESS = frozenset({"required-env"})  # rules whose findings concern no image
 _SELECTORS = ("namespaces", "components", "images")

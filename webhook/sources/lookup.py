@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable, Mapping
 
-from webhook.configmap import ConfigMapWatch, Connection, State
 from webhook.known import Absence, ConfigMaps
+from webhook.sources.configmap import ConfigMapWatch, Connection, State
 
 Name = tuple[str, str]  # namespace, name
 

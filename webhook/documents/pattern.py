@@ -1,6 +1,6 @@
 """Patterns that people write in documents: globs of namespaces, users and images, and expressions for tags.
 
-Each is a pydantic type whose value was compiled when the document was read; none can hang (see `webhook.glob`).
+Each is a pydantic type whose value was compiled when the document was read; none can hang (`webhook.documents.glob`).
 """
 
 import re
@@ -12,7 +12,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from webhook.glob import SHOWN, WILDCARDS, PatternError, Program, expression, program, show
+from webhook.documents.glob import SHOWN, WILDCARDS, PatternError, Program, expression, program, show
 from webhook.image import Image
 from webhook.text import printable
 

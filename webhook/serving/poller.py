@@ -18,7 +18,7 @@ from typing import Any
 from gunicorn.http import RequestParser
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
-from webhook.serving_connection import Arrival, Connection, GoneError, UnsentError
+from webhook.serving.connection import Arrival, Connection, GoneError, UnsentError
 
 TICK = 0.25  # seconds between two looks at deadlines
 

@@ -18,9 +18,9 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from webhook.complaint import complain, unknown
+from webhook.documents.complaint import complain, unknown
+from webhook.documents.yamlnode import Node, Path, compose
 from webhook.text import printable
-from webhook.yamlnode import Node, Path, compose
 
 API_VERSION: Final = "airlock/v1"
 
@@ -206,9 +206,13 @@ def revision(text: str | bytes) -> str:
 def place(path: Path) -> str:
     """Return *path* as people write it; keys that are no plain words are quoted.
 
+    What lies below a `value` is not shown: it may be a secret that lacks its quotes.
+
     >>> place(("components", 0, "labels", "app.kubernetes.io/name"))
     'components[0].labels."app.kubernetes.io/name"'
     """
+    if "value" in path:
+        path = path[: path.index("value") + 1]
     parts = [f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in path]
     return printable("".join(parts).removeprefix("."), _LONGEST_PATH)
 

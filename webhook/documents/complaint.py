@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from webhook.documents.yamltext import kind_of
 from webhook.text import printable
-from webhook.yamltext import kind_of
 
 _SHOWN = 60  # characters of a value
 _CLOSE = 0.7

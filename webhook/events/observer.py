@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from webhook.decision import Decision, ObjectRef
-from webhook.ledger import Fate, Ledger, Outcome, Write, outcome
-from webhook.occurrence import Occurrence, announcement, occurrence
+from webhook.events.ledger import Fate, Ledger, Outcome, Write, outcome
+from webhook.events.occurrence import Occurrence, announcement, occurrence
 
 MOST_QUEUED = 1000
 VALIDATE = "/validate"

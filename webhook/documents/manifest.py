@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictBool
 
-from webhook.danger import objections
-from webhook.document import Document, Flaw, Model, entries, read
-from webhook.grammar import Containers, VariableName, Words
-from webhook.graph import ordered
-from webhook.origin import ConfigMapKey, Source, ValueFrom
-from webhook.pattern import NamespaceGlob
-from webhook.schema import schema_of
+from webhook.documents.danger import objections
+from webhook.documents.document import Document, Flaw, Model, entries, read
+from webhook.documents.grammar import Containers, VariableName, Words
+from webhook.documents.graph import ordered
+from webhook.documents.origin import ConfigMapKey, Source, ValueFrom
+from webhook.documents.pattern import NamespaceGlob
+from webhook.documents.schema import schema_of
 from webhook.verdict import Component
 
 _SOURCES = ("value", "valueFrom", "from")

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, StrictBool, ValidationError, WithJsonSchema, model_validator
 
-from webhook.complaint import nearest, show
-from webhook.document import Flaw, Model, failure, flaws_of
-from webhook.grammar import DataKey, NamespaceName, ObjectName, VariableName, Words
+from webhook.documents.complaint import nearest, show
+from webhook.documents.document import Flaw, Model, failure, flaws_of
+from webhook.documents.grammar import DataKey, NamespaceName, ObjectName, VariableName, Words
 
 _SECRETS = ("secret", "secretRef", "secretKeyRef")
 

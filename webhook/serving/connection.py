@@ -10,7 +10,7 @@ from contextlib import suppress
 from enum import Enum, auto
 from typing import Any
 
-from webhook.tls import DeadlineSocket
+from webhook.serving.tls import DeadlineSocket
 
 # The API server's own head is under 1 KiB; tracing may add two headers.
 HEAD_LIMIT = 32 * 1024

@@ -20,8 +20,8 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.sock import TCP6Socket, TCPSocket
 
-from webhook.serving_worker import Worker
-from webhook.tls import LiveIdentity, OnReload, Reload, TlsError, load_identity
+from webhook.serving.tls import LiveIdentity, OnReload, Reload, TlsError, load_identity
+from webhook.serving.worker import Worker
 
 log = logging.getLogger("airlock.serving")
 

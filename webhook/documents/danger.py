@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from webhook.complaint import show
-from webhook.glob import expression, program
+from webhook.documents.complaint import show
+from webhook.documents.glob import expression, program
 
 # A glob, and what whoever sets such a variable makes a container of Airflow do. The options of Airflow are those whose
 # description in config.yml (2.10.5, 3.0.6) speaks of an import, a path to code or a program.

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from webhook.occurrence import Occurrence, event, series
+from webhook.events.occurrence import Occurrence, event, series
 
 CREATES = 1.0, 20.0  # new Events a second, and at once
 PATCHES = 5.0, 20.0

@@ -11,9 +11,9 @@ from typing import Any
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 
-from webhook.serving_drain import Drain
-from webhook.serving_poller import TICK, PollingWorker
-from webhook.serving_probes import ProbeServer
+from webhook.serving.drain import Drain
+from webhook.serving.poller import TICK, PollingWorker
+from webhook.serving.probes import ProbeServer
 
 log = logging.getLogger("airlock.serving")
 

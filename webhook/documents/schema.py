@@ -5,8 +5,8 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
 
-from webhook.document import Document
-from webhook.pattern import Pattern
+from webhook.documents.document import Document
+from webhook.documents.pattern import Pattern
 
 
 class _Generator(GenerateJsonSchema):
