@@ -131,7 +131,7 @@ def _rendered(_logger: object, level: str, fields: MutableMapping[str, Any]) -> 
     if exc_info := fields.pop("exc_info", None):
         fields["exception"] = _traceback(exc_info)
     head = {"timestamp": _timestamp(), "level": level, "event": fields.pop("event", "")}
-    return json.dumps({name: _bounded(name, value) for name, value in (*head.items(), *fields.items())})
+    return json.dumps({name: _bounded(name, value) for name, value in (head | fields).items()})
 
 
 def _timestamp() -> str:
@@ -148,6 +148,8 @@ def _traceback(exc_info: Any) -> str:  # noqa: ANN401  # logging takes True, an 
 
 def _bounded(name: str, value: object) -> object:
     """Return *value* as JSON that is no longer than a line of a log should be."""
+    if type(value) is str and len(value) <= LONGEST and value.isascii():  # nearly all are, and this is the request path
+        return value
     match value:
         case str():
             return _cut(name, value)
