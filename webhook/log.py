@@ -148,8 +148,6 @@ def _traceback(exc_info: Any) -> str:  # noqa: ANN401  # logging takes True, an 
 
 def _bounded(name: str, value: object) -> object:
     """Return *value* as JSON that is no longer than a line of a log should be."""
-    if type(value) is str and len(value) <= LONGEST and value.isascii():  # nearly all are, and this is the request path
-        return value
     match value:
         case str():
             return _cut(name, value)

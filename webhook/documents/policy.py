@@ -17,7 +17,7 @@ from webhook.rules import RULES
 from webhook.rules.rule import RuleOptions
 from webhook.verdict import Component, Mode
 
-_IMAGELESS = frozenset({"required-env"})  # rules whose findings concern no image
+_IMAGELESS = frozenset(name for name, rule in RULES.items() if not rule.images)
 _SELECTORS = ("namespaces", "components", "images")
 
 

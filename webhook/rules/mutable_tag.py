@@ -123,4 +123,10 @@ def _policy_half(place: ImagePlace, policy: str) -> str:
     return f"imagePullPolicy {policy}{given} lets the node run its cached copy"
 
 
-RULE = Rule("mutable-tag", MutableTagOptions, ("containers", "initContainers", "ephemeralContainers", "volumes"), check)
+RULE = Rule(
+    name="mutable-tag",
+    options=MutableTagOptions,
+    images=True,
+    places=("containers", "initContainers", "ephemeralContainers", "volumes"),
+    check=check,
+)

@@ -68,4 +68,10 @@ def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
     yield Finding(at, text, fix, need.container.name if need.container is not None else "", "", ceiling)
 
 
-RULE = Rule("required-env", RequiredEnvOptions, ("containers", "initContainers"), check)
+RULE = Rule(
+    name="required-env",
+    options=RequiredEnvOptions,
+    images=False,
+    places=("containers", "initContainers"),
+    check=check,
+)

@@ -46,5 +46,6 @@ class Rule:
 
     name: str
     options: type[RuleOptions]
+    images: bool  # whether its findings concern images, by which exemptions may select them
     places: tuple[str, ...]  # the lists of a pod spec it looks at; each needs a case that fails there
     check: Callable[[Subject, Any], Iterator[Finding]]
