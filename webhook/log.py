@@ -131,7 +131,7 @@ def _rendered(_logger: object, level: str, fields: MutableMapping[str, Any]) -> 
     if exc_info := fields.pop("exc_info", None):
         fields["exception"] = _traceback(exc_info)
     head = {"timestamp": _timestamp(), "level": level, "event": fields.pop("event", "")}
-    return json.dumps({name: _bounded(name, value) for name, value in (head | fields).items()})
+    return json.dumps({name: _bounded(name, value) for name, value in (*head.items(), *fields.items())})
 
 
 def _timestamp() -> str:
