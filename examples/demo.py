@@ -9,6 +9,7 @@ import time
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -40,51 +41,59 @@ def main(port: int, metrics_port: int, folder: Path, *, once: bool) -> None:
     """Run the demonstration."""
     folder.mkdir(exist_ok=True)
     console = Console(highlight=False, soft_wrap=True)
-    with serving(port, metrics_port, folder) as server:
+    with serving(port, metrics_port, folder) as (server, bound, probes):
         context = ssl.create_default_context(cafile=folder / "certs" / "ca.crt")
-        console.print(f"[bold]airlock[/] answers on https://localhost:{port}, by examples/policy.yaml\n")
+        console.print(f"[bold]airlock[/] answers on https://localhost:{bound}, by examples/policy.yaml\n")
         for title, name, user in STORY:
-            show(console, title, name, ask(context, port, folder, name, user))
+            show(console, title, name, ask(context, bound, folder, name, user))
         if not once:
-            say_how_to_go_on(console, port, metrics_port, folder)
+            say_how_to_go_on(console, bound, probes, folder)
             sys.exit(server.wait())
 
 
 @contextmanager
-def serving(port: int, metrics_port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `airlock serve` on the examples while the block runs; exit with its log when it does not come up."""
+def serving(port: int, metrics_port: int, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
+    """Run `airlock serve` on the examples while the block runs; give the process and its two ports."""
     command = [sys.executable, "-m", "webhook", "serve", "--self-signed", "--cert-dir", str(folder / "certs")]
     command += ["--policy", str(HERE / "policy.yaml"), "--required-env", str(HERE / "required-env.yaml")]
     command += ["--host", "127.0.0.1", "--port", str(port), "--metrics-port", str(metrics_port)]
     log = folder / "airlock.log"
     with log.open("wb") as output, subprocess.Popen(command, stderr=output) as server:  # noqa: S603 - our own program
         try:
-            if not comes_up(server, metrics_port):
+            ports = comes_up(server, log)
+            if ports is None:
                 server.terminate()
                 server.wait()
                 sys.exit(f"airlock did not start; its log says:\n{log.read_text()}")
-            yield server
+            yield server, *ports
         except KeyboardInterrupt:
             pass
         finally:
             server.send_signal(signal.SIGINT)
 
 
-def comes_up(server: subprocess.Popen[bytes], metrics_port: int) -> bool:
-    """Return whether the server became ready in time; False as soon as it ended."""
+def comes_up(server: subprocess.Popen[bytes], log: Path) -> tuple[int, int] | None:
+    """Return the ports of the server as soon as it is ready; None when it ended or took too long."""
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
-        try:
-            connection = HTTPConnection("127.0.0.1", metrics_port, timeout=1)
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:  # noqa: PLR2004
-                return server.poll() is None
-        except OSError:
-            pass
-        finally:
-            connection.close()
+        for line in log.read_text().splitlines():
+            record = json.loads(line) if line.startswith("{") and line.endswith("}") else {}
+            if record.get("event") == "listening" and is_ready(record["metrics_port"]):
+                return record["port"], record["metrics_port"]
         time.sleep(0.1)
-    return False
+    return None
+
+
+def is_ready(metrics_port: int) -> bool:
+    """Return whether /readyz says so."""
+    connection = HTTPConnection("127.0.0.1", metrics_port, timeout=1)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def ask(context: ssl.SSLContext, port: int, folder: Path, name: str, user: str) -> dict[str, dict[str, Any]]:
@@ -120,7 +129,8 @@ def post(context: ssl.SSLContext, port: int, path: str, review: dict[str, Any]) 
 def show(console: Console, title: str, name: str, answers: dict[str, dict[str, Any]]) -> None:
     """Print one pod's question and answers."""
     console.print(f"[bold cyan]{title}[/]  [dim]examples/pods/{name}.yaml[/]")
-    for container in yaml.safe_load((HERE / "pods" / f"{name}.yaml").read_text())["spec"]["containers"]:
+    spec = yaml.safe_load((HERE / "pods" / f"{name}.yaml").read_text())["spec"]
+    for container in (*spec.get("initContainers", ()), *spec["containers"]):
         console.print(f"  {container['name']}: {escape(container['image'])}, {container['imagePullPolicy']}")
     for path, answer in answers.items():
         console.print(f"  POST {path:<10}", end="")
