@@ -1,0 +1,43 @@
+# airlock's image: docker build --tag airlock .   (podman and buildah build it as well)
+#
+# BASE is any image with Python 3.11.5 or later and its venv module; give it with its digest where it matters:
+#   docker build --build-arg BASE=docker.io/library/python:3.13.14-slim-bookworm@sha256:... .
+ARG BASE=docker.io/library/python:3.13.14-slim-bookworm
+
+FROM ${BASE} AS build
+# pip's own settings, for who builds behind a mirror or a proxy with its own authority; nothing of them is kept.
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_CERT
+ARG PIP_IGNORE_REQUIRES_PYTHON
+WORKDIR /src
+RUN python3 -m venv /build && python3 -m venv --without-pip /opt/airlock
+# The one tool that makes the wheel, locked like the rest; it stays in this stage.
+RUN echo 'setuptools==84.2.1 --hash=sha256:ca140b45d5325a9478f880e351484f62fef15f336462e449ca0c03c873d589c2 --hash=sha256:3ff8b3b5492a0aa66960f4419365a86b84e013070d4313e4d4a6894f5d64d6bc' > setuptools.lock \
+    && /build/bin/pip install --no-cache-dir --require-hashes --only-binary=:all: --requirement setuptools.lock
+COPY requirements.lock ./
+RUN /build/bin/pip --python /opt/airlock/bin/python install --no-cache-dir --require-hashes --only-binary=:all: \
+    --requirement requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY certs certs
+COPY webhook webhook
+RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-index --no-build-isolation --wheel-dir /dist . \
+    && /build/bin/pip --python /opt/airlock/bin/python install --no-cache-dir --no-deps --no-index /dist/*.whl
+
+FROM ${BASE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="airlock" \
+    org.opencontainers.image.description="Admission webhook for Apache Airflow on Kubernetes" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}" \
+    org.opencontainers.image.licenses="Apache-2.0"
+# pip comes with the base, in the places of the official image and of Debian's packages.
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip \
+    /usr/lib/python3*/ensurepip /usr/share/python-wheels
+COPY --from=build /opt/airlock /opt/airlock
+ENV PATH=/opt/airlock/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# A number, so that a kubelet can tell that it is not root.
+USER 65532:65532
+EXPOSE 8443 9090
+ENTRYPOINT ["airlock"]
