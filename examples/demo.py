@@ -56,7 +56,7 @@ def serving(port: int, metrics_port: int, folder: Path) -> Iterator[tuple[subpro
     """Run `airlock serve` on the examples while the block runs; give the process and its two ports."""
     command = [sys.executable, "-m", "webhook", "serve", "--self-signed", "--cert-dir", str(folder / "certs")]
     command += ["--policy", str(HERE / "policy.yaml"), "--required-env", str(HERE / "required-env.yaml")]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--metrics-port", str(metrics_port)]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--metrics-port", str(metrics_port), "--events", "log"]
     log = folder / "airlock.log"
     with log.open("wb") as output, subprocess.Popen(command, stderr=output) as server:  # noqa: S603 - our own program
         try:

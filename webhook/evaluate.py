@@ -156,7 +156,8 @@ class Gate:
             owner = source.metadata.controller
             trusted, task_creator = self._creates(request.username)
             if stage is Stage.POD and task_creator:
-                return airflow.task(role), None if role is None else role.component
+                claimed = None if role is None or role.component is Component.TASK else role.component
+                return airflow.task(role), claimed
             believed = role is not None and role.fits(owner.kind if owner else None)
             believed = believed and (trusted or stage is Stage.UPDATE)
         if role is None or believed or role.component is Component.TASK:

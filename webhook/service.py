@@ -59,9 +59,9 @@ class ServiceOptions:
         return self.inside or named
 
     @property
-    def needs_cluster(self) -> bool:
-        """Whether the cluster is read or written at all."""
-        return self.connected or self.events is EventsTo.CLUSTER
+    def events_to_cluster(self) -> bool:
+        """Whether Events are written to the cluster."""
+        return self.events is EventsTo.CLUSTER or (self.events is EventsTo.AUTO and self.connected)
 
 
 class _Feeder(Protocol):
@@ -74,7 +74,7 @@ class Airlock:
 
     def __init__(self, options: ServiceOptions) -> None:
         self._options = options
-        self._cluster = _connect() if options.needs_cluster else None
+        self._connection: Cluster | None = None
         self._metrics = Metrics(RULES)
         self._draining = False
         self._lock = threading.Lock()
@@ -131,16 +131,24 @@ class Airlock:
         self._lookup.stop()
         if self._events is not None:
             self._events.stop(timeout=2.0)
-        if self._cluster is not None:
-            self._cluster.close()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _cluster(self) -> "Cluster":
+        """Return the cluster that is meant; connected when it is first needed, so that files alone need none."""
+        if self._connection is None:
+            from webhook.cluster import connect  # noqa: PLC0415 - importing `kubernetes` takes half a second and 40 MB
+
+            self._connection = connect()
+        return self._connection
 
     def _make_events(self) -> Events | None:
         options = self._options
         if options.events is EventsTo.OFF:
             return None
-        to_cluster = options.events is EventsTo.CLUSTER or (options.events is EventsTo.AUTO and options.connected)
-        cluster = self._cluster if to_cluster else None
-        writer = log_writer(log.warning) if cluster is None else Writer(cluster.create_event, cluster.patch_event)
+        writer = log_writer(log.warning)
+        if options.events_to_cluster:
+            writer = Writer(self._cluster().create_event, self._cluster().patch_event)
         return Events(writer, message.note, self._metrics.event, options.instance)
 
     def _follow(self, source: Source[Any]) -> None:
@@ -152,14 +160,13 @@ class Airlock:
             return []
         if isinstance(src, Path):
             return [FileWatch(src, Listener(source.offer, source.lose, source.seen))]
-        assert self._cluster is not None  # noqa: S101 - a document in a ConfigMap means a cluster
 
         def changed(state: State) -> None:
             uid = state.uid if isinstance(state, Present) else ""
             self._about[source.name] = ObjectRef("v1", "ConfigMap", src.namespace, src.name, uid)
             source.take(state.known, key, "" if isinstance(state, Present) else state.why)
 
-        return [ConfigMapWatch(self._cluster, src.namespace, src.name, changed, seen=source.seen)]
+        return [ConfigMapWatch(self._cluster(), src.namespace, src.name, changed, seen=source.seen)]
 
     def _reloaded(self, reload: Reload) -> None:
         """Count, log and announce that a document changed, and decide by what is in force now."""
@@ -183,12 +190,6 @@ class Airlock:
     def _failed(self, path: str, error: BaseException) -> None:
         self._metrics.failed(path)
         log.error("a review could not be decided", path=path, exc_info=error)
-
-
-def _connect() -> "Cluster":
-    from webhook.cluster import connect  # noqa: PLC0415 - importing `kubernetes` takes half a second and 40 MB
-
-    return connect()
 
 
 def _line(source: Source[Any]) -> str:

@@ -1,5 +1,6 @@
 """The ConfigMaps that the manifest's `from` names: watched as long as it names them."""
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 
@@ -8,15 +9,17 @@ from webhook.sources.configmap import ConfigMapWatch, Connection, State
 
 Name = tuple[str, str]  # namespace, name
 
+_log = logging.getLogger("airlock.lookup")
+
 
 class Lookup:
     """Keeps one watch for each ConfigMap that is wanted, and tells *changed* when any of them has changed.
 
-    Without a *connection* nothing can be had, and `known` is None.
+    *connect* is called when the first is wanted; without it nothing can be had, and `known` is None.
     """
 
-    def __init__(self, connection: Connection | None, changed: Callable[[], None]) -> None:
-        self._connection = connection
+    def __init__(self, connect: Callable[[], Connection] | None, changed: Callable[[], None]) -> None:
+        self._connect = connect
         self._changed = changed
         self._watches: dict[Name, ConfigMapWatch] = {}
         self._lock = threading.Lock()
@@ -24,7 +27,7 @@ class Lookup:
     @property
     def known(self) -> ConfigMaps | None:
         """What each wanted ConfigMap holds, or why it cannot be had."""
-        if self._connection is None:
+        if self._connect is None:
             return None
         return {name: watch.state.known for name, watch in self._watches.items()}
 
@@ -36,21 +39,29 @@ class Lookup:
 
     def want(self, names: frozenset[Name]) -> None:
         """Watch *names* and nothing else from now on."""
-        connection = self._connection
-        if connection is None:
-            return
         with self._lock:
             leaving = [watch for name, watch in self._watches.items() if name not in names]
-            coming = {
-                (namespace, name): ConfigMapWatch(connection, namespace, name, lambda _: self._changed())
-                for namespace, name in names - set(self._watches)
-            }
+            coming = self._made(names - set(self._watches))
             staying = {name: watch for name, watch in self._watches.items() if name in names}
             self._watches = staying | coming
         for watch in coming.values():
             watch.start()
         for watch in leaving:
             watch.stop(0)
+
+    def _made(self, names: frozenset[Name]) -> dict[Name, ConfigMapWatch]:
+        if not names or self._connect is None:
+            return {}
+        try:
+            connection = self._connect()
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # the manifest is good all the same; its findings will say what is missing
+            _log.error("no ConfigMap can be read: %s", error)
+            self._connect = None
+            return {}
+        return {name: ConfigMapWatch(connection, *name, lambda _: self._changed()) for name in names}
 
     def stop(self) -> None:
         """End all watches."""
