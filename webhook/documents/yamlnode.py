@@ -116,7 +116,7 @@ class _Composer:
         try:
             yield from yaml.parse(text, Loader=loader)
         except yaml.YAMLError as error:
-            raise _Stop(_syntax(error, self._lines)) from None
+            raise _Stop(syntax(error, self._lines)) from None
 
     def _line(self, event: Any) -> int:  # noqa: ANN401 - PyYAML's events have no common fields
         return min(int(event.start_mark.line) + 1, len(self._lines))  # what is missing at the end stands behind it
@@ -219,7 +219,8 @@ class _Composer:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
 
 
-def _syntax(error: yaml.YAMLError, lines: list[str]) -> Fault:
+def syntax(error: yaml.YAMLError, lines: list[str]) -> Fault:
+    """Return what *error* says of the text of these *lines*, and the way out."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return Fault(0, (), f"is not YAML: {printable(str(error), 3 * _SHOWN)}")
     problem, mark, start = error.problem or "", error.problem_mark, error.context_mark

@@ -1,0 +1,125 @@
+"""All files of one check: read one after the other, and judged together, since one may complete what another holds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import msgspec
+
+from webhook import airflow
+from webhook.documents.manifest import RequiredEnv
+from webhook.documents.policy import Policy
+from webhook.evaluate import Gate
+from webhook.manifests import data
+from webhook.manifests.hidden import Chest
+from webhook.manifests.judgement import Seen, judged, made, on_files, on_reviews, seen
+from webhook.manifests.manifest import Manifest, manifests
+from webhook.manifests.outcome import Outcome, Remark
+from webhook.manifests.place import Place
+from webhook.manifests.stream import Unrendered, Unusable, documents
+from webhook.review import ReviewError, decode
+from webhook.workload import TEMPLATES, UnreadableError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to judge by."""
+
+    policy: Policy
+    required: RequiredEnv
+    today: date  # UTC
+    namespace: str = "default"  # of objects that name none
+
+
+class Check:
+    """Takes files one by one; `outcome` judges them."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._objects = 0
+        self._kept: list[Manifest] = []
+        self._remarks: list[Remark] = []
+
+    def remark(self, file: str, text: str, *, usable: bool = False) -> None:
+        """Take note of something about *file*."""
+        self._remarks.append(Remark(Place(file, 0), text, usable))
+
+    def take(self, file: str, content: bytes) -> None:
+        """Read *content*; objects that hold no pod are counted and forgotten."""
+        for document in documents(content):
+            if isinstance(document, Unusable):
+                self._remarks.append(Remark(Place(file, document.line), document.text))
+                continue
+            if isinstance(document, Unrendered):
+                text = "is a template; check what helm template makes of it"
+                self._remarks.append(Remark(Place(file, document.line), text, usable=True))
+                continue
+            for manifest in manifests(file, document, self._asked.namespace):
+                self._take(manifest)
+
+    def _take(self, manifest: Manifest | Place) -> None:
+        if isinstance(manifest, Place):
+            text = "is no Kubernetes object: it has no apiVersion and kind"
+            self._remarks.append(Remark(manifest, text, usable=True))
+            return
+        self._objects += 1
+        if manifest.is_review or data.holds(manifest) or (manifest.group, manifest.kind) in TEMPLATES:
+            self._kept.append(manifest)
+
+    def outcome(self) -> Outcome:
+        """Return what is to be said of everything that was taken."""
+        policy = self._asked.policy
+        rows = airflow.with_rows(
+            airflow.custom_row(row.component, row.labels, row.container, row.kinds or ()) for row in policy.components
+        )
+        chest = Chest(self._kept, rows)
+        required, config_maps = self._required(chest), chest.config_maps
+        sent = Gate(on_reviews(policy), required, config_maps)
+        written = Gate(on_files(policy), required, config_maps)
+        workloads = [
+            judged(sent if manifest.is_review else written, one, self._asked.today)
+            for manifest in self._kept
+            for one in self._seen(manifest, chest)
+        ]
+        return Outcome(self._objects, tuple(one for one in workloads if one is not None), tuple(self._remarks))
+
+    def _required(self, chest: Chest) -> RequiredEnv:
+        """Return what is required, without what comes `from` outside of the input: nobody here knows its value."""
+        known, env = chest.config_maps, self._asked.required.env
+        kept = tuple(one for one in env if one.source is None or (one.source.namespace, one.source.name) in known)
+        for variable in env:
+            if variable not in kept:
+                text = f"{variable.name} is not looked at: the ConfigMap it comes from is not in the input"
+                self.remark("required-env", text, usable=True)
+        return self._asked.required.model_copy(update={"env": kept})
+
+    def _seen(self, manifest: Manifest, chest: Chest) -> Iterator[Seen]:
+        try:
+            if manifest.is_review:
+                yield from _reviewed(manifest)
+            elif data.holds(manifest):
+                yield from self._made(manifest, chest)
+            else:
+                yield seen(manifest)
+        except (ReviewError, UnreadableError) as error:
+            self._remarks.append(Remark(manifest.place, str(error)))
+
+    def _made(self, manifest: Manifest, chest: Chest) -> Iterator[Seen]:
+        """Yield the worker pods that the executor makes from what *manifest* holds."""
+        for worker in chest.workers(manifest):
+            if isinstance(worker, Remark):
+                self._remarks.append(worker)
+                continue
+            if worker.unknown:
+                text = "the image of the worker pods is not judged: it comes from outside of the input"
+                self._remarks.append(Remark(worker.entry.place(), text, usable=True))
+            namespace = worker.settings.namespace
+            yield made(worker, (namespace.value if namespace is not None else None) or manifest.namespace)
+
+
+def _reviewed(manifest: Manifest) -> Iterator[Seen]:
+    request = decode(msgspec.json.encode(manifest.node.value))
+    asked = manifest.node.children.get("request")
+    root = asked.children.get("object") if asked is not None else None
+    if root is not None and request.workload is not None:
+        yield Seen(request, root.value, manifest, root)

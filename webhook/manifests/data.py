@@ -1,0 +1,61 @@
+"""What ConfigMaps and Secrets hold: each key's text, and the line of the file that each of its lines is."""
+
+from base64 import b64decode
+from binascii import Error
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from webhook.documents.yamlnode import Node
+from webhook.manifests.composer import Text
+from webhook.manifests.manifest import Manifest
+from webhook.manifests.place import Place
+
+_PLAIN = {"ConfigMap": ("data",), "Secret": ("stringData",)}
+_ENCODED = {"ConfigMap": ("binaryData",), "Secret": ("data",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key of a ConfigMap or a Secret."""
+
+    manifest: Manifest
+    key: str
+    text: str
+    node: Node
+
+    def place(self, line: int = 0) -> Place:
+        """Return where *line* (from 1) of the text stands; where the lines are not those of the file, the key's."""
+        if line and isinstance(self.node, Text):
+            return Place(self.manifest.file, self.node.first + line - 1)
+        return Place(self.manifest.file, self.node.line)
+
+
+def holds(manifest: Manifest) -> bool:
+    """Return whether *manifest* is a ConfigMap or a Secret."""
+    return manifest.api_version == "v1" and manifest.kind in _PLAIN
+
+
+def entries(manifest: Manifest) -> Iterator[Entry]:
+    """Yield each key of *manifest*, a ConfigMap or a Secret, whose value is text."""
+    for field in _PLAIN[manifest.kind]:
+        yield from _keys(manifest, field)
+    plain = {entry.key for field in _PLAIN[manifest.kind] for entry in _keys(manifest, field)}
+    for field in _ENCODED[manifest.kind]:
+        for entry in _keys(manifest, field):
+            decoded = _decoded(entry.text)
+            if decoded is not None and entry.key not in plain:  # stringData wins (core/v1 Secret)
+                yield Entry(manifest, entry.key, decoded, Node(entry.node.line, decoded))
+
+
+def _keys(manifest: Manifest, field: str) -> Iterator[Entry]:
+    node = manifest.node.children.get(field)
+    for key, child in node.children.items() if node is not None else ():
+        if isinstance(child.value, str):
+            yield Entry(manifest, str(key), child.value, child)
+
+
+def _decoded(text: str) -> str | None:
+    try:
+        return b64decode("".join(text.split()), validate=True).decode()
+    except (Error, ValueError):
+        return None

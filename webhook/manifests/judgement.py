@@ -1,0 +1,126 @@
+"""One manifest judged as admission would judge its pods: the same gate, the same rules, the same sentences.
+
+Nobody knows who will create what a file holds. So labels are believed of an object with a pod template if its own kind
+fits, and of a bare Pod only if a controller owns it, as in a dump of a cluster; any other bare Pod with labels of
+Airflow is a task, which is what admission makes of a pod that no controller made. Findings on a template have the mode
+that its Pod will meet, and a Pod is first completed as `/mutate` would do.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import jsonpatch
+import msgspec
+
+from webhook.documents.pattern import UserGlob
+from webhook.documents.policy import Policy
+from webhook.documents.yamlnode import Node
+from webhook.evaluate import Gate
+from webhook.manifests.manifest import Manifest
+from webhook.manifests.outcome import Judged, Related, Reported, Spared
+from webhook.manifests.place import Place, line_of
+from webhook.manifests.worker import Worker
+from webhook.review import Request
+from webhook.verdict import Mode
+from webhook.workload import Workload, decode
+
+# Stands for whatever controller made a Pod that has a controller for its owner.
+_CONTROLLER = "airlock:check:controller"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object as a request, and where its fields stand."""
+
+    request: Request
+    body: Any  # the object, as JSON
+    manifest: Manifest
+    fields: Node | Worker  # what the object was read or composed from
+
+    def place(self, path: str) -> Place:
+        """Return where the field *path* of the object stands."""
+        if isinstance(self.fields, Worker):
+            return self.fields.place(path)
+        return Place(self.manifest.file, line_of(self.fields, path))
+
+    def related(self, path: str) -> tuple[Related, ...]:
+        """Return what else decides about the field *path*."""
+        return self.fields.related(path) if isinstance(self.fields, Worker) else ()
+
+
+def on_files(policy: Policy) -> Policy:
+    """Return *policy* for objects that nobody has sent yet."""
+    return on_reviews(policy).model_copy(update={"trusted_creators": (UserGlob(_CONTROLLER),), "task_creators": ()})
+
+
+def on_reviews(policy: Policy) -> Policy:
+    """Return *policy* for recorded requests, with the mode for templates that their Pods would meet."""
+    return policy.model_copy(update={"workloads": Mode.ENFORCE})
+
+
+def seen(manifest: Manifest) -> Seen:
+    """Return *manifest*, of a kind with a pod template, as the request that will create it."""
+    body = manifest.node.value
+    workload = decode(msgspec.json.encode(body), manifest.group, manifest.kind)
+    request = _request(manifest.api_version, manifest.kind, manifest.namespace, manifest.name, workload)
+    return Seen(request, body, manifest, manifest.node)
+
+
+def made(worker: Worker, namespace: str) -> Seen:
+    """Return the pod *worker* as the request of the executor."""
+    workload = decode(msgspec.json.encode(worker.pod), "", "Pod")
+    request = _request("v1", "Pod", namespace, worker.entry.manifest.name, workload)
+    return Seen(request, worker.pod, worker.entry.manifest, worker)
+
+
+def _request(api_version: str, kind: str, namespace: str, name: str, workload: Workload | None) -> Request:
+    owned = workload is not None and workload.metadata.controller is not None
+    return Request(
+        uid="check",
+        operation="CREATE",
+        api_version=api_version,
+        kind=kind,
+        subresource="",
+        namespace=namespace,
+        name=name,
+        username=_CONTROLLER if owned else "",
+        by_node=False,
+        dry_run=True,
+        workload=workload,
+    )
+
+
+def judged(gate: Gate, one: Seen, today: date) -> Judged | None:
+    """Return what *gate* says of *one* on *today* (UTC), None when it is not Airflow's."""
+    decision = gate.validate(_completed(gate, one, today), today)
+    if decision.component is None:
+        return None
+    manifest, verdict = one.manifest, decision.verdict
+    worker = one.fields if isinstance(one.fields, Worker) else None
+    return Judged(
+        place=manifest.place if worker is None else worker.entry.place(),
+        api_version=manifest.api_version if worker is not None else one.request.api_version,
+        kind=manifest.kind if worker is not None else one.request.kind,
+        namespace=one.request.namespace,
+        name=decision.regarding.name if worker is None else manifest.name,
+        component=decision.component,
+        key=worker.entry.key if worker is not None else "",
+        distrusted=decision.distrusted,
+        template=manifest.template,
+        reported=tuple(
+            Reported(violation, one.place(violation.finding.path), one.related(violation.finding.path))
+            for violation in verdict.violations
+        ),
+        spared=tuple(Spared(exempted, one.place(exempted.finding.path)) for exempted in verdict.exempted),
+    )
+
+
+def _completed(gate: Gate, one: Seen, today: date) -> Request:
+    """Return the request for the final object: a new Pod has by then what the required-env manifest adds."""
+    _, operations = gate.mutate(one.request, today)
+    if not operations:
+        return one.request
+    body = jsonpatch.apply_patch(one.body, operations)
+    group = one.request.api_version.rpartition("/")[0]
+    return replace(one.request, workload=decode(msgspec.json.encode(body), group, one.request.kind))

@@ -1,0 +1,90 @@
+"""Documents -> manifests: the objects in them, each with its file, out of Lists and AdmissionReviews."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from webhook.documents.yamlnode import Node
+from webhook.manifests.place import Place
+from webhook.manifests.stream import Document
+from webhook.review import API_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One object, or the envelope it was sent in."""
+
+    file: str
+    node: Node
+    api_version: str
+    kind: str
+    namespace: str  # its own, else the one that was asked for
+    name: str  # with a `*` behind it when the server completes it
+    template: str = ""  # the chart's file it was rendered from
+
+    @property
+    def group(self) -> str:
+        """The API group: "" for the core's."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def place(self) -> Place:
+        """Where the object begins."""
+        return Place(self.file, self.node.line)
+
+    @property
+    def is_review(self) -> bool:
+        """Whether this is an AdmissionReview, with an object inside."""
+        return (self.api_version, self.kind) == (API_VERSION, "AdmissionReview")
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """The object's own labels."""
+        return mapping(mapping(self.node.value.get("metadata")).get("labels"))
+
+
+def mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """Return *value* if it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What the objects of one document have in common."""
+
+    file: str
+    template: str
+    namespace: str
+
+
+def manifests(file: str, document: Document, namespace: str) -> Iterator[Manifest | Place]:
+    """Yield the objects in *document*, or the place of what is none; *namespace* is for those that name none."""
+    yield from _unwrapped(_Origin(file, document.template, namespace), document.root, "", "")
+
+
+def _unwrapped(origin: _Origin, node: Node, version: str, kind: str) -> Iterator[Manifest | Place]:
+    """Yield what is in *node*; *version* and *kind* are those of the items of the list around it."""
+    if isinstance(node.value, list):
+        for child in node.children.values():
+            yield from _unwrapped(origin, child, version, kind)
+        return
+    value = mapping(node.value)
+    version, kind = value.get("apiVersion") or version, value.get("kind") or kind
+    if not (isinstance(version, str) and isinstance(kind, str) and version and kind):
+        yield Place(origin.file, node.line)
+        return
+    if kind.endswith("List") and isinstance(value.get("items"), list):
+        item = kind.removesuffix("List")  # the API server leaves the kind out of the items of a typed list
+        yield from _unwrapped(origin, node.children["items"], version if item else "", item)
+        return
+    metadata = mapping(value.get("metadata"))
+    name, generated = metadata.get("name"), metadata.get("generateName")
+    yield Manifest(
+        origin.file,
+        node,
+        version,
+        kind,
+        str(metadata.get("namespace") or origin.namespace),
+        str(name or (f"{generated}*" if generated else "")),
+        origin.template,
+    )

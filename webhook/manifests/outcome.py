@@ -1,0 +1,108 @@
+"""What came out of judging manifests: values that every format prints."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from webhook.manifests.place import Place
+from webhook.verdict import Component, Exempted, Mode, Violation
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that has to do with a finding."""
+
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A violation, where it stands, and what else it comes from."""
+
+    violation: Violation
+    place: Place
+    related: tuple[Related, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """A finding that an exemption covers, and where it stands."""
+
+    exempted: Exempted
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One Airflow workload and what is wrong with it."""
+
+    place: Place
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    component: Component
+    key: str = ""  # of the ConfigMap or Secret, for the worker pod that the executor makes from it
+    distrusted: Component | None = None  # what the labels claim in vain
+    template: str = ""  # the chart's file it was rendered from
+    reported: tuple[Reported, ...] = ()
+    spared: tuple[Spared, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The object in words.
+
+        >>> Judged(Place("a.yaml", 1), "v1", "Pod", "airflow", "x", Component.TASK).title
+        'task Pod airflow/x'
+        """
+        if self.key:
+            return f"{self.component} Pod in {self.namespace}, made from {self.kind} {self.name} ({self.key})"
+        return f"{self.component} {self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something said of a place: why it cannot be used, or why it was passed over."""
+
+    place: Place
+    text: str
+    usable: bool = False  # whether all is well, and there is only nothing to judge
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that one run saw."""
+
+    objects: int = 0
+    workloads: tuple[Judged, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def unusable(self) -> list[Remark]:
+        """What could not be read."""
+        return [remark for remark in self.remarks if not remark.usable]
+
+    @property
+    def skipped(self) -> list[Remark]:
+        """What was passed over."""
+        return [remark for remark in self.remarks if remark.usable]
+
+    @property
+    def counts(self) -> Counter[Mode]:
+        """How many findings there are of each mode."""
+        return Counter(one.violation.mode for workload in self.workloads for one in workload.reported)
+
+    @property
+    def exempted(self) -> int:
+        """How many findings exemptions cover."""
+        return sum(len(workload.spared) for workload in self.workloads)
+
+
+def code(outcome: Outcome, fail_on: Mode) -> int:
+    """Return the exit code: 2 when something could not be read, 1 for findings as strict as *fail_on*, else 0."""
+    if outcome.unusable:
+        return 2
+    return 1 if any(mode.rank >= fail_on.rank for mode in outcome.counts) else 0

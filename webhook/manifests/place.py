@@ -1,0 +1,29 @@
+"""Where something stands: file and line, found from the path of a field."""
+
+import re
+from dataclasses import dataclass
+
+from webhook.documents.yamlnode import Node
+
+_STEP = re.compile(r"\[(?P<index>\d+)\]|(?P<field>[^.\[\]]+)")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A line of a file."""
+
+    file: str
+    line: int  # 0: the file as a whole
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+def line_of(node: Node, path: str) -> int:
+    """Return the line of the field *path* below *node*, or of the nearest thing around it that is there."""
+    for step in _STEP.finditer(path):
+        key = step["field"] if step["index"] is None else int(step["index"])
+        if key not in node.children:
+            break
+        node = node.children[key]
+    return node.line

@@ -1,0 +1,108 @@
+"""YAML and JSON as tools write them: many documents, each a tree of nodes that know their lines."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from webhook.documents.yamlnode import Node
+from webhook.manifests.composer import NODES, BoundError, Composer, StopError, Text
+
+SIZE = 16 << 20  # bytes of a file; a rendered chart has one or two MiB
+
+# A line that begins so always ends a document, whatever stands around it (YAML 1.2.2, 9.1.2).
+_SEPARATOR = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
+_TEMPLATE = re.compile(r"^# Source: (.+)$", re.MULTILINE)
+_BLANK = re.compile(r"(?:[ \t]*(?:[#%][^\r\n]*|\.\.\.)?(?:\r\n?|\n|\Z))*\Z")
+_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+
+# What only a Helm template holds; the second also where YAML can make sense of it.
+_ACTION = re.compile(r"\{\{")
+_HELM = re.compile(r"\{\{-?[^}]{0,200}(?:[.$](?:Values|Release|Chart|Capabilities)\b|\b(?:include|tpl)\s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file."""
+
+    root: Node
+    template: str = ""  # the chart's file it was rendered from, by helm's comment
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """What cannot be read, and why."""
+
+    line: int  # 0: the file as a whole
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unrendered:
+    """A Helm template before rendering."""
+
+    line: int
+
+
+def documents(data: bytes) -> Iterator[Document | Unusable | Unrendered]:
+    r"""Yield each document in *data*; one that cannot be read does not keep the others from being read.
+
+    >>> [one.root.value for one in documents(b"a: 1\n---\nb: [yes, '2']\n")]
+    [{'a': 1}, {'b': [True, '2']}]
+    """
+    if len(data) > SIZE:
+        yield Unusable(0, f"has more than {SIZE >> 20} MiB; split it")
+        return
+    try:
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        yield Unusable(data[: error.start].count(b"\n") + 1, "is not UTF-8; save it as UTF-8")
+        return
+    if text.lstrip()[:1] in ("{", "["):  # of JSON, YAML has all but characters written as two escapes
+        text = _PAIR.sub(_joined, text)
+    budget = [NODES]
+    for line, chunk in _chunks(text):
+        try:
+            yield from _read(chunk, line, budget)
+        except BoundError as stop:
+            yield Unusable(stop.line, str(stop))
+            return
+        except StopError as stop:
+            yield Unrendered(line) if _ACTION.search(chunk) else Unusable(stop.line, str(stop))
+
+
+def _joined(match: re.Match[str]) -> str:
+    high, low = int(match[2], 16), int(match[3], 16)
+    return match[1] + chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
+
+
+def _chunks(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the documents in *text*, each with the lines of the text before it, as kubectl splits them."""
+    start, line = 0, 0
+    for separator in (*_SEPARATOR.finditer(text), None):
+        end = len(text) if separator is None else separator.start()
+        chunk = text[start:end]
+        if not _BLANK.match(chunk.removeprefix("---")):
+            yield line, chunk
+        line += chunk.count("\n")
+        start = end
+
+
+def _read(chunk: str, before: int, budget: list[int]) -> Iterator[Document | Unrendered]:
+    named = _TEMPLATE.search(chunk)
+    composer = Composer(chunk, before, budget)
+    while (root := composer.document()) is not None:
+        if _HELM.search(chunk) and not isinstance(root.value, str) and _is_template(root):
+            yield Unrendered(root.line)
+        elif root.value is not None:
+            yield Document(root, named[1].strip() if named else "")
+
+
+def _is_template(root: Node) -> bool:
+    """Return whether Helm's own words stand in *root* where no rendered manifest has them: outside of longer texts."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if isinstance(node.value, str) and not isinstance(node, Text) and _HELM.search(node.value):
+            return True
+        pending.extend(node.children.values())
+    return False
