@@ -1,7 +1,7 @@
 """The HTTP routes: bytes in, one pure decision, bytes out; no I/O while a request waits."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from time import perf_counter
 
@@ -14,14 +14,16 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 
-from webhook import message, review
+from webhook import guard, message, review
 from webhook.decision import Decision
 from webhook.evaluate import Gate
-from webhook.review import ReviewError
+from webhook.guard import Guards, Judgement
+from webhook.review import Edit, ReviewError
 
 # The API server sends the old and the new object, 3 MiB each at most, and little else.
 MAX_BODY = 7 * 1024 * 1024
 JSON = "application/json"
+GUARD = "/guard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Collaborators:
     failed: Callable[[str, BaseException], None]  # counts and logs a decision that broke, by path
     readiness: Callable[[], Readiness]
     today: Callable[[], date] = lambda: datetime.now(UTC).date()
+    guards: Guards = field(default_factory=dict)  # the documents whose edits are judged on /guard
+    guarded: Callable[[Edit, Judgement], None] = lambda *_: None  # hears of each
 
 
 def create_app(parts: Collaborators) -> Flask:
@@ -81,9 +85,21 @@ def create_app(parts: Collaborators) -> Flask:
         tell(decision, began)
         return Response(answer, content_type=JSON)
 
+    _add_guard(app, parts)
     _add_errors(app, parts)
     _add_probes(app, parts.readiness)
     return app
+
+
+def _add_guard(app: Flask, parts: Collaborators) -> None:
+    @app.post(GUARD, provide_automatic_options=False)
+    def judge_edit() -> Response:
+        edit = review.decode_edit(_body())
+        judgement = guard.judge(edit, parts.guards)
+        parts.guarded(edit, judgement)
+        if judgement.denial:
+            return Response(review.deny(edit.uid, judgement.denial), content_type=JSON)
+        return Response(review.allow(edit.uid, judgement.warnings), content_type=JSON)
 
 
 def _add_errors(app: Flask, parts: Collaborators) -> None:
@@ -94,7 +110,7 @@ def _add_errors(app: Flask, parts: Collaborators) -> None:
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
-        if request.path in ("/validate", "/mutate") and error.code is not None and error.code < 500:  # noqa: PLR2004
+        if request.path in ("/validate", "/mutate", GUARD) and error.code is not None and error.code < 500:  # noqa: PLR2004
             parts.refused(request.path)
         return _http_line(error)
 

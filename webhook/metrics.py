@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 from webhook.decision import Decision, Mutation
 from webhook.verdict import Component, Mode
 
-VALIDATE, MUTATE = "/validate", "/mutate"
+VALIDATE, MUTATE, GUARD = "/validate", "/mutate", "/guard"
 OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 VERDICTS = {Mode.OFF: "allowed", Mode.AUDIT: "audited", Mode.WARN: "warned", Mode.ENFORCE: "denied"}
 IGNORED, REFUSED, FAILED = "ignored", "refused", "failed"
@@ -38,6 +38,15 @@ EVENTS = ("written", "repeated", "dropped", "failed")
 _BUCKETS = (50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 W = TypeVar("W", bound=MetricWrapperBase)
+
+
+def exposition(registry: CollectorRegistry, accept: str = "") -> tuple[bytes, str]:
+    """Return the metrics of *registry* and their content type, in the format that the header *accept* asks for."""
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # a version that is no number
+        encode, content_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
+    return encode(registry), content_type
 
 
 class Metrics:
@@ -99,6 +108,11 @@ class Metrics:
         if decision.distrusted is not None:
             self._untrusted[decision.distrusted,].inc()
 
+    def guarded(self, operation: str, verdict: str, *, dry_run: bool) -> None:
+        """Count an edit of a document's ConfigMap: *verdict* is allowed, warned, denied or ignored."""
+        operation = operation if operation in OPERATIONS else "other"
+        self._reviews[GUARD, operation, verdict, "true" if dry_run else "false"].inc()
+
     def refused(self, path: str) -> None:
         """Count a body on *path* that was no review."""
         self._reviews[path, "other", REFUSED, "false"].inc()
@@ -121,11 +135,7 @@ class Metrics:
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """Return all metrics and their content type, in the format that the header *accept* asks for."""
-        try:
-            encode, content_type = choose_encoder(accept)
-        except (TypeError, ValueError):  # a version that is no number
-            encode, content_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
-        return encode(self.registry), content_type
+        return exposition(self.registry, accept)
 
     def _counter(self, name: str, text: str, *labels: str) -> "_Children[Counter]":
         return _Children(Counter(f"airlock_{name}", text, labels, registry=self.registry))
@@ -135,7 +145,7 @@ class Metrics:
         self._reviews.create((VALIDATE, o, v, "false") for o in OPERATIONS[:2] for v in (IGNORED, *VERDICTS.values()))
         self._reviews.create((MUTATE, "CREATE", verdict, "false") for verdict in (IGNORED, "allowed"))
         self._reviews.create(
-            (p, "other", verdict, "false") for p in (VALIDATE, MUTATE) for verdict in (REFUSED, FAILED)
+            (p, "other", verdict, "false") for p in (VALIDATE, MUTATE, GUARD) for verdict in (REFUSED, FAILED)
         )
         self._duration.create((path,) for path in (VALIDATE, MUTATE))
         modes = (Mode.AUDIT, Mode.WARN, Mode.ENFORCE)

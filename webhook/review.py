@@ -5,13 +5,13 @@ Every review is treated as hostile: whoever reaches the port can forge one. What
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from webhook.patch import Operation
-from webhook.workload import UnreadableError, Workload
+from webhook.workload import Metadata, UnreadableError, Workload
 from webhook.workload import decode as decode_workload
 
 API_VERSION = "admission.k8s.io/v1"
@@ -73,7 +73,28 @@ class Request:
     old: Workload | None = None  # before an UPDATE
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What is asked about a ConfigMap that is made or changed; of anything else, no more than that it is none."""
+
+    uid: str
+    operation: str
+    kind: str  # "ConfigMap", or "" when there is nothing to judge
+    namespace: str
+    name: str
+    username: str
+    dry_run: bool
+    data: Mapping[str, str]
+    old: Mapping[str, str] | None  # before an UPDATE
+
+
+class _ConfigMap(msgspec.Struct, frozen=True):
+    metadata: Metadata = Metadata()
+    data: dict[str, str] | None = None
+
+
 _decoder = msgspec.json.Decoder(_Review)
+_config_map = msgspec.json.Decoder(_ConfigMap)
 _encoder = msgspec.json.Encoder()
 
 # The only subresource whose object is a whole pod with containers that may be new.
@@ -83,6 +104,36 @@ _JUDGED_OPERATIONS = frozenset({"CREATE", "UPDATE"})
 
 def decode(body: bytes) -> Request:
     """Return the request in *body*, the bytes of an AdmissionReview v1; raise `ReviewError` for anything else."""
+    raw = _envelope(body)
+    try:
+        return _request(raw)
+    except UnreadableError as error:
+        raise ReviewError(_one_line(error)) from error
+
+
+def decode_edit(body: bytes) -> Edit:
+    """Return the edit of a ConfigMap that *body* asks about; raises `ReviewError`, also when that cannot be read."""
+    raw = _envelope(body)
+    changed = raw.kind.kind == "ConfigMap" and raw.operation in _JUDGED_OPERATIONS and not raw.sub_resource
+    try:
+        data = _config_map.decode(raw.object) if changed else None
+        old = _config_map.decode(raw.old_object) if changed and raw.operation == "UPDATE" else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ReviewError(f"the object is not a ConfigMap: {_one_line(error)}") from error
+    return Edit(
+        uid=raw.uid,
+        operation=raw.operation,
+        kind=raw.kind.kind if changed else "",
+        namespace=raw.namespace or "",
+        name=raw.name or (data.metadata.name if data else ""),
+        username=raw.user_info.username if raw.user_info else "",
+        dry_run=bool(raw.dry_run),
+        data=(data.data if data else None) or {},
+        old=None if old is None else old.data or {},
+    )
+
+
+def _envelope(body: bytes) -> _Request:
     try:
         review = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -94,10 +145,7 @@ def decode(body: bytes) -> Request:
         raise ReviewError(f"the body is {given}, and only 'AdmissionReview' of {API_VERSION!r} is answered")
     if review.request is None or not review.request.uid:
         raise ReviewError("the AdmissionReview has no request with a uid")
-    try:
-        return _request(review.request)
-    except UnreadableError as error:
-        raise ReviewError(_one_line(error)) from error
+    return review.request
 
 
 def _request(raw: _Request) -> Request:

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from webhook import message
+from webhook.accepted import KEYS, read_accepted
 from webhook.app import Collaborators, Readiness, create_app, create_probes
 from webhook.decision import ObjectRef
 from webhook.documents.manifest import EMPTY, RequiredEnv, read_manifest
 from webhook.documents.policy import DEFAULT, Policy, read_policy
 from webhook.evaluate import Gate
 from webhook.events.observer import Events, Writer, log_writer
+from webhook.guard import Guarded, Guards, Judgement
 from webhook.log import log_decision
 from webhook.metrics import Metrics
+from webhook.review import Edit
 from webhook.rules import RULES
 from webhook.sources.configmap import ConfigMapWatch, Present, State
 from webhook.sources.file import FileWatch, Listener
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from webhook.cluster import Cluster
-
-POLICY_KEY, MANIFEST_KEY = "policy.yaml", "required-env.yaml"
 
 log = structlog.stdlib.get_logger("airlock.service")
 
@@ -51,6 +52,7 @@ class ServiceOptions:
     events: EventsTo
     inside: bool  # whether this process runs in a pod
     instance: str  # this replica's name
+    accepted: ConfigMapName | None = None  # the last good documents, to start from when the present ones are bad
 
     @property
     def connected(self) -> bool:
@@ -88,8 +90,8 @@ class Airlock:
         self._lookup = Lookup(self._cluster if options.connected else None, self._rebuild)
         self._about: dict[str, ObjectRef] = {}  # the ConfigMap of a document, as last seen
         self._feeders = [
-            *self._feeder(self._policy, options.policy, POLICY_KEY),
-            *self._feeder(self._manifest, options.required_env, MANIFEST_KEY),
+            *self._feeder(self._policy, options.policy),
+            *self._feeder(self._manifest, options.required_env),
         ]
         self._events = self._make_events()
         self._follow(self._policy)
@@ -98,7 +100,13 @@ class Airlock:
         if self._events is not None:
             observers.append(self._events.observe)
         parts = Collaborators(
-            lambda: self._gate, observers, self._metrics.refused, self._failed, lambda: self.readiness
+            lambda: self._gate,
+            observers,
+            self._metrics.refused,
+            self._failed,
+            lambda: self.readiness,
+            guards=_guards(options),
+            guarded=self._guarded,
         )
         self.wsgi: WSGIApplication = create_app(parts)
         self.probes: WSGIApplication = create_probes(lambda: self.readiness, self._metrics.exposition)
@@ -154,7 +162,7 @@ class Airlock:
     def _follow(self, source: Source[Any]) -> None:
         self._metrics.follow(source.name, lambda: source.revision, lambda: source.stale)
 
-    def _feeder(self, source: Source[Any], src: ConfigMapName | Path | None, key: str) -> list[_Feeder]:
+    def _feeder(self, source: Source[Any], src: ConfigMapName | Path | None) -> list[_Feeder]:
         """Return what tells *source* of its document, if it may change at all."""
         if src is None:
             return []
@@ -164,9 +172,31 @@ class Airlock:
         def changed(state: State) -> None:
             uid = state.uid if isinstance(state, Present) else ""
             self._about[source.name] = ObjectRef("v1", "ConfigMap", src.namespace, src.name, uid)
-            source.take(state.known, key, "" if isinstance(state, Present) else state.why)
+            source.take(state.known, KEYS[source.name], "" if isinstance(state, Present) else state.why)
 
-        return [ConfigMapWatch(self._cluster(), src.namespace, src.name, changed, seen=source.seen)]
+        def seen() -> None:
+            source.seen()
+            self._start_from_accepted(source)
+
+        return [ConfigMapWatch(self._cluster(), src.namespace, src.name, changed, seen=seen)]
+
+    def _start_from_accepted(self, source: Source[Any]) -> None:
+        """Put the last accepted document in force when the present one is bad from the start; in the watch's thread."""
+        place = self._options.accepted
+        if place is None or source.ready or not source.problems:
+            return
+        answer = self._cluster().call("GET", f"/api/v1/namespaces/{place.namespace}/configmaps/{place.name}")
+        text = read_accepted(answer.body.get("data") or {}, source.name) if answer.ok else None
+        if text is None or not source.seed(text, f"{place} has it"):
+            why = "it has none that can be read" if answer.ok else answer.why
+            log.error("document", document=source.name, text=f"{source.name}: no help from {place}: {why}")
+            return
+        said = f"{source.name}: the present one is bad, so revision {source.revision} of {place} is in force"
+        log.warning("document", document=source.name, text=said)
+        about = self._about.get(source.name)
+        if self._events is not None and about is not None:
+            self._events.announce("DocumentStale", said, about)
+        self._rebuild()
 
     def _reloaded(self, reload: Reload) -> None:
         """Count, log and announce that a document changed, and decide by what is in force now."""
@@ -187,9 +217,26 @@ class Airlock:
             self._lookup.want(manifest.sources)
             self._gate = Gate(policy, manifest, self._lookup.known)
 
+    def _guarded(self, edit: Edit, judgement: Judgement) -> None:
+        verdict = "denied" if judgement.denial else "warned" if judgement.warnings else "allowed"
+        self._metrics.guarded(edit.operation, verdict, dry_run=edit.dry_run)
+        if judgement.denial or judgement.warnings:
+            log.info("guard", verdict=verdict, namespace=edit.namespace, name=edit.name, username=edit.username)
+
     def _failed(self, path: str, error: BaseException) -> None:
         self._metrics.failed(path)
         log.error("a review could not be decided", path=path, exc_info=error)
+
+
+def _guards(options: ServiceOptions) -> Guards:
+    """Return the documents that lie in ConfigMaps, whose edits are judged."""
+    found: dict[tuple[str, str], tuple[Guarded, ...]] = {}
+    documents = (("policy", options.policy, read_policy), ("required-env", options.required_env, read_manifest))
+    for name, src, read in documents:
+        if isinstance(src, ConfigMapName):
+            place = (src.namespace, src.name)
+            found[place] = (*found.get(place, ()), Guarded(name, KEYS[name], read))
+    return found
 
 
 def _line(source: Source[Any]) -> str:

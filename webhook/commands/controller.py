@@ -1,0 +1,151 @@
+"""`airlock controller`: certificates, caBundles and the accepted documents of an installation."""
+
+from datetime import timedelta
+
+import click
+
+from certs.issue import CA_LIFE, LEAF_LIFE
+from certs.names import Names, parse_names
+from certs.plan import Pace
+from webhook.commands.options import ConfigMapSrc, Span, log_level, setting
+from webhook.controller.replicas import split_address
+from webhook.log import configure
+from webhook.sources.source import ConfigMapName
+
+PACE = Pace()
+
+
+@click.command()
+@setting("--namespace", required=True, help="airlock's own namespace, where its Service, Secrets and ConfigMaps are.")
+@setting("--ca-secret", default="airlock-ca", show_default=True, help="The Secret of the authority and its key.")
+@setting("--tls-secret", default="airlock-tls", show_default=True, help="The Secret that replicas serve from.")
+@setting("--service-name", default="airlock", show_default=True, help="The Service that the API server calls.")
+@setting(
+    "--webhook-configuration",
+    metavar="NAME",
+    multiple=True,
+    help="The Mutating- and ValidatingWebhookConfiguration of this name get the caBundle; may be repeated. Either may"
+    " be absent: none is ever created.",
+)
+@setting(
+    "--accepted",
+    type=ConfigMapSrc(),
+    help="The ConfigMap for the last good documents, from which a replica starts when the present ones are bad.",
+)
+@setting("--policy", type=ConfigMapSrc(), help="Where the policy is (key policy.yaml).")
+@setting("--required-env", type=ConfigMapSrc(), help="Where the manifest is (key required-env.yaml).")
+@setting("--host", default="0.0.0.0", show_default=True, help="The address of the metrics port.")  # noqa: S104 - scraped from elsewhere
+@setting(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    default=9090,
+    show_default=True,
+    help="The plain port of /metrics, /healthz and /readyz; 0 is any free one.",
+)
+@setting(
+    "--certificates/--no-certificates",
+    default=True,
+    help="Whether to make certificates and set caBundles; not when cert-manager does.",
+)
+@setting(
+    "--break-glass-label",
+    metavar="KEY",
+    default="airlock/skip",
+    show_default=True,
+    help="The label of namespaces that the webhook configurations leave out; each is told of in an Event.",
+)
+@setting("--ca-life", type=Span(), default=CA_LIFE, help="For how long an authority is made; 3650d by default.")
+@setting("--leaf-life", type=Span(), default=LEAF_LIFE, help="For how long a leaf is made; 365d by default.")
+@setting(
+    "--propagation",
+    type=click.FloatRange(0),
+    default=PACE.propagation,
+    show_default=True,
+    help="Seconds for which an authority is trusted everywhere before it signs.",
+)
+@setting(
+    "--settling",
+    type=click.FloatRange(0),
+    default=PACE.settling,
+    show_default=True,
+    help="Seconds for which an old authority stays after the last leaf of it was replaced, at least.",
+)
+@setting(
+    "--interval", type=click.FloatRange(0.05, 60), default=2.0, show_default=True, help="Seconds between two looks."
+)
+@setting(
+    "--replica",
+    metavar="HOST:PORT",
+    multiple=True,
+    help="A replica that the Service's Endpoints do not name; entries that call it by URL are airlock's too. May be"
+    " repeated.",
+)
+@setting("--kubeconfig", help="Whose cluster to work in; without it $KUBECONFIG, else the one this pod runs in.")
+@log_level()
+def controller(  # noqa: PLR0913 - an argument for each option
+    *,
+    namespace: str,
+    ca_secret: str,
+    tls_secret: str,
+    service_name: str,
+    webhook_configuration: tuple[str, ...],
+    accepted: ConfigMapName | None,
+    policy: ConfigMapName | None,
+    required_env: ConfigMapName | None,
+    host: str,
+    metrics_port: int,
+    certificates: bool,
+    break_glass_label: str,
+    ca_life: timedelta,
+    leaf_life: timedelta,
+    propagation: float,
+    settling: float,
+    interval: float,
+    replica: tuple[str, ...],
+    kubeconfig: str | None,
+    log_level: str,
+) -> None:
+    """Keep certificates, caBundles and the accepted documents until SIGTERM.
+
+    It makes the authority and the certificate, renews both long before they end, and sets the caBundle in webhook
+    configurations that exist; it never creates one. Everything is decided from what is there and written only if that
+    has not changed meanwhile: it may be killed at any time, and two at once do no harm.
+
+    It exits with 0 after SIGTERM or Ctrl-C, with 1 when the port is taken or no cluster can be found, with 2 for a
+    wrong option.
+    """
+    from webhook.cluster import ClusterError, connect  # noqa: PLC0415 - importing `kubernetes` takes half a second
+    from webhook.controller.certificates import Lives  # noqa: PLC0415 - same
+    from webhook.controller.loop import Options  # noqa: PLC0415 - same
+    from webhook.controller.process import run  # noqa: PLC0415 - same
+    from webhook.controller.scene import Site  # noqa: PLC0415 - same
+
+    configure(log_level)
+    site = Site(namespace, service_name, ca_secret, tls_secret, webhook_configuration, replica)
+    documents = {"policy": policy, "required-env": required_env}
+    options = Options(
+        site,
+        _names(service_name, namespace, replica),
+        accepted,
+        {name: place for name, place in documents.items() if place is not None},
+        certificates=certificates,
+        lives=Lives(ca_life, leaf_life),
+        pace=Pace(propagation=propagation, settling=settling),
+        interval=interval,
+        break_glass_label=break_glass_label,
+    )
+    try:
+        cluster = connect(kubeconfig=kubeconfig)
+    except ClusterError as error:
+        raise click.ClickException(str(error)) from None
+    run(options, cluster, host, metrics_port)
+
+
+def _names(service: str, namespace: str, replicas: tuple[str, ...]) -> Names:
+    """Return what the leaf is for: the Service as clients in the cluster call it, and replicas outside."""
+    try:
+        hosts = [split_address(replica)[0] for replica in replicas]
+        inside = [service, f"{service}.{namespace}", f"{service}.{namespace}.svc"]
+        return parse_names([*inside, f"{service}.{namespace}.svc.cluster.local", *hosts])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None

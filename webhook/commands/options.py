@@ -1,0 +1,86 @@
+"""What the options of several commands have in common."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from webhook.sources.source import ConfigMapName, SourceError, parse_src
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def setting(name: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's
+    """Return the option *name* with a variable for it: `--cert-dir` is AIRLOCK_CERT_DIR."""
+    variable = f"AIRLOCK_{name.lstrip('-').upper().replace('-', '_')}"
+    return click.option(name, envvar=variable, show_envvar=True, **attributes)
+
+
+def log_level() -> Callable[[F], F]:
+    """Return the option --log-level."""
+    return setting(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        show_default=True,
+        help="What the log tells.",
+    )
+
+
+class Src(click.ParamType[ConfigMapName | Path]):
+    """SRC: a file, or configmap:NAMESPACE/NAME."""
+
+    name = "SRC"
+
+    def convert(
+        self, value: str | ConfigMapName | Path, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ConfigMapName | Path:
+        """Return the source that *value* names."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse_src(value)
+        except SourceError as error:
+            self.fail(str(error), param, ctx)
+
+
+class ConfigMapSrc(click.ParamType[ConfigMapName]):
+    """SRC that can only be configmap:NAMESPACE/NAME."""
+
+    name = "configmap:NAMESPACE/NAME"
+
+    def convert(
+        self, value: str | ConfigMapName, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ConfigMapName:
+        """Return the ConfigMap that *value* names."""
+        if not isinstance(value, str):
+            return value
+        try:
+            source = parse_src(value)
+        except SourceError as error:
+            self.fail(str(error), param, ctx)
+        if isinstance(source, Path):
+            self.fail(f"{value!r} is a file; write configmap:NAMESPACE/NAME", param, ctx)
+        return source
+
+
+class Span(click.ParamType[timedelta]):
+    """A time such as 90s, 12h or 365d."""
+
+    name = "SPAN"
+
+    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the time that *value* says."""
+        if not isinstance(value, str):
+            return value
+        number, unit = value[:-1], value[-1:]
+        if unit not in _UNITS or not number.isascii() or not number.isdigit() or not int(number):
+            self.fail(f"{value!r} is not a number of seconds, minutes, hours or days: 90s, 15m, 12h, 365d", param, ctx)
+        try:
+            return timedelta(seconds=int(number) * _UNITS[unit])
+        except OverflowError:
+            self.fail(f"{value!r} is longer than any certificate", param, ctx)

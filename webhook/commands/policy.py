@@ -1,0 +1,75 @@
+"""`airlock policy`: the documents that people write, checked and shown."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from webhook.documents.document import DocumentError
+from webhook.documents.manifest import read_manifest
+from webhook.documents.manifest import schema as manifest_schema
+from webhook.documents.policy import DEFAULT, effective, read_policy
+from webhook.documents.policy import schema as policy_schema
+from webhook.documents.yamlnode import compose
+from webhook.sources.file import FileError, read
+
+READERS: dict[str, Callable[[bytes], object]] = {"Policy": read_policy, "RequiredEnv": read_manifest}
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {"Policy": policy_schema, "RequiredEnv": manifest_schema}
+
+
+@click.group()
+def policy() -> None:
+    """Check and show the documents that people write: the policy and the required-env manifest."""
+
+
+@policy.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+def check(files: tuple[Path, ...]) -> None:
+    """Check each of FILES, a Policy or a RequiredEnv; - is standard input.
+
+    Every problem of every file is printed as FILE:LINE: path: what is wrong. Exits with 0 when there is none, with 1
+    when there is one, with 2 when a file cannot be read.
+    """
+    codes = [_check(path) for path in files]
+    sys.exit(max(codes))
+
+
+def _check(path: Path) -> int:
+    name = "standard input" if str(path) == "-" else str(path)
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else read(path)
+    except FileError as error:
+        click.echo(str(error), err=True)
+        return 2
+    root, _ = compose(data)
+    kind = root.value.get("kind") if root is not None else None
+    try:
+        READERS[kind if kind in READERS else "Policy"](data)
+    except DocumentError as error:
+        for problem in error.problems:
+            click.echo(f"{name}:{problem.line}: {problem.path}{': ' if problem.path else ''}{problem.text}")
+        return 1
+    click.echo(f"{name}: ok", err=True)
+    return 0
+
+
+@policy.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def show(file: Path | None) -> None:
+    """Print the policy in FILE with all its defaults, or without FILE the built-in one."""
+    try:
+        click.echo(effective(DEFAULT if file is None else read_policy(read(file))), nl=False)
+    except FileError as error:
+        raise click.ClickException(str(error)) from None
+    except DocumentError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@policy.command()
+@click.argument("kind", type=click.Choice(list(SCHEMAS)), default="Policy")
+def schema(kind: str) -> None:
+    """Print the JSON Schema of a KIND of document, for editors and CI."""
+    click.echo(json.dumps(SCHEMAS[kind](), indent=2))

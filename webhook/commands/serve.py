@@ -1,0 +1,150 @@
+"""`airlock serve`: the webhook itself."""
+
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import structlog
+
+from certs.names import parse_names
+from certs.store import Ensured, StoreError, ensure_self_signed
+from webhook.commands.options import ConfigMapSrc, Src, log_level, setting
+from webhook.log import configure
+from webhook.service import Airlock, EventsTo, ServiceOptions
+from webhook.serving.server import ServingOptions, run
+from webhook.sources.source import ConfigMapName
+
+
+@click.command()
+@setting(
+    "--policy",
+    type=Src(),
+    help="The policy: a file (read again when its bytes change) or configmap:NAMESPACE/NAME (watched, key"
+    " policy.yaml). Without it the built-in policy applies, which warns and blocks nothing.",
+)
+@setting(
+    "--required-env",
+    type=Src(),
+    help="The required-env manifest: a file or configmap:NAMESPACE/NAME (key required-env.yaml). Without it"
+    " no variable is required.",
+)
+@setting(
+    "--accepted",
+    type=ConfigMapSrc(),
+    help="Where the controller keeps the last good documents, to start from when the present ones are bad.",
+)
+@setting(
+    "--cert-dir",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The folder of tls.crt, tls.key and ca.crt; served anew when they change.",
+)
+@setting(
+    "--self-signed",
+    is_flag=True,
+    help="Make the certificate when there is none, for localhost, 127.0.0.1, ::1 and --service-name.",
+)
+@setting(
+    "--service-name",
+    metavar="NAME",
+    multiple=True,
+    help="A name that the self-signed certificate is for, such as airlock.airlock.svc; may be repeated.",
+)
+@setting(
+    "--host",
+    default="0.0.0.0",  # noqa: S104 - the API server calls from another machine
+    show_default=True,
+    help="The address to listen on; :: is IPv4 and IPv6.",
+)
+@setting(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8443,
+    show_default=True,
+    help="The TLS port of /validate and /mutate; 0 is any free one.",
+)
+@setting(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    default=9090,
+    show_default=True,
+    help="The plain port of /metrics, /healthz and /readyz; 0 is any free one.",
+)
+@setting(
+    "--events",
+    type=click.Choice(EventsTo, case_sensitive=False),
+    default=EventsTo.AUTO,
+    show_default=True,
+    help="Where Events go; auto is the cluster inside one or when a document is a ConfigMap, else the log.",
+)
+@setting(
+    "--threads",
+    type=click.IntRange(1, 256),
+    default=16,
+    show_default=True,
+    help="Requests decided at the same time.",
+)
+@setting(
+    "--drain-seconds",
+    type=click.FloatRange(0, 120),
+    default=5.0,
+    show_default=True,
+    help="For how long SIGTERM still serves, at least; readiness fails meanwhile.",
+)
+@log_level()
+def serve(  # noqa: PLR0913 - an argument for each option
+    *,
+    policy: ConfigMapName | Path | None,
+    required_env: ConfigMapName | Path | None,
+    accepted: ConfigMapName | None,
+    cert_dir: Path,
+    self_signed: bool,
+    service_name: tuple[str, ...],
+    host: str,
+    port: int,
+    metrics_port: int,
+    events: EventsTo,
+    threads: int,
+    drain_seconds: float,
+    log_level: str,
+) -> None:
+    """Serve the webhook until SIGTERM.
+
+    \b
+    Try it without a cluster:
+      airlock serve --self-signed --cert-dir certs --policy examples/policy.yaml
+    On a cluster:
+      airlock serve --cert-dir /certs --policy configmap:airlock/airlock-policy
+                    --required-env configmap:airlock/airlock-required-env
+
+    It exits with 0 after SIGTERM or Ctrl-C, with 1 when a port is taken or the certificate cannot be served, with 2
+    for a wrong option, with 3 when a document's file cannot be read. A document that is bad from the start keeps it
+    from being ready, and /readyz says why; one that becomes bad changes nothing.
+    """  # noqa: D301 - click reads the backspace
+    configure(log_level)
+    if self_signed:
+        _ensure_certificate(cert_dir, service_name)
+    inside, instance = "KUBERNETES_SERVICE_HOST" in os.environ, os.environ.get("HOSTNAME") or socket.gethostname()
+    options = ServiceOptions(policy, required_env, events, inside, instance, accepted)
+    run(
+        lambda: Airlock(options),
+        ServingOptions(
+            cert_dir, host, port, metrics_port, threads,
+            drain_seconds=drain_seconds, drain_limit=drain_seconds + 15, on_listening=_log_ports,
+        ),
+    )  # fmt: skip
+
+
+def _ensure_certificate(folder: Path, names: tuple[str, ...]) -> None:
+    try:
+        outcome = ensure_self_signed(folder, parse_names(["localhost", "127.0.0.1", "::1", *names]), datetime.now(UTC))
+    except (StoreError, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    if outcome.what is not Ensured.KEPT or outcome.detail:
+        structlog.get_logger("airlock.certs").warning("certificate", what=outcome.what, detail=outcome.detail)
+
+
+def _log_ports(tls_port: int, metrics_port: int) -> None:
+    structlog.get_logger("airlock.serving").info("listening", port=tls_port, metrics_port=metrics_port)

@@ -1,0 +1,21 @@
+"""Whether a policy enforces anything, for what it means when the webhook fails open. Pure."""
+
+from webhook.documents.policy import Policy
+from webhook.rules import RULES
+from webhook.verdict import Mode
+
+
+def enforces(policy: Policy) -> bool:
+    """Whether any rule enforces in any namespace."""
+    return any(Mode.ENFORCE in _modes(policy, rule) for rule in RULES)
+
+
+def _modes(policy: Policy, rule: str) -> set[Mode | None]:
+    own = policy.options(rule).mode
+    modes = {policy.mode if own is None else own}
+    for entry in policy.namespaces:
+        if rule in entry.rules:
+            modes.add(entry.rules[rule])
+        elif entry.mode is not None and own is not Mode.OFF:
+            modes.add(entry.mode)
+    return {*modes}

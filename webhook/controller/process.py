@@ -1,0 +1,43 @@
+"""The process of `airlock controller`: connection, metrics port, signals, put around the loop."""
+
+import os
+import signal
+import socket
+import sys
+
+import structlog
+
+from webhook.app import create_probes
+from webhook.cluster import Cluster
+from webhook.controller.loop import Controller, Options
+from webhook.controller.telemetry import Telemetry
+from webhook.events.observer import Events, Writer
+from webhook.serving.probes import ProbeServer
+
+log = structlog.stdlib.get_logger("airlock.controller")
+
+
+def run(options: Options, cluster: Cluster, host: str, metrics_port: int) -> None:
+    """Work until SIGTERM or SIGINT; exits with code 1 and one line on standard error when the port is taken."""
+    telemetry = Telemetry(options.site.configurations)
+    instance = os.environ.get("HOSTNAME") or socket.gethostname()
+    events = Events(Writer(cluster.create_event, cluster.patch_event), lambda _: "", telemetry.event, instance)
+    controller = Controller(options, cluster, telemetry, events)
+    probes = ProbeServer(_listen(host, metrics_port), create_probes(lambda: controller.readiness, telemetry.exposition))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: controller.stop())
+    log.info("listening", metrics_port=probes.port)
+    probes.start()
+    events.start()
+    controller.run()
+    events.stop(timeout=2.0)
+    probes.stop()
+    cluster.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
+    except OSError as error:
+        sys.exit(f"airlock: --metrics-port {port}: {error.strerror}")

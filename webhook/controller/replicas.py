@@ -1,0 +1,67 @@
+"""The replicas of airlock: where they are, and which certificate each of them serves."""
+
+import socket
+import ssl
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+TIMEOUT = 1.0  # seconds for everything
+PORT_NAME = "https"  # of the port among those of the Service that speaks TLS
+
+
+def addresses(endpoints: dict[str, Any] | None) -> tuple[str, ...]:
+    """Return HOST:PORT of each address in *endpoints*, a core/v1 Endpoints, ready or not.
+
+    >>> addresses({"subsets": [{"notReadyAddresses": [{"ip": "10.0.0.7"}], "ports": [{"port": 8443}]}]})
+    ('10.0.0.7:8443',)
+    """
+    return tuple(sorted(set(_addresses((endpoints or {}).get("subsets") or ()))))
+
+
+def _addresses(subsets: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for subset in subsets:
+        ports = subset.get("ports") or ()
+        numbers = [port["port"] for port in ports if len(ports) == 1 or port.get("name") == PORT_NAME]
+        for address in [*(subset.get("addresses") or ()), *(subset.get("notReadyAddresses") or ())]:
+            host = f"[{address['ip']}]" if ":" in address["ip"] else address["ip"]
+            yield from (f"{host}:{number}" for number in numbers)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of *address*; raises ValueError.
+
+    >>> split_address("[::1]:8443")
+    ('::1', 8443)
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit():
+        raise ValueError(f"{address!r} is not HOST:PORT")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def presented(address: str, name: str, timeout: float = TIMEOUT) -> bytes | None:
+    """Return the certificate (PEM) that *address* presents to who asks for *name*; None without an answer.
+
+    Nothing is verified but that it has the certificate's key: who signed it is for the caller to find out.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection(split_address(address), timeout=timeout) as plain,
+            context.wrap_socket(plain, server_hostname=name) as secured,
+        ):
+            certificate = secured.getpeercert(binary_form=True)
+    except OSError:  # ssl.SSLError is one
+        return None
+    return ssl.DER_cert_to_PEM_cert(certificate).encode() if certificate else None
+
+
+def ask_all(places: tuple[str, ...], name: str) -> dict[str, bytes | None]:
+    """Ask all of *places* at the same time what they present."""
+    if not places:
+        return {}
+    with ThreadPoolExecutor(min(len(places), 16)) as pool:
+        return dict(zip(places, pool.map(lambda place: presented(place, name), places), strict=True))
