@@ -2,6 +2,7 @@
 
 import click
 
+from webhook.commands.check import check
 from webhook.commands.controller import controller
 from webhook.commands.policy import policy
 from webhook.commands.serve import serve
@@ -13,7 +14,7 @@ def main() -> None:
     """airlock keeps Airflow pods with moving tags or missing variables out of a Kubernetes cluster."""  # noqa: D403 - a name
 
 
-for command in (serve, controller, policy):
+for command in (serve, controller, check, policy):
     main.add_command(command)
 
 

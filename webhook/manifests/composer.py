@@ -20,8 +20,9 @@ DEPTH = 100
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
-# go-yaml v2, which kubectl and helm read with, has the booleans of YAML 1.1 (resolve.go).
-_BOOLEANS = {word: word[0] in "yo" and word != "off" for word in ("y", "yes", "on", "n", "no", "off")}
+# go-yaml v2, which kubectl and helm read with, has the booleans of YAML 1.1 (resolve.go). Its y and n are left out:
+# PyYAML, with which Airflow prints pods, writes them for text.
+_BOOLEANS = {"yes": True, "on": True, "no": False, "off": False}
 _BOOLEANS |= {form(word): value for word, value in _BOOLEANS.items() for form in (str.capitalize, str.upper)}
 _NOT_TEXT = frozenset("~nNtTfFyYoO0123456789+-.")  # a plain scalar that begins otherwise is text
 
@@ -71,10 +72,20 @@ class Composer:
             line = text[: error.position].count("\n") if isinstance(error.position, int) else 0
             raise StopError(self._before + line, "holds a control character; remove it") from None
         except yaml.YAMLError as error:
-            fault = syntax(error, BREAK.split(text))
-            raise StopError(self._before + max(fault.line - 1, 0), fault.text) from None
+            fault = syntax(self._moved(error), [""] * (self._before - 1) + BREAK.split(text.removesuffix("\n")))
+            raise StopError(fault.line or self._before, fault.text) from None
         except UnicodeEncodeError:
             raise StopError(self._before, "holds half of a character; remove it") from None
+
+    def _moved(self, error: yaml.YAMLError) -> yaml.YAMLError:
+        """Return *error* with lines of the file, not of the text."""
+        if not isinstance(error, yaml.MarkedYAMLError):
+            return error
+        marks = (
+            mark and yaml.Mark("", 0, mark.line + self._before - 1, mark.column, None, 0)
+            for mark in (error.context_mark, error.problem_mark)
+        )
+        return yaml.MarkedYAMLError(error.context, next(marks), error.problem, next(marks))
 
     def _line(self, event: Any) -> int:  # noqa: ANN401 - PyYAML's events have no common fields
         return self._before + int(event.start_mark.line)

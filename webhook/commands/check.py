@@ -1,0 +1,184 @@
+"""`airlock check`: manifests judged as the cluster would judge them, before it does."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from webhook.documents.document import DocumentError
+from webhook.documents.manifest import EMPTY, read_manifest
+from webhook.documents.policy import DEFAULT, read_policy
+from webhook.manifests.check import Asked, Check
+from webhook.manifests.outcome import Outcome, code
+from webhook.manifests.stream import SIZE
+from webhook.report import document, junit, sarif, table
+from webhook.report.wording import Options
+from webhook.sources.file import FileError, read
+from webhook.verdict import Mode
+
+STDIN = "stdin"  # how findings in it are called
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+T = TypeVar("T")
+
+
+@click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
+@click.argument("paths", metavar="FILE|DIR|-...", nargs=-1, required=True)
+@click.option(
+    "--policy", type=click.Path(path_type=Path), help="The policy, a file; without it the built-in one, which warns."
+)
+@click.option(
+    "--required-env", type=click.Path(path_type=Path), help="The required-env manifest, a file; without it none is."
+)
+@click.option(
+    "--namespace", "-n", metavar="NAME", default="default", show_default=True, help="Of objects that name no namespace."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["enforce", "warn", "audit"]),
+    default="warn",
+    show_default=True,
+    help="Exit with 1 when a finding has this mode or a stricter one.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["table", "json", "sarif", "junit"]),
+    default="table",
+    show_default=True,
+    help="The format.",
+)
+@click.option(
+    "--output-file", type=click.Path(path_type=Path, dir_okay=False), help="Write there, not to standard output."
+)
+@click.option("--fix-hints", is_flag=True, help="Say in the table what to change; the other formats always do.")
+@click.option("--show-exempted", is_flag=True, help="Tell of findings that an exemption covers; json always does.")
+def check(  # noqa: PLR0913 - an argument for each option
+    *,
+    paths: tuple[str, ...],
+    policy: Path | None,
+    required_env: Path | None,
+    namespace: str,
+    fail_on: str,
+    output: str,
+    output_file: Path | None,
+    fix_hints: bool,
+    show_exempted: bool,
+) -> None:
+    """Judge the Airflow pods that manifests will make, as the webhook would.
+
+    \b
+      helm template airflow apache-airflow/airflow -f values.yaml -n airflow | airlock check -n airflow -
+      airlock check --policy policy.yaml --fix-hints manifests/
+
+    Read are YAML and JSON, Lists, AdmissionReviews, what helm template prints, and folders of those (*.yaml, *.yml,
+    *.json). The worker pods of the KubernetesExecutor are composed from the pod template and the settings that the
+    chart puts in a ConfigMap or a Secret. Findings on a template show the mode that its Pod will meet.
+
+    It exits with 0 when all is well, with 1 when a finding is as strict as --fail-on, with 2 when something could not
+    be read (the rest is still judged). Every option has an environment variable: --fail-on is AIRLOCK_FAIL_ON.
+    """  # noqa: D301 - click reads the backspace
+    asked = Asked(
+        DEFAULT if policy is None else _document(policy, read_policy),
+        EMPTY if required_env is None else _document(required_env, read_manifest),
+        datetime.now(UTC).date(),
+        namespace,
+    )
+    outcome = _outcome(asked, paths)
+    options = Options(Mode(fail_on), fix_hints=fix_hints, exempted=show_exempted)
+    _write(outcome, output, output_file, options)
+    sys.exit(code(outcome, options.fail_on))
+
+
+def _document(path: Path, reader: Callable[[bytes], T]) -> T:
+    try:
+        return reader(read(path))
+    except FileError as error:
+        problems = str(error)
+    except DocumentError as error:
+        problems = "\n".join(f"{path}: {problem}" for problem in error.problems)
+    click.echo(problems, err=True)
+    sys.exit(2)
+
+
+def _outcome(asked: Asked, paths: tuple[str, ...]) -> Outcome:
+    one = Check(asked)
+    files = list(dict.fromkeys(file for path in paths for file in _files(path, one)))
+    quiet = not sys.stderr.isatty() or len(files) < 2  # noqa: PLR2004 - nothing to wait for
+    for file in track(files, "reading", console=Console(stderr=True), transient=True, disable=quiet):
+        _take(one, file)
+    return one.outcome()
+
+
+def _take(one: Check, file: str) -> None:
+    try:
+        if file == "-":
+            one.take(STDIN, sys.stdin.buffer.read(SIZE + 1))
+            return
+        path = Path(file)
+        if not path.is_file():  # to open a pipe would wait for its writer
+            one.remark(file, "is not a regular file" if path.exists() else "no such file or directory")
+            return
+        with path.open("rb") as opened:
+            one.take(file, opened.read(SIZE + 1))
+    except OSError as error:
+        one.remark(file, (error.strerror or str(error)).lower())
+
+
+def _files(path: str, one: Check) -> Iterator[str]:
+    """Yield the files that *path* means: itself, or what lies in the folder; `-` is standard input."""
+    if path == "-" or not Path(path).is_dir():
+        yield path
+        return
+    found = False
+    for folder, folders, names in os.walk(path, onerror=lambda error: _refuse(error, one)):
+        if "Chart.yaml" in names and "templates" in folders:
+            folders.remove("templates")
+            one.remark(
+                str(Path(folder, "templates")), "holds Helm templates; check what helm makes of them", usable=True
+            )
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.lower().endswith(_SUFFIXES) and not name.startswith("."):
+                found = True
+                yield str(Path(folder, name))
+    if not found:
+        one.remark(path, f"holds no {', '.join(f'*{suffix}' for suffix in _SUFFIXES)}")
+
+
+def _refuse(error: OSError, one: Check) -> None:
+    one.remark(str(error.filename), (error.strerror or str(error)).lower())
+
+
+def _write(outcome: Outcome, output: str, file: Path | None, options: Options) -> None:
+    if output == "table" and file is None:
+        table.show(Console(highlight=False, emoji=False, markup=False), outcome, options)
+        return
+    text = _text(outcome, output, options)
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        click.echo(f"{file}: {(error.strerror or str(error)).lower()}", err=True)
+        sys.exit(2)
+
+
+def _text(outcome: Outcome, output: str, options: Options) -> str:
+    if output == "json":
+        return document.render(outcome)
+    if output == "sarif":
+        return sarif.render(outcome, options)
+    if output == "junit":
+        return junit.render(outcome, options)
+    text = StringIO()
+    table.show(Console(file=text, highlight=False, emoji=False, markup=False), outcome, options)
+    return text.getvalue()

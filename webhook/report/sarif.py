@@ -1,0 +1,107 @@
+"""The format `sarif`: SARIF 2.1.0, for code scanning and editors."""
+
+import inspect
+import json
+from importlib.metadata import version
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from webhook.manifests.outcome import Judged, Outcome, Remark, Reported, Spared
+from webhook.manifests.place import Place
+from webhook.message import sentence
+from webhook.report.wording import Options, fingerprint, shown
+from webhook.rules import RULES
+from webhook.rules.rule import Rule
+from webhook.verdict import Finding, Mode, Violation
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
+_LEVELS = {Mode.ENFORCE: "error", Mode.WARN: "warning", Mode.AUDIT: "note", Mode.OFF: "none"}
+_INDEXES = {name: index for index, name in enumerate(RULES)}
+
+
+def render(outcome: Outcome, options: Options) -> str:
+    """Return *outcome* as a SARIF log; what exemptions cover is in it as suppressed, if it is to be shown."""
+    results = [_result(workload, reported) for workload in outcome.workloads for reported in workload.reported]
+    if options.exempted:
+        results += [_suppressed(workload, spared) for workload in outcome.workloads for spared in workload.spared]
+    notes = [_notification(remark, "error") for remark in outcome.unusable]
+    notes += [_notification(remark, "note") for remark in outcome.skipped]
+    run = {
+        "tool": {
+            "driver": {
+                "name": "airlock",
+                "version": version("airlock"),
+                "rules": [_rule(rule) for rule in RULES.values()],
+            }
+        },
+        "invocations": [{"executionSuccessful": not outcome.unusable, "toolExecutionNotifications": notes}],
+        "results": results,
+    }
+    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    """Return *rule* with its manual page, the docstring of its module."""
+    page = inspect.getdoc(inspect.getmodule(rule.check)) or rule.name
+    first, _, rest = page.partition("\n\n")
+    short = " ".join(first.removeprefix(f"{rule.name}: ").split())
+    return {
+        "id": rule.name,
+        "name": "".join(word.capitalize() for word in rule.name.split("-")),
+        "shortDescription": {"text": short[:1].upper() + short[1:]},
+        "fullDescription": {"text": " ".join(rest.partition("\n\n")[0].split()) or short},
+        "help": {"text": page},
+        "defaultConfiguration": {"level": "warning"},
+    }
+
+
+def _result(workload: Judged, reported: Reported) -> dict[str, Any]:
+    violation = reported.violation
+    return _about(workload, violation.rule, violation.finding, reported.place) | {
+        "level": _LEVELS[violation.mode],
+        "message": {"text": sentence(violation)},
+        "relatedLocations": [
+            {"id": index, **_location(related.place), "message": {"text": shown(related.text)}}
+            for index, related in enumerate(reported.related)
+        ],
+    }
+
+
+def _suppressed(workload: Judged, spared: Spared) -> dict[str, Any]:
+    exempted = spared.exempted
+    return _about(workload, exempted.rule, exempted.finding, spared.place) | {
+        "level": "none",
+        "message": {"text": sentence(Violation(exempted.rule, Mode.OFF, exempted.finding))},
+        "suppressions": [{"kind": "external", "justification": f"exemption {exempted.exemption}"}],
+    }
+
+
+def _about(workload: Judged, rule: str, finding: Finding, place: Place) -> dict[str, Any]:
+    logical = {"name": finding.path, "fullyQualifiedName": f"{workload.title}: {finding.path}", "kind": "member"}
+    return {
+        "ruleId": rule,
+        "ruleIndex": _INDEXES[rule],
+        "locations": [{**_location(place), "logicalLocations": [logical]}],
+        "partialFingerprints": {"airlock/v1": fingerprint(workload, rule, finding)},
+        "properties": {"component": workload.component, "fix": finding.fix, "container": finding.container},
+    }
+
+
+def _notification(remark: Remark, level: str) -> dict[str, Any]:
+    return {"level": level, "message": {"text": shown(remark.text)}, "locations": [_location(remark.place)]}
+
+
+def _location(place: Place) -> dict[str, Any]:
+    physical: dict[str, Any] = {"artifactLocation": _artifact(place.file)}
+    if place.line:
+        physical["region"] = {"startLine": place.line}
+    return {"physicalLocation": physical}
+
+
+def _artifact(file: str) -> dict[str, str]:
+    path = PurePath(file)
+    if path.is_absolute():
+        return {"uri": path.as_uri()}
+    # An empty first part, or one with a colon, would read as a host or a scheme.
+    return {"uri": quote(path.as_posix().encode(errors="surrogateescape"), safe="/"), "uriBaseId": "SRCROOT"}
