@@ -1,0 +1,135 @@
+{{- /* The name of everything; 48 characters leave room for suffixes. */}}
+{{- define "airlock.fullname" -}}
+{{- $name := .Values.fullnameOverride | default (contains "airlock" .Release.Name | ternary .Release.Name (printf "%s-airlock" .Release.Name)) -}}
+{{- $name | trunc 48 | trimSuffix "-" -}}
+{{- end }}
+
+{{- /* What selects the pods of .component; it cannot change in a Deployment's life. */}}
+{{- define "airlock.selector" -}}
+app.kubernetes.io/name: airlock
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- with .component }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- /* The labels of an object. */}}
+{{- define "airlock.labels" -}}
+{{ include "airlock.selector" (dict "root" .) }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "airlock.image" -}}
+{{- with .Values.image -}}
+{{ .repository }}{{ with .tag | default $.Chart.AppVersion }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* What all pods have in common. */}}
+{{- define "airlock.pod" -}}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* What all containers have in common. */}}
+{{- define "airlock.container" -}}
+image: {{ include "airlock.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  runAsNonRoot: true
+  capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- /* How the API server calls .path: the same for every webhook. */}}
+{{- define "airlock.call" -}}
+clientConfig:
+  # No caBundle here: the controller (or cert-manager) sets it and owns it, so an upgrade does not take it away.
+  service:
+    namespace: {{ .root.Release.Namespace }}
+    name: {{ include "airlock.fullname" .root }}
+    path: {{ .path }}
+    port: 443
+admissionReviewVersions: [v1]
+sideEffects: NoneOnDryRun
+matchPolicy: Equivalent
+timeoutSeconds: 2
+{{- end }}
+
+{{- /* Every namespace but those that are never judged; .more are further expressions. */}}
+{{- define "airlock.namespaces" -}}
+matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: NotIn
+    values: {{ concat (list "kube-system" .root.Release.Namespace) .root.Values.webhooks.excludeNamespaces | uniq | toJson }}
+  # Break-glass: with this label, whatever its value, a namespace is not judged. The controller tells of it.
+  - key: airlock/skip
+    operator: DoesNotExist
+{{- with .more }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* Whether the server has matchConditions: "true" or "". They are on by default from 1.28. */}}
+{{- define "airlock.conditions" -}}
+{{- if semverCompare ">=1.28.0-0" .Capabilities.KubeVersion.Version }}true{{ end }}
+{{- end }}
+
+{{- /* matchConditions that leave out what can never matter. They mind absent fields: an error would skip the webhook. */}}
+{{- define "airlock.matters" -}}
+# The kubelet's picture of a static pod, which runs whatever is said here.
+- name: not-a-mirror-pod
+  expression: >-
+    !(has(request.userInfo.groups) && "system:nodes" in request.userInfo.groups &&
+    has(object.metadata.annotations) && "kubernetes.io/config.mirror" in object.metadata.annotations)
+{{- end }}
+
+{{- define "airlock.images-change" -}}
+# Of a pod that exists nothing else is judged; its containers keep their order.
+- name: images-change
+  expression: >-
+    request.operation != "UPDATE" || (has(request.subResource) && request.subResource != "") ||
+    object.spec.containers.map(c, has(c.image) ? c.image : "") !=
+    oldObject.spec.containers.map(c, has(c.image) ? c.image : "") ||
+    (has(object.spec.initContainers) ? object.spec.initContainers : []).map(c, has(c.image) ? c.image : "") !=
+    (has(oldObject.spec.initContainers) ? oldObject.spec.initContainers : []).map(c, has(c.image) ? c.image : "")
+{{- end }}
+
+{{- /* The CEL expression for who meets failurePolicy: by default the controllers, which try again. */}}
+{{- define "airlock.strict" -}}
+{{- with .Values.webhooks -}}
+{{- $everywhere := or (not .failNamespaces) (has "*" .failNamespaces) -}}
+{{- if eq .failurePolicyForOthers "Fail" -}}
+true
+{{- else -}}
+(has(request.userInfo.username) && (request.userInfo.username == "system:kube-controller-manager" ||
+(request.userInfo.username.startsWith("system:serviceaccount:kube-system:") &&
+request.userInfo.username.endsWith("-controller"))))
+{{- end }}
+{{- if not $everywhere }} &&
+has(request.namespace) && request.namespace in {{ toJson .failNamespaces }}
+{{- end }}
+{{- end }}
+{{- end }}
