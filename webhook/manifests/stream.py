@@ -15,9 +15,9 @@ _TEMPLATE = re.compile(r"^# Source: (.+)$", re.MULTILINE)
 _BLANK = re.compile(r"(?:[ \t]*(?:[#%][^\r\n]*|\.\.\.)?(?:\r\n?|\n|\Z))*\Z")
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
-# What only a Helm template holds; the second also where YAML can make sense of it.
-_ACTION = re.compile(r"\{\{")
+# Helm's own words, and those of its language that tell why YAML can make nothing of a text.
 _HELM = re.compile(r"\{\{-?[^}]{0,200}(?:[.$](?:Values|Release|Chart|Capabilities)\b|\b(?:include|tpl)\s)")
+_ACTION = re.compile(r"\{\{-?\s*(?:/\*|(?:if|else|end|with|range|define|template|block|include|tpl|toYaml)\b|[.$]\w)")
 
 
 @dataclass(frozen=True, slots=True)
