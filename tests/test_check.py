@@ -169,6 +169,13 @@ def test_an_alias_bomb_is_refused_before_it_grows() -> None:
     assert time.monotonic() - started < 2
 
 
+def test_text_that_is_made_to_take_long_does_not() -> None:
+    started = time.monotonic()
+    for content in (b'a: "' + b"{{ " * 500_000 + b'"', b"---\n{}\n" * 200_000, b"#" + b" " * 500_000 + b"\r" * 500_000):
+        run("-", stdin=content)
+    assert time.monotonic() - started < 5
+
+
 def test_a_file_that_is_too_large_is_not_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "big.yaml"
     with path.open("wb") as file:

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from webhook.documents.yamlnode import Node
 from webhook.manifests.composer import NODES, BoundError, Composer, StopError, Text
 
 SIZE = 16 << 20  # bytes of a file; a rendered chart has one or two MiB
+DOCUMENTS = 20_000  # of a file; a rendered chart has a hundred
 
 # A line that begins so always ends a document, whatever stands around it (YAML 1.2.2, 9.1.2).
 _SEPARATOR = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
@@ -16,7 +18,7 @@ _BLANK = re.compile(r"(?:[ \t]*(?:[#%][^\r\n]*|\.\.\.)?(?:\r\n?|\n|\Z))*\Z")
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 # Helm's own words, and those of its language that tell why YAML can make nothing of a text.
-_HELM = re.compile(r"\{\{-?[^}]{0,200}(?:[.$](?:Values|Release|Chart|Capabilities)\b|\b(?:include|tpl)\s)")
+_HELM = re.compile(r"\{\{-?[^{}]{0,200}(?:[.$](?:Values|Release|Chart|Capabilities)\b|\b(?:include|tpl)\s)")
 _ACTION = re.compile(r"\{\{-?\s*(?:/\*|(?:if|else|end|with|range|define|template|block|include|tpl|toYaml)\b|[.$]\w)")
 
 
@@ -60,7 +62,10 @@ def documents(data: bytes) -> Iterator[Document | Unusable | Unrendered]:
     if text.lstrip()[:1] in ("{", "["):  # of JSON, YAML has all but characters written as two escapes
         text = _PAIR.sub(_joined, text)
     budget = [NODES]
-    for line, chunk in _chunks(text):
+    for number, (line, chunk) in enumerate(_chunks(text)):
+        if number == DOCUMENTS:
+            yield Unusable(line + 1, f"has more than {DOCUMENTS} documents; split it")
+            return
         try:
             yield from _read(chunk, line, budget)
         except BoundError as stop:
@@ -78,7 +83,7 @@ def _joined(match: re.Match[str]) -> str:
 def _chunks(text: str) -> Iterator[tuple[int, str]]:
     """Yield the documents in *text*, each with the lines of the text before it, as kubectl splits them."""
     start, line = 0, 0
-    for separator in (*_SEPARATOR.finditer(text), None):
+    for separator in chain(_SEPARATOR.finditer(text), (None,)):
         end = len(text) if separator is None else separator.start()
         chunk = text[start:end]
         if not _BLANK.match(chunk.removeprefix("---")):
