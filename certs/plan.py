@@ -145,7 +145,7 @@ def quiet(seen: Observed, newest: Authority, now: datetime, pace: Pace) -> str:
     if leaf is None or leaf.fault(now) or leaf.issuer != newest.mark:
         return f"the leaf in the Secret is not one of {newest}"
     if leaf.seen < pace.settling:
-        return f"the leaf of {newest} has been in the Secret for {leaf.seen:.0f} of {pace.settling:.0f} s"
+        return f"the leaf of {newest} has not been in the Secret for {pace.settling:g} s yet"
     for replica in seen.replicas:
         if replica.leaf is None:
             return f"{replica.place} does not say what it serves"
@@ -203,9 +203,8 @@ def _issue(seen: Observed, usable: tuple[Authority, ...], now: datetime, pace: P
 def _missing(seen: Observed, authority: Authority, pace: Pace) -> str | None:
     """Say where *authority* has not been published for long enough; None when it has been everywhere."""
     for publication in seen.publications:
-        seconds = publication.trusts.get(authority.mark, 0.0)
-        if seconds < pace.propagation:
-            return f"{publication.place} has trusted {authority} for {seconds:.0f} of {pace.propagation:.0f} s"
+        if publication.trusts.get(authority.mark, 0.0) < pace.propagation:
+            return f"{publication.place} has not trusted {authority} for {pace.propagation:g} s yet"
     return None
 
 

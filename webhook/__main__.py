@@ -2,9 +2,11 @@
 
 import click
 
+from webhook.commands.certs import certs
 from webhook.commands.check import check
 from webhook.commands.controller import controller
 from webhook.commands.policy import policy
+from webhook.commands.probe import probe
 from webhook.commands.serve import serve
 
 
@@ -14,7 +16,7 @@ def main() -> None:
     """airlock keeps Airflow pods with moving tags or missing variables out of a Kubernetes cluster."""  # noqa: D403 - a name
 
 
-for command in (serve, controller, check, policy):
+for command in (serve, controller, check, policy, certs, probe):
     main.add_command(command)
 
 

@@ -1,0 +1,366 @@
+"""An installation as the chart makes it, on the real control plane: rights, registration, replicas, load."""
+
+import base64
+import itertools
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from certs.issue import issue_ca, issue_leaf
+from certs.names import parse_names
+from certs.secret import Signer, write_leaf, write_signers
+from certs.store import FILES, Bundle
+from certs.trust import read_authority, read_trust
+from tests.control_plane import ControlPlane
+from tests.control_plane.ports import free
+from tests.gate import config_map
+from tests.server import Server, serving, wait_for
+from webhook.cluster import MERGE_PATCH, Answer, Cluster, connect
+from webhook.controller.configurations import KINDS
+
+ACCOUNT = "airlock-controller"
+POLICY = "apiVersion: airlock/v1\nkind: Policy\nmode: enforce\n"
+MANIFEST = "apiVersion: airlock/v1\nkind: RequiredEnv\nenv: []\n"
+GUARD = "guard"
+
+
+def rights(namespace: str, configuration: str) -> list[dict[str, Any]]:
+    """Return what the controller's ServiceAccount needs and nothing more."""
+
+    def rule(resources: str, verbs: str, *names: str, group: str = "") -> dict[str, Any]:
+        found: dict[str, Any] = {"apiGroups": [group], "resources": resources.split(), "verbs": verbs.split()}
+        return found | ({"resourceNames": [*names]} if names else {})
+
+    def grant(kind: str, metadata: dict[str, str], rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        version = "rbac.authorization.k8s.io/v1"
+        subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}
+        ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": metadata["name"]}
+        return [
+            {"apiVersion": version, "kind": kind, "metadata": metadata, "rules": rules},
+            {
+                "apiVersion": version,
+                "kind": f"{kind}Binding",
+                "metadata": metadata,
+                "subjects": [subject],
+                "roleRef": ref,
+            },
+        ]
+
+    own = [
+        rule("secrets", "get update", "airlock-ca", "airlock-tls"),
+        rule("secrets configmaps", "create"),
+        rule("configmaps", "get update", "airlock-accepted"),
+        rule("configmaps", "get list watch", "airlock-policy", "airlock-required-env"),
+        rule("endpoints", "get", "airlock"),
+        rule("events", "create patch", group="events.k8s.io"),
+    ]
+    hooks = "mutatingwebhookconfigurations validatingwebhookconfigurations"
+    wide = [
+        rule(hooks, "get patch", configuration, group="admissionregistration.k8s.io"),
+        rule("namespaces", "get list watch"),
+    ]
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": namespace}}
+    role = grant("Role", {"name": ACCOUNT, "namespace": namespace}, own)
+    return [account, *role, *grant("ClusterRole", {"name": configuration}, wide)]
+
+
+@dataclass
+class Installation:
+    """airlock's objects in a namespace of their own, with two replicas that are reached on loopback."""
+
+    plane: ControlPlane
+    folder: Path
+    namespace: str
+    ports: tuple[int, int]
+    cluster: Cluster  # as the administrator
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def configuration(self) -> str:
+        return f"airlock-{self.namespace}"
+
+    def registration(self, policy: str = "Fail") -> list[dict[str, Any]]:
+        """Return both configurations, with no caBundle: each calls a replica of its own."""
+
+        def hook(name: str, port: int, **fields: Any) -> dict[str, Any]:
+            return {
+                "name": f"{name}.airlock.example.com",
+                "clientConfig": {"url": f"https://127.0.0.1:{port}/{name}"},
+                "namespaceSelector": {"matchLabels": {"airlock-test": self.namespace}},
+                "failurePolicy": policy,
+                "sideEffects": "NoneOnDryRun",
+                "admissionReviewVersions": ["v1"],
+                "timeoutSeconds": 5,
+                **fields,
+            }
+
+        def rules(resource: str, *operations: str) -> list[dict[str, Any]]:
+            return [{"apiGroups": [""], "apiVersions": ["v1"], "resources": [resource], "operations": [*operations]}]
+
+        own = {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}
+        both = ("CREATE", "UPDATE")
+        guard = hook(GUARD, self.ports[1], rules=rules("configmaps", *both), namespaceSelector=own)
+        validating = [hook("validate", self.ports[1], rules=rules("pods", *both)), guard | {"failurePolicy": "Ignore"}]
+        return [
+            self._configuration(
+                "MutatingWebhookConfiguration", [hook("mutate", self.ports[0], rules=rules("pods", "CREATE"))]
+            ),
+            self._configuration("ValidatingWebhookConfiguration", validating),
+        ]
+
+    def _configuration(self, kind: str, hooks: list[dict[str, Any]]) -> dict[str, Any]:
+        metadata = {"name": self.configuration}
+        return {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": metadata, "webhooks": hooks}
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        self.plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(objects))
+
+    def get(self, path: str) -> Any:
+        """Return what lies at *path*, in airlock's namespace unless it is a whole path; None when there is nothing."""
+        answer = self.cluster.call("GET", self._whole(path))
+        return answer.body if answer.ok else None
+
+    def delete(self, path: str) -> None:
+        answer = self.cluster.call("DELETE", self._whole(path))
+        assert answer.ok, answer.why
+
+    def patch(self, path: str, change: dict[str, Any]) -> Answer:
+        """Apply *change*, a merge patch."""
+        return self.cluster.call("PATCH", self._whole(path), body=change, content_type=MERGE_PATCH)
+
+    def _whole(self, path: str) -> str:
+        return path if path.startswith("/") else f"/api/v1/namespaces/{self.namespace}/{path}"
+
+    @property
+    def hooks(self) -> list[str]:
+        """Where the two configurations are."""
+        return [f"{path}/{self.configuration}" for path in KINDS.values()]
+
+    def bundles(self) -> list[bytes]:
+        """Return the caBundle of each entry of the configurations that are there."""
+        found = [self.get(path) for path in self.hooks]
+        hooks = [hook for body in found if body is not None for hook in body["webhooks"]]
+        return [base64.b64decode(hook["clientConfig"].get("caBundle", "")) for hook in hooks]
+
+    def trusted(self) -> list[frozenset[str]]:
+        return [frozenset(authority.mark for authority in read_trust(bundle).authorities) for bundle in self.bundles()]
+
+    def secret(self, name: str) -> dict[str, bytes] | None:
+        found = self.get(f"secrets/{name}")
+        return found and {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
+
+    def authorities(self) -> list[str]:
+        """Return the marks of the authorities in the CA Secret, oldest first."""
+        data = self.secret("airlock-ca") or {}
+        pems = [data[key] for key in ("ca.crt", "next.crt") if key in data]
+        return [authority.mark for pem in pems for authority in read_trust(pem).authorities]
+
+    def events(self, reason: str) -> list[dict[str, Any]]:
+        items = self.get(f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")["items"]
+        return [event for event in items if event["reason"] == reason]
+
+    def arguments(self, *more: str) -> list[str]:
+        """Return the command line of the controller, but for the program."""
+        replicas = [part for port in self.ports for part in ("--replica", f"127.0.0.1:{port}")]
+        source = f"configmap:{self.namespace}/airlock-"
+        return [
+            "controller", "--namespace", self.namespace, "--webhook-configuration", self.configuration, *replicas,
+            "--accepted", f"{source}accepted", "--policy", f"{source}policy", "--required-env", f"{source}required-env",
+            "--host", "127.0.0.1", "--metrics-port", "0", "--interval", "0.2", *more,
+        ]  # fmt: skip
+
+    def environ(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "KUBECONFIG": str(self.plane.token_kubeconfig(self.namespace, ACCOUNT))}
+
+    @contextmanager
+    def controlled(self, *more: str, program: tuple[str, ...] = (), **environ: str) -> Iterator["Process"]:
+        """Run the controller until the block ends."""
+        log = self.folder / f"controller-{next(self.numbers)}.json"
+        command = [*(program or (sys.executable, "-m", "webhook")), *self.arguments(*more)]
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(command, stderr=output, env=self.environ() | environ) as process,
+        ):
+            try:
+                yield Process(process, log)
+            finally:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+                process.wait(20)
+
+    @contextmanager
+    def served(self) -> Iterator[tuple[Server, Server]]:
+        """Run both replicas, whose certificates follow the Secret as a kubelet has them do."""
+        wait_for(lambda: self.secret("airlock-tls"), 20, "the TLS Secret")
+        folders = [self.folder / f"replica-{number}" for number in range(2)]
+        stop = threading.Event()
+        for place in folders:
+            (place / "certs").mkdir(parents=True)
+        self._sync(folders)
+        kubelet = threading.Thread(target=self._follow, args=(folders, stop), daemon=True)
+        with ExitStack() as stack:
+            kubelet.start()
+            stack.callback(kubelet.join)
+            stack.callback(stop.set)
+            source = f"configmap:{self.namespace}/airlock-"
+            sources = ["--policy", f"{source}policy", "--required-env", f"{source}required-env"]
+            environ = {"PATH": os.environ["PATH"], "KUBECONFIG": str(self.plane.kubeconfig)}
+            first, second = (
+                stack.enter_context(serving(place, "--port", str(port), *sources, environ=environ))
+                for place, port in zip(folders, self.ports, strict=True)
+            )
+            for server in (first, second):  # at once: whoever looks at what they serve would keep them from being quiet
+                stack.callback(server.process.send_signal, signal.SIGINT)
+            yield first, second
+
+    def _follow(self, folders: list[Path], stop: threading.Event) -> None:
+        while not stop.wait(0.2):
+            self._sync(folders)
+
+    def _sync(self, folders: list[Path]) -> None:
+        data = self.secret("airlock-tls")
+        for place in folders if data else ():
+            for name in FILES:
+                unfinished = place / name
+                unfinished.write_bytes((data or {}).get(name, b""))
+                unfinished.replace(place / "certs" / name)
+
+
+@dataclass
+class Process:
+    """A controller that runs."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+    @property
+    def port(self) -> int:
+        found = wait_for(lambda: [r for r in self.records() if r["event"] == "listening"], 20, self.log.read_text())
+        return int(found[0]["metrics_port"])
+
+    def probe(self, path: str) -> tuple[int, str]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def metric(self, series: str) -> float:
+        lines = self.probe("/metrics")[1].splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.rpartition(" ")[0] == series), -1.0)
+
+    @property
+    def ready(self) -> bool:
+        return self.probe("/readyz")[0] == 200
+
+
+@contextmanager
+def installation(plane: ControlPlane, folder: Path) -> Iterator[Installation]:
+    """Make everything that the chart makes; remove what would trouble others when the block ends."""
+    first, second = free(2)
+    made = Installation(plane, folder, plane.namespace(), (first, second), connect(kubeconfig=str(plane.kubeconfig)))
+    documents = {"airlock-policy": {"policy.yaml": POLICY}, "airlock-required-env": {"required-env.yaml": MANIFEST}}
+    maps = [config_map(made.namespace, name, data) for name, data in documents.items()]
+    made.apply(*rights(made.namespace, made.configuration), *maps, *made.registration())
+    try:
+        yield made
+    finally:
+        plane.kubectl("delete", "--ignore-not-found", "-f", "-", input=yaml.safe_dump_all(made.registration()))
+        plane.kubectl("delete", "namespace", made.namespace, "--wait=false")
+        made.cluster.close()
+
+
+@dataclass
+class Load:
+    """What was asked through the API server and of the replicas, and what went wrong."""
+
+    asked: int = 0
+    dialled: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def load(made: Installation) -> Iterator[Load]:
+    """Make pods (dry run) through both webhooks without pause, and verify every replica by what is published."""
+    told, stop = Load(), threading.Event()
+    namespace = made.plane.namespace(labels={"airlock-test": made.namespace})
+    threads = [
+        threading.Thread(target=_ask, args=(made, namespace, told, stop), daemon=True),
+        threading.Thread(target=_dial, args=(made, told, stop), daemon=True),
+    ]
+    wait_for(lambda: _create(made, namespace)[0] == 422, 20, "the webhooks to be called")
+    for thread in threads:
+        thread.start()
+    try:
+        yield told
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def _create(made: Installation, namespace: str) -> tuple[int, str]:
+    containers = [{"name": "scheduler", "image": "apache/airflow:latest", "imagePullPolicy": "IfNotPresent"}]
+    labels = {"tier": "airflow", "component": "scheduler", "release": "airflow"}
+    pod = {"metadata": {"generateName": "x-", "labels": labels}, "spec": {"containers": containers}}
+    answer = made.cluster.call("POST", f"/api/v1/namespaces/{namespace}/pods", query={"dryRun": "All"}, body=pod)
+    return answer.status, answer.why
+
+
+def _ask(made: Installation, namespace: str, told: Load, stop: threading.Event) -> None:
+    while not stop.wait(0.02):
+        status, text = _create(made, namespace)
+        told.asked += 1
+        if status != 422 or "mutable-tag" not in text:
+            told.failures.append(f"{time.monotonic():.1f} asked: {status} {text[:300]}")
+
+
+def _dial(made: Installation, told: Load, stop: threading.Event) -> None:
+    while not stop.wait(0.1):
+        for bundle in made.bundles():
+            for port in made.ports:
+                context = ssl.create_default_context(cadata=bundle.decode())
+                told.dialled += 1
+                try:
+                    plain = socket.create_connection(("127.0.0.1", port), timeout=5)
+                    context.wrap_socket(plain, server_hostname="127.0.0.1").close()
+                except (OSError, ValueError) as error:
+                    told.failures.append(f"{time.monotonic():.1f} dialled {port}: {error}")
+
+
+def aged(made: Installation, ca_age: timedelta, leaf_age: timedelta = timedelta(days=1)) -> str:
+    """Put certificates there that were made so long ago, for 100 and 10 days; return the authority's mark."""
+    now = datetime.now(UTC)
+    ca = issue_ca(now - ca_age, life=timedelta(days=100))
+    service = f"airlock.{made.namespace}"
+    names = parse_names(["127.0.0.1", "airlock", service, f"{service}.svc", f"{service}.svc.cluster.local"])
+    leaf = issue_leaf(ca, names, now - leaf_age, life=timedelta(days=10))
+    authority = read_authority(ca.cert_pem)
+    secrets = {
+        "airlock-ca": ("Opaque", write_signers([Signer(authority, ca)])),
+        "airlock-tls": ("kubernetes.io/tls", write_leaf(Bundle(leaf.cert_pem, leaf.key_pem, ca.cert_pem))),
+    }
+    for name, (kind, data) in secrets.items():
+        metadata = {"namespace": made.namespace, "name": name}
+        made.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "data": data})
+    return authority.mark

@@ -1,0 +1,136 @@
+"""`airlock certs`: what is served and trusted, and certificates made by hand."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from certs.certificate import CertificateError, read_facts
+from certs.issue import LEAF_LIFE
+from certs.names import Names, parse_names
+from certs.plan import Leaf, Pace, plan
+from certs.store import Ensured, StoreError, ensure_self_signed
+from webhook.commands.options import Span, setting
+from webhook.controller.replicas import presented, split_address
+
+if TYPE_CHECKING:
+    from webhook.controller.scene import Scene, Site
+
+
+@click.group()
+def certs() -> None:
+    """Show what is served and trusted, and make certificates by hand."""
+
+
+@certs.command()
+@click.argument("addresses", metavar="[HOST:PORT]...", nargs=-1)
+@setting("--namespace", default="airlock", show_default=True, help="airlock's own namespace.")
+@setting("--ca-secret", default="airlock-ca", show_default=True, help="The Secret of the authority.")
+@setting("--tls-secret", default="airlock-tls", show_default=True, help="The Secret that replicas serve from.")
+@setting("--service-name", default="airlock", show_default=True, help="The Service that the API server calls.")
+@setting(
+    "--webhook-configuration",
+    metavar="NAME",
+    multiple=True,
+    default=("airlock",),
+    show_default=True,
+    help="The name of webhook configurations; may be repeated.",
+)
+@setting("--kubeconfig", help="Whose cluster to look at; without it $KUBECONFIG, else ~/.kube/config.")
+def show(  # noqa: PLR0913 - an argument for each option
+    *,
+    addresses: tuple[str, ...],
+    namespace: str,
+    ca_secret: str,
+    tls_secret: str,
+    service_name: str,
+    webhook_configuration: tuple[str, ...],
+    kubeconfig: str | None,
+) -> None:
+    """Show what the Secrets hold, the webhook configurations trust and each replica serves, and when that ends.
+
+    With HOST:PORT, show what is served there and ask no cluster. Exits with 1 when something cannot be had.
+    """
+    if addresses:
+        _show_addresses(addresses, f"{service_name}.{namespace}.svc")
+        return
+    from webhook.cluster import ClusterError, connect  # noqa: PLC0415 - importing `kubernetes` takes half a second
+    from webhook.controller.api import Api  # noqa: PLC0415 - same
+    from webhook.controller.scene import Observer, Site  # noqa: PLC0415 - same
+
+    site = Site(namespace, service_name, ca_secret, tls_secret, webhook_configuration)
+    try:
+        with connect(kubeconfig=kubeconfig) as cluster:
+            scene = Observer(Api(cluster), site, Names((site.server_name,)), time.monotonic).look()
+    except (ClusterError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    for line in report(site, scene, datetime.now(UTC)):
+        click.echo(line)
+
+
+def report(site: "Site", scene: "Scene", now: datetime) -> Iterator[str]:
+    """Return the lines that tell of *scene*."""
+    seen = scene.observed
+    yield f"Secret {site.namespace}/{site.ca_secret}"
+    yield from (f"  {authority}, valid until {_day(authority.not_after)}" for authority in seen.authorities)
+    if seen.torn or not seen.authorities:
+        yield f"  {seen.torn or 'holds no authority'}"
+    yield f"Secret {site.namespace}/{site.tls_secret}"
+    yield f"  {_leaf(seen.leaf, now) if seen.leaf else seen.torn_leaf or 'holds no leaf'}"
+    for configuration in scene.configurations:
+        yield str(configuration)
+        for entry in configuration.entries:
+            trusted = [f"{each}, valid until {_day(each.not_after)}" for each in entry.trust.authorities]
+            yield f"  {entry.name} trusts {' and '.join(trusted) or 'nobody'}"
+    for replica in seen.replicas:
+        yield f"replica {replica.place}"
+        yield f"  {_leaf(replica.leaf, now) if replica.leaf else 'does not say what it serves'}"
+    yield f"next: {plan(seen, now, Pace(propagation=0, settling=0)).why}"
+
+
+@certs.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--name", "names", metavar="NAME", multiple=True, required=True, help="A DNS name or IP address.")
+@click.option("--life", type=Span(), default=LEAF_LIFE, help="For how long; 365d by default.")
+def issue(directory: Path, names: tuple[str, ...], life: timedelta) -> None:
+    """Make tls.crt, tls.key and ca.crt in DIRECTORY for each --name.
+
+    For installations without `airlock controller` and without cert-manager: ca.crt is what goes into the caBundle.
+    The authority's key is thrown away. A set that is there stays, unless it was made here and is of no more use.
+    """
+    try:
+        outcome = ensure_self_signed(directory, parse_names(names), datetime.now(UTC), life=life)
+    except (StoreError, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    detail = f": {outcome.detail}" if outcome.detail else ""
+    click.echo(f"{directory}: {outcome.what}{detail}")
+    if outcome.what is Ensured.KEPT:
+        click.echo("remove the three files to have new ones made", err=True)
+
+
+def _show_addresses(addresses: tuple[str, ...], name: str) -> None:
+    silent = False
+    for address in addresses:
+        try:
+            split_address(address)
+            pem = presented(address, name)
+            told = str(read_facts(pem)) if pem else "does not say what it serves"
+        except (CertificateError, ValueError) as error:
+            raise click.UsageError(str(error)) from None
+        silent = silent or pem is None
+        click.echo(f"{address}: {told}")
+    if silent:
+        raise SystemExit(1)
+
+
+def _leaf(leaf: Leaf, now: datetime) -> str:
+    fault = leaf.fault(now)
+    signer = f"signed by authority {leaf.issuer[:12]}" if leaf.issuer else "signed by nobody that is known"
+    return f"{signer}, valid until {_day(leaf.not_after)}{f'; of no use: {fault}' if fault else ''}"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
