@@ -170,10 +170,25 @@ def test_an_alias_bomb_is_refused_before_it_grows() -> None:
 
 
 def test_text_that_is_made_to_take_long_does_not() -> None:
+    head = b"apiVersion: v1\nkind: ConfigMap\ndata:\n  pod_template.yaml: 'a: 1'\n"
+    line = b"    a" + b" " * 4000 + b"b\n"
     started = time.monotonic()
-    for content in (b'a: "' + b"{{ " * 500_000 + b'"', b"---\n{}\n" * 200_000, b"#" + b" " * 500_000 + b"\r" * 500_000):
+    for content in (
+        b'a: "' + b"{{ " * 500_000 + b'"',
+        b"---\n{}\n" * 200_000,
+        b"#" + b" " * 500_000 + b"\r" * 500_000,
+        head + b"  airflow.cfg: |\n    [a]\n" + line * 250,
+        head + b"  " + b"-pod-template" * 50_000 + b".yaml: 'a: 1'\n",
+    ):
         run("-", stdin=content)
     assert time.monotonic() - started < 5
+
+
+def test_a_number_that_no_64_bits_hold_ends_nothing() -> None:
+    pod = (
+        f"{{apiVersion: v1, kind: Pod, metadata: {{labels: {{kubernetes_executor: 'True'}}}}, spec: {{x: {'9' * 90}}}}}"
+    )
+    assert run("-", stdin=pod).exit_code == 0
 
 
 def test_a_file_that_is_too_large_is_not_read_whole(tmp_path: Path) -> None:

@@ -169,7 +169,11 @@ def resolved(text: str) -> Any:  # noqa: ANN401 - JSON
     """
     if text and text[0] not in _NOT_TEXT:
         return text
-    return _BOOLEANS[text] if text in _BOOLEANS else core(text)
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    value = core(text)
+    # What no 64 bits hold is no integer in JSON as Kubernetes reads it.
+    return float(value) if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64 else value
 
 
 def _collection(line: int, value: Any, children: Mapping[str | int, Node], keys: Mapping[str, int]) -> Node:  # noqa: ANN401

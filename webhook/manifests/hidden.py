@@ -19,6 +19,7 @@ from webhook.verdict import Component
 from webhook.workload import TEMPLATES
 
 _CONFIG = "airflow.cfg"
+_LONGEST_KEY = 253  # characters; the API server takes no longer one
 # The official chart's key is pod_template_file.yaml, the community's and Bitnami's pod_template.yaml.
 _TEMPLATE_KEY = re.compile(r"(?:.*[._-])?pod[_-]?template(?:[_-]?file)?(?:[._-].*)?\.ya?ml", re.IGNORECASE)
 
@@ -95,7 +96,8 @@ class Chest:
 
 
 def _may_be_template(entry: Entry) -> bool:
-    return entry.key.lower().endswith((".yaml", ".yml")) and bool(entry.text.strip())
+    short = len(entry.key) <= _LONGEST_KEY
+    return short and entry.key.lower().endswith((".yaml", ".yml")) and bool(entry.text.strip())
 
 
 def _worker(entry: Entry, found: Settings) -> Iterator[Worker | Remark]:

@@ -18,7 +18,7 @@ SECTIONS = ("kubernetes_executor", "kubernetes")  # the second until Airflow 2.5
 _PREFIX = "AIRFLOW__"
 
 _SECTION = re.compile(r"\[(?P<name>[^\]]+)\]")
-_OPTION = re.compile(r"(?P<name>[^\s=:#;\[][^=:]*?)\s*[=:]\s*(?P<value>.*?)\s*\Z")
+_OPTION = re.compile(r"(?P<name>[^=:]+)[=:](?P<value>.*)\Z")
 _LONGEST_LINE = 4096  # no setting that is looked for is longer
 
 # Executors that make no pods; any other name may.
@@ -90,10 +90,11 @@ def options(entry: Entry) -> Values:
         if match := _SECTION.match(text):
             section, name = match["name"], ""
         elif match := _OPTION.match(text):
-            name = match["name"].lower()
+            name = match["name"].strip().lower()
             words = f"{name} in {entry.key}"
             # Airflow's parser interpolates: %% is one.
-            found[f"{section}.{name}"] = Setting(match["value"].replace("%%", "%"), entry.place(number), words)
+            value = match["value"].strip().replace("%%", "%")
+            found[f"{section}.{name}"] = Setting(value, entry.place(number), words)
     return found
 
 

@@ -104,4 +104,4 @@ def _artifact(file: str) -> dict[str, str]:
     if path.is_absolute():
         return {"uri": path.as_uri()}
     # An empty first part, or one with a colon, would read as a host or a scheme.
-    return {"uri": quote(path.as_posix().encode(errors="surrogateescape"), safe="/"), "uriBaseId": "SRCROOT"}
+    return {"uri": quote(path.as_posix().encode(errors="surrogateescape"), safe="/"), "uriBaseId": "%SRCROOT%"}
