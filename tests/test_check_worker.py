@@ -224,3 +224,49 @@ def test_two_files_are_two_installations() -> None:
         template = TEMPLATE + "      imagePullPolicy: IfNotPresent\n"
         check.take(file, holder(**{"airflow.cfg": cfg, "pod_template_file.yaml": template}).encode())
     assert [(w.place.file, len(w.reported)) for w in check.outcome().workloads] == [("prod.yaml", 0), ("dev.yaml", 1)]
+
+
+def test_the_community_charts_template_and_secret_make_a_task_in_the_words_of_that_chart() -> None:
+    template = (CORPUS / "community-8.9.0/k8s-image-latest.pod_template_file.yaml").read_text()
+    template = template.replace("registry.example.com/data/airflow:latest", "registry.example.com/data/airflow:1.0.0")
+    named = {"REPOSITORY": "registry.example.com/data/airflow", "TAG": "latest"}
+    secret = {
+        f"AIRFLOW__KUBERNETES__WORKER_CONTAINER_{key}": b64encode(value.encode()).decode()
+        for key, value in named.items()
+    }
+    workloads = (CORPUS / "community-8.9.0/k8s-image-latest.workloads.yaml").read_text()
+    envs = holder("Secret", **secret).replace("name: c", "name: airflow-config-envs")
+    text = f"{holder(**{'pod_template.yaml': template})}{envs}"
+    [worker] = [one for one in checked(text + workloads).workloads if one.key]
+    [reported] = worker.reported
+    assert text.splitlines()[reported.place.line - 1].strip().startswith("AIRFLOW__KUBERNETES__WORKER_CONTAINER_TAG:")
+    assert reported.violation.finding.fix.startswith("set airflow.image.tag")
+
+
+def test_the_executor_is_known_from_variables_too() -> None:
+    text = holder(**{"pod_template_file.yaml": TEMPLATE})
+    celery = {"name": "AIRFLOW__CORE__EXECUTOR", "value": "CeleryExecutor"}
+    assert workers(text + scheduler(celery)) == []
+    assert len(workers(text + scheduler())) == 1
+
+
+def test_string_data_wins_over_data_and_a_prefix_counts() -> None:
+    both = {"REPOSITORY": "a/b", "TAG": "old"}
+    names = {f"KUBERNETES__WORKER_CONTAINER_{key}": value for key, value in both.items()}
+    encoded = {key: b64encode(value.encode()).decode() for key, value in names.items()}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": encoded}
+    secret["stringData"] = {"KUBERNETES__WORKER_CONTAINER_TAG": "new"}
+    source = {"prefix": "AIRFLOW__", "secretRef": {"name": "s"}}
+    template = holder(**{"pod_template_file.yaml": TEMPLATE})
+    assert image(f"{yaml.safe_dump(secret)}---\n{template}{scheduler(envFrom=[source])}") == "a/b:new"
+
+
+def test_of_two_releases_in_a_namespace_each_has_its_own_settings() -> None:
+    texts = []
+    for release, tag in (("one", "3.2.2"), ("two", "dev")):
+        cfg = f"[kubernetes_executor]\nworker_container_repository = a/b\nworker_container_tag = {tag}\n"
+        for name, data in (("cfg", {"airflow.cfg": cfg}), ("template", {"pod_template_file.yaml": TEMPLATE})):
+            metadata = {"name": f"{release}-{name}", "labels": {"release": release}}
+            texts.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    made = workers(yaml.safe_dump_all(texts))
+    assert [worker.pod["spec"]["containers"][0]["image"] for worker in made] == ["a/b:3.2.2", "a/b:dev"]
