@@ -228,6 +228,10 @@ def test_what_holds_a_pod_up_is_told(node: Node, node_namespace: str, apply: Cal
         node.wait_ready("app=stuck", namespace=node_namespace, seconds=0)
 
 
+def test_no_pods_are_awaited_where_there_are_none(node: Node, node_namespace: str) -> None:
+    assert node.wait_ready("app=nobody", 0, namespace=node_namespace) == []
+
+
 def test_containers_outlive_a_kubelet_that_is_killed(
     node: Node, node_namespace: str, apply: Callable[..., None], sleeper: str
 ) -> None:

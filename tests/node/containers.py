@@ -34,7 +34,7 @@ class Containers:
         """
         # Whatever name the archive has, the image comes as a name of our own with its digest, and gets the one wanted.
         base = f"airlock.test/{uuid.uuid4().hex}"
-        self._ctr("images", "import", f"--base-name={base}", "--digests", "--no-unpack", str(archive))
+        self._ctr("images", "import", f"--base-name={base}", "--digests", str(archive))
         given = [reference for reference in self.images() if reference.startswith(base)]
         # As a pull does: by its tag, and by its digest, which becomes the imageID of containers.
         repository = full(name).rpartition(":")[0]

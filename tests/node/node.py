@@ -25,8 +25,9 @@ class Node(Pods, ControlPlane):
 
     It is used as a control plane is. This machine reaches pods and ClusterIPs directly. Pods reach each other, Services
     (by name too, although CoreDNS is not there: `names`), the API server and nothing else: there is no way out.
-    Images are those that were loaded, or pushed to its `registry`. Nothing is left behind when the process that
-    started it is killed, and nothing of this machine is changed but one link and a route to it while it lives.
+    NetworkPolicies have no effect. Images are those that were loaded, or pushed to its `registry`. Nothing is left
+    behind when the process that started it is killed, and nothing of this machine is changed but one link and a route
+    to it while it lives.
     """
 
     containers: Containers

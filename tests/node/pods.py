@@ -14,9 +14,12 @@ class Pods(Access):
     def wait_ready(self, selector: str, count: int = 1, *, namespace: str, seconds: float = 60) -> list[dict[str, Any]]:
         """Return the pods that match *selector* once they are *count* and all are Ready, oldest first.
 
-        Pods that are being deleted do not count; `wait_gone` waits for them. Raises TimeoutError with what holds each
-        pod up.
+        Pods that are being deleted do not count, unless *count* is 0: then it waits until there are none. Raises
+        TimeoutError with what holds each pod up.
         """
+        if count == 0:
+            self.wait_gone(selector, namespace=namespace, seconds=seconds)
+            return []
 
         def ready() -> list[dict[str, Any]] | None:
             found = [pod for pod in self.pods(selector, namespace) if "deletionTimestamp" not in pod["metadata"]]

@@ -27,7 +27,7 @@ class Programs:
     @property
     def environment(self) -> dict[str, str]:
         """All that these programs get to know of the environment: no proxy stands between them and the node."""
-        return {"PATH": os.pathsep.join([str(self.folder), SEARCH]), "HOME": "/root"}
+        return {"PATH": os.pathsep.join([str(self.folder), SEARCH]), "HOME": "/nonexistent"}
 
 
 def find() -> Programs:
