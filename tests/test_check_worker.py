@@ -270,3 +270,26 @@ def test_of_two_releases_in_a_namespace_each_has_its_own_settings() -> None:
             texts.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
     made = workers(yaml.safe_dump_all(texts))
     assert [worker.pod["spec"]["containers"][0]["image"] for worker in made] == ["a/b:3.2.2", "a/b:dev"]
+
+
+def test_the_schedulers_own_container_comes_before_all_others() -> None:
+    names = [f"AIRFLOW__KUBERNETES_EXECUTOR__WORKER_CONTAINER_{part}" for part in ("REPOSITORY", "TAG")]
+    ours, theirs = (
+        [{"name": name, "value": value} for name, value in zip(names, ("a/b", tag), strict=True)]
+        for tag in ("ours", "theirs")
+    )
+    worker = yaml.safe_load(scheduler(*theirs))
+    worker["metadata"]["name"], worker["spec"]["template"]["metadata"]["labels"]["component"] = "w", "worker"
+    both = yaml.safe_load(scheduler(*ours))
+    both["spec"]["template"]["spec"]["containers"].insert(0, {"name": "sidecar", "env": theirs})
+    template = yaml.safe_load(holder(**{"pod_template_file.yaml": TEMPLATE}).removesuffix("---\n"))
+    assert image(yaml.safe_dump_all([template, worker, both])) == "a/b:ours"
+
+
+def test_the_settings_beside_the_template_come_first_and_a_doubled_percent_is_one() -> None:
+    other, mine = (
+        f"[kubernetes_executor]\nworker_container_repository = a/b\nworker_container_tag = {tag}\n"
+        for tag in ("other", "v1%%2")
+    )
+    first = holder(**{"airflow.cfg": other}).replace("name: c", "name: other")
+    assert image(first + holder(**{"airflow.cfg": mine, "pod_template_file.yaml": TEMPLATE})) == "a/b:v1%2"

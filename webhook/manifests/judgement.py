@@ -25,7 +25,7 @@ from webhook.review import Request
 from webhook.verdict import Mode
 from webhook.workload import Workload, decode
 
-# Stands for whatever controller made a Pod that has a controller for its owner.
+# Stands for whoever will create an object, so that only the owner, or the object's own kind, decides about its labels.
 _CONTROLLER = "airlock:check:controller"
 
 
@@ -75,7 +75,6 @@ def made(worker: Worker, namespace: str) -> Seen:
 
 
 def _request(api_version: str, kind: str, namespace: str, name: str, workload: Workload | None) -> Request:
-    owned = workload is not None and workload.metadata.controller is not None
     return Request(
         uid="check",
         operation="CREATE",
@@ -84,7 +83,7 @@ def _request(api_version: str, kind: str, namespace: str, name: str, workload: W
         subresource="",
         namespace=namespace,
         name=name,
-        username=_CONTROLLER if owned else "",
+        username=_CONTROLLER,
         by_node=False,
         dry_run=True,
         workload=workload,
