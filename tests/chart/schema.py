@@ -1,4 +1,4 @@
-"""The schemas of airlock's documents within the chart's values.schema.json; run as a module, it puts them there anew."""
+"""The schemas of airlock's documents within the chart's values.schema.json; as a program, it puts them there anew."""
 
 import json
 from pathlib import Path

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a file of the chart, in no package
 """What `helm test` runs: asks airlock's Service, as the API server does, about a pod in order and one that is not.
 
 Nothing is created, and the reviews are dry runs: no Event is written and no alert fires.
@@ -16,7 +17,7 @@ from typing import Any
 
 import jsonpatch
 
-CA, CA_SECONDS = "/ca/ca.crt", 60.0
+CA, PATIENCE = "/ca/ca.crt", 60.0
 BAD, GOOD = "apache/airflow:latest", "apache/airflow:2.10.5"
 Answer = dict[str, Any]
 
@@ -66,16 +67,17 @@ def scheduler(image: str, namespace: str) -> Answer:
 class Airlock:
     """The Service, asked over TLS by its name in the cluster, at the address that the kubelet has told us."""
 
-    def __init__(self, service: str, namespace: str, ca: str) -> None:
+    def __init__(self, service: str, namespace: str, ca: str, patience: float) -> None:
         prefix = service.upper().replace("-", "_")
         self.name = f"{service}.{namespace}.svc"
         self._address = os.environ.get(f"{prefix}_SERVICE_HOST", self.name)
         self._port = int(os.environ.get(f"{prefix}_SERVICE_PORT", "443"))
         self._ca = ca
+        self._patience = patience  # seconds until there is an answer
 
-    def ask(self, path: str, pod: Answer, namespace: str, patience: float) -> Answer:
-        """Return the response to *pod*'s review, however long it takes within *patience* seconds until there is one."""
-        deadline = time.monotonic() + patience
+    def ask(self, path: str, pod: Answer, namespace: str) -> Answer:
+        """Return the response to *pod*'s review; raises Failure when there is none for too long."""
+        deadline = time.monotonic() + self._patience
         body = json.dumps(review(pod, namespace)).encode()
         while True:
             try:
@@ -88,7 +90,7 @@ class Airlock:
                     return response
                 why = f"HTTP {status}: {answer.decode(errors='replace').strip()}"
             if time.monotonic() > deadline:
-                raise Failure(f"no answer from https://{self.name}{path} for {patience:.0f} s, at last {why}")
+                raise Failure(f"no answer from https://{self.name}{path} for {self._patience:.0f} s, at last {why}")
             time.sleep(1)
 
     def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
@@ -111,7 +113,7 @@ def say(text: str) -> None:
 
 def mutated(airlock: Airlock, pod: Answer, namespace: str) -> Answer:
     """Return *pod* as it would be after the mutating webhook."""
-    response = airlock.ask("/mutate", pod, namespace, CA_SECONDS)
+    response = airlock.ask("/mutate", pod, namespace)
     if not response["allowed"]:
         raise Failure(f"/mutate denies a pod, which it never should: {response}")
     if "patch" not in response:
@@ -125,7 +127,7 @@ def mutated(airlock: Airlock, pod: Answer, namespace: str) -> Answer:
 def run(airlock: Airlock, namespace: str) -> None:
     """Ask about both pods; raises Failure when an answer is not what it should be."""
     say(f"a scheduler on {GOOD} in the namespace {namespace}")
-    response = airlock.ask("/validate", mutated(airlock, scheduler(GOOD, namespace), namespace), namespace, CA_SECONDS)
+    response = airlock.ask("/validate", mutated(airlock, scheduler(GOOD, namespace), namespace), namespace)
     if not response["allowed"]:
         raise Failure(f"a pod that is in order is denied: {response['status']['message']}")
     say("is admitted" + "".join(f"\n  with the warning: {warning}" for warning in response.get("warnings", [])))
@@ -133,7 +135,7 @@ def run(airlock: Airlock, namespace: str) -> None:
         raise Failure(f"{GOOD} is a full version, and airlock warns of it: see `tags` in the policy")
 
     say(f"a scheduler on {BAD}, IfNotPresent, in the namespace {namespace}")
-    response = airlock.ask("/validate", mutated(airlock, scheduler(BAD, namespace), namespace), namespace, CA_SECONDS)
+    response = airlock.ask("/validate", mutated(airlock, scheduler(BAD, namespace), namespace), namespace)
     said = response.get("warnings", []) if response["allowed"] else [response["status"]["message"]]
     say("is admitted" if response["allowed"] else "is denied")
     say("\n".join(said))
@@ -147,7 +149,8 @@ def run(airlock: Airlock, namespace: str) -> None:
 def main() -> None:
     """Run the test that the environment describes."""
     environment = os.environ
-    airlock = Airlock(environment["SERVICE"], environment["SERVICE_NAMESPACE"], environment.get("CA", CA))
+    patience = float(environment.get("PATIENCE", PATIENCE))
+    airlock = Airlock(environment["SERVICE"], environment["SERVICE_NAMESPACE"], environment.get("CA", CA), patience)
     try:
         run(airlock, environment["NAMESPACE"])
     except Failure as failure:
