@@ -146,7 +146,7 @@ def test_templates_of_other_tools_inside_a_rendered_manifest_are_text(tmp_path: 
         (b"kind: [", "is not YAML"),
         (b"a: *nowhere\n", "alias"),
         (b"a: &a [*a]\n", "alias"),
-        (b"a: &x 1\n...\nb: *x\n", "alias"),
+        (b"a: &x 1\n---\nb: *x\n", "alias"),
         (b"a0: &a0 []\n" + b"".join(b"a%d: &a%d [*a%d]\n" % (n, n, n - 1) for n in range(1, 150)), "nested"),
         (b"? [a]\n: b\n", "key"),
         (b"[" * 50_000, "nested"),

@@ -60,7 +60,6 @@ class Composer:
         """Return the root of the next document, None when there is no more."""
         if isinstance(next(self._events), yaml.StreamEndEvent):
             return None
-        self._anchors.clear()
         root = self._node(next(self._events), 0)
         next(self._events)  # the document ends
         return root
