@@ -8,7 +8,7 @@ PORT ?= 8443
 METRICS_PORT ?= 9090
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format cluster bench test-lowest clean
+.PHONY: help run test test-node check format cluster node bench test-lowest clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -27,7 +27,11 @@ run: $(VENV)/.ready ## start airlock on examples/, show the story's pods, go on 
 
 test: $(VENV)/.ready ## run all tests; the first run builds a real control plane, about ten minutes
 	@tests/control_plane/build
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -m "not node" $(ARGS)
+
+test-node: $(VENV)/.ready ## install the chart on a real node and do to it what happens in life (Debian 12, root)
+	@tests/control_plane/build control-plane node
+	@$(BIN)/python -m pytest -m node $(ARGS)
 
 check: $(VENV)/.ready ## lint, format, types, import direction
 	@$(BIN)/ruff check
@@ -42,6 +46,10 @@ format: $(VENV)/.ready ## put the code into shape
 cluster: $(VENV)/.ready ## start a real control plane, print its kubeconfig, leave it running until Ctrl-C
 	@tests/control_plane/build
 	@$(BIN)/python -m tests.control_plane
+
+node: $(VENV)/.ready ## start a real one-node cluster, print its kubeconfig, leave it running until Ctrl-C (Debian 12, root)
+	@tests/control_plane/build control-plane node
+	@$(BIN)/python -m tests.node
 
 bench: $(VENV)/.ready ## print what a decision costs, as ratios measured in one run
 	@$(BIN)/python -m tests.bench

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.control_plane.fixtures"]
+pytest_plugins = ["tests.control_plane.fixtures", "tests.node.fixtures"]
 
 # The same examples each time: a test that fails once fails again.
 settings.register_profile("airlock", derandomize=True, deadline=None)
@@ -11,7 +11,10 @@ settings.load_profile("airlock")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the control plane, so that `-m "not cluster"` can leave it out."""
+    """Mark what uses the control plane or the node, so that `-m "not cluster"` can leave it out."""
     for item in items:
-        if {"control_plane", "namespace"} & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if {"control_plane", "namespace"} & fixtures:
             item.add_marker(pytest.mark.cluster)
+        if {"node", "node_namespace", "installed"} & fixtures:
+            item.add_marker(pytest.mark.node)

@@ -1,0 +1,180 @@
+"""airlock on a real node, as its chart installs it: it judges, and it stays up through whatever is done to it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.gate import SOURCE, config_map, scheduler_deployment
+from tests.installed import CONTROLLER, NAMESPACE, RELEASE, SERVE, Installed, installing, scheduler
+from tests.load import Load
+from tests.node import Node
+from tests.server import wait_for
+
+HEAL = 10.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def installed(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    with installing(node, tmp_path_factory.mktemp("installed")) as installed:
+        yield installed
+
+
+@pytest.fixture(scope="module")
+def judged(installed: Installed) -> str:
+    return installed.judged_namespace()
+
+
+def test_replicas_and_controller_run_under_restricted_settings(installed: Installed) -> None:
+    pods = [*installed.serving(2), *installed.node.wait_ready(CONTROLLER, 1, namespace=NAMESPACE)]
+    for pod in pods:
+        (container,) = pod["spec"]["containers"]
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+
+
+def test_a_scheduler_is_refused_on_a_moving_tag_and_completed_on_a_release(installed: Installed, judged: str) -> None:
+    installed.apply(scheduler_deployment(judged, "apache/airflow:latest"))
+
+    def refused() -> str:
+        return installed.node.kubectl("describe", "replicasets", "-n", judged)
+
+    wait_for(lambda: "1 problem in the scheduler Pod" in refused(), 30, "the answer on the ReplicaSet")
+    wait_for(lambda: "airlock" in refused() and "Denied" in refused(), 15, "airlock's own Event")
+    installed.apply(scheduler_deployment(judged, "apache/airflow:2.10.5"))
+
+    def env() -> list[str]:
+        pods = installed.node.pods("component=scheduler", judged)
+        return [entry["name"] for pod in pods for entry in pod["spec"]["containers"][0].get("env", ())]
+
+    wanted = ["MESSAGE_CALLBACK_ENDPOINT", "POD_IP", "CPU_LIMIT"]
+    assert wait_for(env, 30, "the pod") == wanted
+
+
+def test_the_caBundle_comes_back_when_somebody_wipes_it(installed: Installed) -> None:  # noqa: N802 - a field's name
+    path = "/webhooks/0/clientConfig/caBundle"
+    for kind in ("mutating", "validating"):
+        patch = json.dumps([{"op": "remove", "path": path}])
+        installed.node.kubectl("patch", f"{kind}webhookconfiguration", RELEASE, "--type=json", "-p", patch)
+    assert not installed.registered()
+    wait_for(installed.registered, HEAL, "the caBundles to be healed")
+
+
+@pytest.mark.parametrize("name", ["airlock-tls", "airlock-ca"])
+def test_a_deleted_secret_comes_back_and_nobody_notices(installed: Installed, judged: str, name: str) -> None:
+    with Load(installed.node, judged, scheduler("apache/airflow:latest", "refused"), 422) as load:
+        installed.node.kubectl("delete", "secret", name, "-n", NAMESPACE)
+        wait_for(lambda: installed.secret(name), HEAL, "the Secret to be back")
+        wait_for(installed.registered, 60, "the caBundles")
+        sent = load.sent
+        wait_for(lambda: load.sent > sent + 200, 60, "load after it")
+    assert load.failures == []
+    assert load.sent > 100
+
+
+def test_a_deleted_configuration_stays_deleted_until_helm_brings_it_back(installed: Installed, judged: str) -> None:
+    for kind in ("mutating", "validating"):
+        installed.node.kubectl("delete", f"{kind}webhookconfiguration", RELEASE)
+    wait_for(lambda: not installed.denies(judged), 30, "the gate to be open")
+    assert installed.get("validatingwebhookconfigurations")["items"] == []
+    installed.apply_values()
+    wait_for(installed.registered, HEAL, "the caBundles of the configurations that are back")
+    wait_for(lambda: installed.denies(judged), 30, "the gate to stand")
+
+
+def test_a_bad_edit_of_the_policy_is_refused_at_kubectl_apply(installed: Installed) -> None:
+    bad = config_map(
+        NAMESPACE, "airlock-policy", {"policy.yaml": "{apiVersion: airlock/v1, kind: Policy, mode: enforced}"}
+    )
+    applied = installed.node.run_kubectl("apply", "-f", "-", input=yaml.safe_dump(bad))
+    assert applied.returncode != 0
+    assert "'enforced' is none of" in applied.stderr
+
+
+def rolled(installed: Installed, judged: str, times: int) -> Load:
+    with Load(installed.node, judged, scheduler("apache/airflow:latest", "refused"), 422) as load:
+        for _ in range(times):
+            installed.node.kubectl("rollout", "restart", f"deployment/{RELEASE}", "-n", NAMESPACE)
+            installed.node.kubectl("rollout", "status", f"deployment/{RELEASE}", "-n", NAMESPACE, "--timeout=180s")
+    return load
+
+
+def test_a_rolling_restart_under_load_loses_no_request(installed: Installed, judged: str) -> None:
+    load = rolled(installed, judged, 2)
+    assert load.failures == []
+    assert load.sent > 500
+
+
+def test_a_replica_that_is_killed_costs_at_most_the_requests_in_flight(installed: Installed, judged: str) -> None:
+    pod = installed.serving(2)[0]["metadata"]["name"]
+    with Load(installed.node, judged, scheduler("apache/airflow:latest", "refused"), 422) as load:
+        # PID 1 of a container takes no SIGKILL from inside; gunicorn's worker does the serving.
+        installed.node.exec(NAMESPACE, pod, "python3", "-c", KILL_WORKER)
+        wait_for(lambda: restarted(installed, pod) or load.sent > 300, 30, "load after the kill")
+        installed.serving(2)
+    assert len(load.failures) <= 4, load.failures  # as many as there are clients
+    assert load.sent > 100
+
+
+KILL_WORKER = (
+    "import os, signal\n"
+    "for p in filter(str.isdigit, os.listdir('/proc')):\n"
+    "    stat = open(f'/proc/{p}/stat').read().split()\n"
+    "    if stat[3] == '1' and int(p) != os.getpid() and 'airlock' in stat[1]: os.kill(int(p), signal.SIGKILL)\n"
+)
+
+
+def restarted(installed: Installed, pod: str) -> bool:
+    status = installed.get("pod", pod, "-n", NAMESPACE)["status"]["containerStatuses"][0]
+    return int(status["restartCount"]) > 0
+
+
+def test_with_no_replica_nothing_is_bricked_and_all_comes_back(installed: Installed, judged: str) -> None:
+    installed.node.kubectl("scale", f"deployment/{RELEASE}", "-n", NAMESPACE, "--replicas=0")
+    installed.node.wait_ready(SERVE, 0, namespace=NAMESPACE, seconds=120)
+    assert not installed.denies(judged)  # failurePolicy Ignore
+    installed.apply(scheduler_deployment(judged, "apache/airflow:latest", name="meanwhile"))
+    wait_for(lambda: installed.node.pods("component=scheduler", judged), 30, "a pod while airlock is away")
+    installed.node.kubectl("scale", f"deployment/{RELEASE}", "-n", NAMESPACE, "--replicas=2")
+    installed.serving(2)
+    wait_for(lambda: installed.denies(judged), 60, "the gate to stand again")
+
+
+def test_a_node_that_is_drained_and_comes_back_has_its_airlock_again(installed: Installed, judged: str) -> None:
+    # Without evictions: on the only node the PodDisruptionBudget would keep the last replica for ever, as it should.
+    installed.node.drain("--disable-eviction", seconds=120)
+    assert not installed.denies(judged)
+    installed.node.uncordon()
+    installed.serving(2)
+    wait_for(lambda: installed.denies(judged), 60, "the gate to stand again")
+
+
+def test_an_upgrade_and_its_rollback_lose_no_request(installed: Installed, judged: str) -> None:
+    with Load(installed.node, judged, scheduler("apache/airflow:latest", "refused"), 422) as load:
+        installed.apply_values(podAnnotations={"example.com/revision": "2"})
+        installed.node.kubectl("rollout", "status", f"deployment/{RELEASE}", "-n", NAMESPACE, "--timeout=180s")
+        installed.helm("rollback", RELEASE, "--namespace", NAMESPACE)
+        installed.node.kubectl("rollout", "status", f"deployment/{RELEASE}", "-n", NAMESPACE, "--timeout=180s")
+    assert load.failures == []
+    assert load.sent > 500
+    assert installed.registered()
+
+
+def test_helm_test_says_that_airlock_answers(installed: Installed) -> None:
+    assert "Succeeded" in installed.helm("test", RELEASE, "--namespace", NAMESPACE)
+
+
+def test_after_uninstall_pods_start_as_if_airlock_had_never_been(installed: Installed, judged: str) -> None:
+    installed.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait")
+    for kind in ("mutating", "validating"):
+        assert installed.get(f"{kind}webhookconfigurations")["items"] == []
+    assert not installed.denies(judged)
+    pod: dict[str, Any] = scheduler("apache/airflow:latest", "free")
+    installed.node.kubectl("create", "-n", judged, "-f", "-", input=yaml.safe_dump(pod))
+    made = installed.get("pod", "free", "-n", judged)
+    assert "env" not in made["spec"]["containers"][0]
+    assert installed.get("configmap", "callbacks", "-n", SOURCE)["data"]  # and what was others' is untouched
