@@ -1,6 +1,5 @@
 """`airlock controller` on a real API server, as its own ServiceAccount: installed, aged, damaged, killed, doubled."""
 
-import os
 import random
 import shutil
 import signal
@@ -26,7 +25,6 @@ SHORT = (*QUICK, "--ca-life", "30s", "--leaf-life", "12s")
 # The last third of a leaf's life must outlast the time in which nobody lives long enough to renew it.
 LASTING = (*QUICK, "--ca-life", "120s", "--leaf-life", "45s")
 MORTAL = (sys.executable, "-m", "tests.controller_process")
-LONG = pytest.mark.skipif("AIRLOCK_LONG" not in os.environ, reason="takes minutes; set AIRLOCK_LONG=1")
 BUNDLE = "/webhooks/0/clientConfig/caBundle"
 
 
@@ -84,7 +82,7 @@ def test_authorities_and_leaves_follow_each_other_without_a_failed_request(made:
     rotate_under_load(made, 1)
 
 
-@LONG
+@pytest.mark.long
 def test_five_authorities_and_more_leaves_follow_each_other_without_a_failed_request(made: Installation) -> None:
     rotate_under_load(made, 5)
 
@@ -176,7 +174,7 @@ def test_two_controllers_that_are_killed_and_paused_leave_everything_whole(made:
     torment(made, 6)
 
 
-@LONG
+@pytest.mark.long
 def test_two_controllers_survive_thirty_blows(made: Installation) -> None:
     torment(made, 30)
 

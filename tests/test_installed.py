@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.gate import SOURCE, config_map, scheduler_deployment
-from tests.installed import CONTROLLER, NAMESPACE, RELEASE, SERVE, Installed, installing, scheduler
+from tests.installed import CONTROLLER, NAMESPACE, RELEASE, SERVE, VALUES, Installed, installing, scheduler
 from tests.load import Load
 from tests.node import Node
 from tests.server import wait_for
@@ -107,6 +107,15 @@ def test_a_rolling_restart_under_load_loses_no_request(installed: Installed, jud
     load = rolled(installed, judged, 2)
     assert load.failures == []
     assert load.sent > 500
+
+
+@pytest.mark.long
+def test_three_replicas_rolled_twenty_times_lose_no_request(installed: Installed, judged: str) -> None:
+    installed.apply_values(serve={**VALUES["serve"], "replicas": 3})
+    installed.serving(3)
+    load = rolled(installed, judged, 20)
+    assert load.failures == []
+    assert load.sent > 5000
 
 
 def test_a_replica_that_is_killed_costs_at_most_the_requests_in_flight(installed: Installed, judged: str) -> None:
