@@ -19,7 +19,7 @@ $(VENV)/.ready: pyproject.toml
 	@echo "setting up $(VENV) (once, about a minute)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
-	@$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@$(BIN)/python -m pip install -qq --editable ".[dev]"
 	@touch $@
 
 run: $(VENV)/.ready ## start airlock on examples/, show the story's pods, go on serving (ONCE=1: end after that)
