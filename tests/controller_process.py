@@ -2,27 +2,30 @@
 
 import os
 import signal
+from itertools import count
 from typing import Any
 
 from webhook.__main__ import main
 from webhook.cluster import Cluster
 
-MOMENT, _, NUMBER = os.environ["DIE"].partition(":")
-ask = Cluster.call
-writes = 0
+
+def deadly(moment: str, number: int) -> None:
+    """Have the write with that *number* be the last, *moment* ("before" or "after") it is made."""
+    ask, writes = Cluster.call, count(1)
+
+    def call(cluster: Cluster, method: str, path: str, **fields: Any) -> Any:
+        last = method != "GET" and "events" not in path and next(writes) == number
+        if last and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        answer = ask(cluster, method, path, **fields)
+        if last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    Cluster.call = call  # type: ignore[assignment]
 
 
-def call(cluster: Cluster, method: str, path: str, **fields: Any) -> Any:
-    global writes  # noqa: PLW0603 - one process, one count
-    writes += method != "GET" and "events" not in path
-    last = method != "GET" and writes == int(NUMBER)
-    if last and MOMENT == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    answer = ask(cluster, method, path, **fields)
-    if last:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return answer
-
-
-Cluster.call = call  # type: ignore[assignment]
-main()
+if __name__ == "__main__":
+    at, _, nth = os.environ["DIE"].partition(":")
+    deadly(at, int(nth))
+    main()
