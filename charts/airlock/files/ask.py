@@ -131,7 +131,7 @@ def run(airlock: Airlock, namespace: str) -> None:
     if not response["allowed"]:
         raise Failure(f"a pod that is in order is denied: {response['status']['message']}")
     say("is admitted" + "".join(f"\n  with the warning: {warning}" for warning in response.get("warnings", [])))
-    if any(warning.startswith("mutable-tag") for warning in response.get("warnings", [])):
+    if any("mutable-tag" in warning for warning in response.get("warnings", [])):
         raise Failure(f"{GOOD} is a full version, and airlock warns of it: see `tags` in the policy")
 
     say(f"a scheduler on {BAD}, IfNotPresent, in the namespace {namespace}")
