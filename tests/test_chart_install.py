@@ -99,7 +99,7 @@ def test_what_is_installed_is_gone_when_it_is_uninstalled(home: ControlPlane) ->
     before = everything(home)
     release = Release(home)
     told = release.helm("install", values=values_of("story"))
-    assert "mode enforce, and it enforces" in told
+    assert "Policy       mode enforce\n" in told
     assert len(everything(home) - before) > 20
     release.helm("uninstall")
 

@@ -299,6 +299,7 @@ def test_the_notes_of_a_default_installation_say_how_to_see_it_work() -> None:
     told = notes()
     assert "mode warn: nothing is denied" in told
     assert "helm test airlock -n airlock" in told
+    assert "mode warn, enforce in places" in notes(values_of("production"))
     assert "kubectl delete validatingwebhookconfigurations,mutatingwebhookconfigurations airlock" in told
     (warned,) = re.findall(r"^  \* (.*)$", told, re.MULTILINE)
     assert warned.startswith("The image is localhost/airlock:0.1.0, which no node can pull")
