@@ -52,6 +52,5 @@ class Decision:
     distrusted: Component | None  # what its labels claimed in vain
     task: TaskRef | None
     verdict: Verdict
-    text: str = ""
     mutation: Mutation | None = None  # None on /validate
     seconds: float = 0.0
