@@ -42,7 +42,7 @@ class TaskRef:
 class Decision:
     """What was asked, what was answered, and how long it took."""
 
-    path: str  # "/validate" or "/mutate"
+    path: str  # "/validate", "/mutate", or "audit" for a pod that runs
     uid: str  # of the request
     operation: str  # CREATE, UPDATE, DELETE, CONNECT
     dry_run: bool
@@ -52,5 +52,5 @@ class Decision:
     distrusted: Component | None  # what its labels claimed in vain
     task: TaskRef | None
     verdict: Verdict
-    mutation: Mutation | None = None  # None on /validate
+    mutation: Mutation | None = None  # on /mutate alone
     seconds: float = 0.0

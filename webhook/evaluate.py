@@ -1,7 +1,8 @@
 """The decision: a request, the documents in force and what is known of the cluster -> verdict and operations."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from functools import lru_cache
 
 from webhook import airflow
@@ -9,19 +10,24 @@ from webhook.airflow import Chart, Role
 from webhook.decision import Decision, Mutation, ObjectRef, TaskRef
 from webhook.documents.manifest import EMPTY, RequiredEnv, Variable
 from webhook.documents.policy import DEFAULT, Exemption, Policy
+from webhook.fleet import Live
 from webhook.image import parse
 from webhook.injection import Need, State, needs, operations
 from webhook.known import ConfigMaps
+from webhook.live import LivePod
 from webhook.patch import Operation
 from webhook.review import Request
 from webhook.rules import RULES, required_env
-from webhook.rules.rule import Stage, Subject
+from webhook.rules.rule import Rule, Stage, Subject
 from webhook.verdict import Component, Exempted, Finding, Mode, Verdict, Violation
 from webhook.workload import ImagePlace, Metadata, Workload
+
+AUDIT = "audit"  # the path of a decision that nobody asked for
 
 _MIRROR = "kubernetes.io/config.mirror"
 _TASK_KEYS = ("dag_id", "task_id", "run_id", "try_number", "map_index")
 _INJECTS = frozenset({Mode.ENFORCE, Mode.WARN})
+_AT_ADMISSION = {name: rule for name, rule in RULES.items() if not rule.live}
 _REMEMBERED = 4096  # namespaces, users: far more than a cluster with Airflow has, and a bound all the same
 
 
@@ -68,10 +74,29 @@ class Gate:
         case = self._case(request)
         if case is None:
             return _decision("/validate", request, None, Verdict())
+        return _decision("/validate", request, case, self._verdict(case, _AT_ADMISSION, today))
+
+    def recognise(self, pod: LivePod) -> Role | None:
+        """Return the role by which a pod that runs is judged; None when it is not Airflow's."""
+        return self._role(_sighted(pod), pod.workload, Stage.LIVE)[0]
+
+    def audit(self, live: Live) -> Decision:
+        """Return the decision on a pod that runs: it is not allowed when the same pod would be denied today.
+
+        Its labels are believed if its controller owner's kind fits, since nobody knows any more who made it. Exemptions
+        are those in force on the day of `live.now` (UTC).
+        """
+        request = _sighted(live.pod)
+        case = self._case(request, live)
+        if case is None:
+            return _decision(AUDIT, request, None, Verdict())
+        return _decision(AUDIT, request, case, self._verdict(case, RULES, live.now.astimezone(UTC).date()))
+
+    def _verdict(self, case: _Case, rules: Mapping[str, Rule], today: date) -> Verdict:
         violations: list[Violation] = []
         exempted: list[Exempted] = []
-        modes = self._modes(request.namespace)
-        for name, rule in RULES.items():
+        modes = self._modes(case.request.namespace)
+        for name, rule in rules.items():
             mode = modes[name].capped(case.ceiling)
             if mode is Mode.OFF:
                 continue
@@ -81,7 +106,7 @@ class Gate:
                     exempted.append(judged)
                 elif judged.mode is not Mode.OFF:
                     violations.append(judged)
-        return _decision("/validate", request, case, Verdict(tuple(violations), tuple(exempted)))
+        return Verdict(tuple(violations), tuple(exempted))
 
     def mutate(self, request: Request, today: date) -> tuple[Decision, list[Operation]]:
         """Return the decision on a new Pod and the operations that add what it lacks."""
@@ -121,17 +146,17 @@ class Gate:
                 return Exempted(rule, exemption.name, finding)
         return Violation(rule, mode, finding, "; ".join(_expired(exemption) for exemption in covering))
 
-    def _case(self, request: Request) -> _Case | None:
+    def _case(self, request: Request, live: Live | None = None) -> _Case | None:
         workload = request.workload
         if workload is None or (request.by_node and _is_mirror(workload)):
             return None
-        stage = _stage(request, workload)
+        stage = _stage(request, workload) if live is None else Stage.LIVE
         role, distrusted = self._role(request, workload, stage)
         if role is None:
             return None
         variables = self._variables(role.component, request.namespace)
         images = _changed(workload, request.old) if stage is Stage.UPDATE else tuple(workload.images)
-        subject = Subject(workload, role, stage, images, variables, self._config_maps)
+        subject = Subject(workload, role, stage, images, variables, self._config_maps, live)
         return _Case(request, subject, distrusted, self._ceiling(request, subject))
 
     def _ceiling(self, request: Request, subject: Subject) -> Mode:
@@ -159,10 +184,26 @@ class Gate:
                 claimed = None if role is None or role.component is Component.TASK else role.component
                 return airflow.task(role), claimed
             believed = role is not None and role.fits(owner.kind if owner else None)
-            believed = believed and (trusted or stage is Stage.UPDATE)
+            believed = believed and (trusted or stage is not Stage.POD)
         if role is None or believed or role.component is Component.TASK:
             return role, None
         return airflow.task(role), role.component
+
+
+def _sighted(pod: LivePod) -> Request:
+    return Request(
+        uid=pod.uid,
+        operation="CREATE",  # as it would be made again
+        api_version="v1",
+        kind="Pod",
+        subresource="",
+        namespace=pod.namespace,
+        name=pod.name,
+        username="",
+        by_node=False,
+        dry_run=False,
+        workload=pod.workload,
+    )
 
 
 def _stage(request: Request, workload: Workload) -> Stage:

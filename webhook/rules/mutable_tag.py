@@ -4,7 +4,8 @@ The node looks for the tag in its own cache and, with `IfNotPresent` or `Never`,
 two images under one name, and a new push changes nothing. Judged are containers, init containers, ephemeral containers
 and image volumes. A digest is never a violation, whatever tag stands before it; no tag is `latest`; what is no image
 reference at all is a violation under any pull policy. A tag that no entry and no row of `webhook.tags` knows is judged
-by `unrecognised`.
+by `unrecognised`. In an audit, a tag that was seen to run as two images is mutable whatever its name says, with that as
+evidence; admission does not see it and admits such a pod, so what the evidence alone says is a warning at most.
 
 Passes::
 
@@ -25,13 +26,15 @@ from pydantic import Field
 from webhook import advice, tags
 from webhook.documents.document import Model
 from webhook.documents.pattern import ImageGlob, TagPattern
+from webhook.fleet import Sighting, short
 from webhook.image import Image, ImageError, default_pull_policy, parse
 from webhook.rules.rule import Rule, RuleOptions, Subject
 from webhook.tags import TagClass
-from webhook.text import quote
+from webhook.text import printable, quote
 from webhook.verdict import Component, Finding, Mode
 from webhook.workload import ImagePlace
 
+_NODES = 3  # that evidence names
 _ALL_BUT_SUPPORT = tuple(component for component in Component if component is not Component.SUPPORT)
 
 
@@ -95,17 +98,29 @@ def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> I
     entry = next((entry for entry in options.tags if entry.matches(image)), None)
     kind = tags.classify(image.effective_tag)
     is_ = kind.is_ if entry is None else TagClass(entry.is_)
+    why = kind.name if entry is None else f"the policy's entry {str(entry.match)!r} says so"
+    ceiling = Mode.ENFORCE if is_ is TagClass.MUTABLE else options.unrecognised
+    if subject.live is not None and (proof := subject.live.fleet.proof(str(image))):
+        why = f"{why}; {_proven(proof)}" if is_ is TagClass.MUTABLE else _proven(proof)
+        ceiling = ceiling if is_ is TagClass.MUTABLE else Mode.WARN
+        is_ = TagClass.MUTABLE
     if is_ is TagClass.IMMUTABLE:
         return
-    why = kind.name if entry is None else f"the policy's entry {str(entry.match)!r} says so"
     yield Finding(
         place.path,
         f"{quote(place.image)}: {_tag_half(image, is_, why)}, and {_policy_half(place, policy)}",
         advice.image_fix(subject.role, place.container),
         place.container,
         str(image),
-        Mode.ENFORCE if is_ is TagClass.MUTABLE else options.unrecognised,
+        ceiling,
     )
+
+
+def _proven(sightings: tuple[Sighting, ...]) -> str:
+    *earlier, last = sightings
+    nodes = ", ".join(printable(node, 63) for node in last.nodes[:_NODES])
+    seen = f"{short(last.digest)} since {last.first:%Y-%m-%d %H:%M} UTC{nodes and f' on {nodes}'}"
+    return f"proven: it runs as {seen}, and as {short(earlier[-1].digest)} before or beside that"
 
 
 def _tag_half(image: Image, is_: TagClass, why: str) -> str:

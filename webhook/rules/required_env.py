@@ -3,8 +3,10 @@
 `/mutate` injects what is missing when a Pod is made; this rule looks at what came out of that, and of whatever other
 webhooks did afterwards. A variable that is missing is a finding. One that is set to something else is none under
 `onConflict: keep`, one under `deny`, and under `override` it says that somebody undid the injection. A source that
-cannot be had is a finding by `onMissing`. On a template only what injection will not mend is a finding. Running pods
-are left alone: their variables cannot be changed.
+cannot be had is a finding by `onMissing`. On a template only what injection will not mend is a finding. Updates of
+running pods are left alone: their variables cannot be changed. An audit tells of running pods that lack a variable, or
+have another value than the manifest gives now (which variable, never its value); a pod that is made anew gets it, so
+that is never stricter than a warning.
 
 Passes, with `env: [{name: DEPLOY_ENV, value: prod}]` in the manifest::
 
@@ -50,6 +52,9 @@ def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
     elif state is State.UNAVAILABLE:
         ceiling = Mode.ENFORCE if variable.on_missing == "deny" else Mode.WARN
         text, fix = f"{variable.name}{reason} has no source: {need.text}", advice.SOURCE_FIX
+    elif subject.stage is Stage.LIVE:
+        yield from _judge_live(need, subject, reason)
+        return
     elif state is State.MISSING and subject.stage is Stage.POD:
         text, fix = f"{variable.name}{reason} is missing", advice.missing_fix(subject.role, variable.name)
     elif state is State.DIFFERENT and variable.on_conflict == "deny":
@@ -60,12 +65,29 @@ def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
         fix = "look for another mutating webhook that sets it, or let airlock's be invoked again (reinvocationPolicy)"
     else:
         return
-    at = (
-        subject.workload.prefix
-        if need.container is None
-        else f"{subject.workload.prefix}.{need.field}[{need.index}].env"
-    )
-    yield Finding(at, text, fix, need.container.name if need.container is not None else "", "", ceiling)
+    yield _finding(need, subject, text, fix, ceiling)
+
+
+def _judge_live(need: Need, subject: Subject, reason: str) -> Iterator[Finding]:
+    """Yield a finding for a pod that was made without airlock, or by an earlier manifest."""
+    variable, live = need.variable, subject.live
+    made = f", made {live.pod.created:%Y-%m-%d %H:%M} UTC" if live is not None and live.pod.created else ""
+    if need.state is State.MISSING:
+        text = f"{variable.name}{reason} is missing in this running pod{made}"
+        yield _finding(need, subject, text, advice.missing_fix(subject.role, variable.name), Mode.WARN)
+    elif need.state is State.DIFFERENT:
+        text = f"{variable.name}{reason} has another value in this running pod{made} than the manifest gives now"
+        kept = variable.on_conflict == "keep"
+        fix = "if that is an earlier manifest's value, recreate the pod" if kept else "recreate the pod"
+        # Under keep it may well be the container's own, which is as it should be.
+        yield _finding(need, subject, text, fix, Mode.AUDIT if kept else Mode.WARN)
+
+
+def _finding(need: Need, subject: Subject, text: str, fix: str, ceiling: Mode) -> Finding:
+    prefix, container = subject.workload.prefix, need.container
+    if container is None:
+        return Finding(prefix, text, fix, "", "", ceiling)
+    return Finding(f"{prefix}.{need.field}[{need.index}].env", text, fix, container.name, "", ceiling)
 
 
 RULE = Rule(

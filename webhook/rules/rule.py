@@ -8,6 +8,7 @@ from typing import Any
 from webhook.airflow import Role
 from webhook.documents.document import Model
 from webhook.documents.manifest import Variable
+from webhook.fleet import Live
 from webhook.known import ConfigMaps
 from webhook.verdict import Finding, Mode
 from webhook.workload import ImagePlace, Workload
@@ -24,7 +25,8 @@ class Stage(Enum):
     """What a workload is when it is judged."""
 
     POD = "pod"  # a pod that is being made, after every mutation
-    UPDATE = "update"  # a pod that runs
+    UPDATE = "update"  # a pod that runs, and is changed
+    LIVE = "live"  # a pod that runs, and is looked at
     TEMPLATE = "template"  # what a controller will make pods from
 
 
@@ -38,6 +40,7 @@ class Subject:
     images: tuple[ImagePlace, ...]  # those to judge: on an update, only the changed ones
     variables: tuple[Variable, ...] = ()  # what the manifest asks of this component in this namespace
     config_maps: ConfigMaps | None = None  # what `from` reads; None: nothing was ever read
+    live: Live | None = None  # in an audit: what runs; None: nothing is known of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,4 @@ class Rule:
     images: bool  # whether its findings concern images, by which exemptions may select them
     places: tuple[str, ...]  # the lists of a pod spec it looks at; each needs a case that fails there
     check: Callable[[Subject, Any], Iterator[Finding]]
+    live: bool = False  # whether only what runs can show its findings; then it is silent at admission

@@ -1,0 +1,58 @@
+"""What an edit of the policy would change: two surveys of one look, compared group by group."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from webhook.audit.survey import Found, Group, Survey
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes different for one group."""
+
+    group: Group  # by the new policy
+    denied: int  # running pods that the new policy would deny and the present one admits
+    admitted: int  # and the other way round
+    new: tuple[Found, ...]  # what only the new policy tells, or tells in another mode
+    gone: tuple[Found, ...]  # what only the present one does
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Everything that an edit would change."""
+
+    old: str  # the policies in words
+    new: str
+    changes: tuple[Change, ...]
+    pods: int  # of Airflow that were looked at
+
+    @property
+    def denied(self) -> int:
+        """How many running pods would newly be denied."""
+        return sum(change.denied for change in self.changes)
+
+    @property
+    def admitted(self) -> int:
+        """How many running pods would no longer be denied."""
+        return sum(change.admitted for change in self.changes)
+
+
+def preview(old: Survey, new: Survey) -> Preview:
+    """Return what changes from *old* to *new*, surveys of the same pods by two policies."""
+    return Preview(old.basis.policy, new.basis.policy, tuple(_changes(old, new)), new.pods)
+
+
+def _changes(old: Survey, new: Survey) -> Iterator[Change]:
+    # Rows of `components` may make another component of the same pods.
+    before = {(one.namespace, one.kind, one.name): one for one in old.groups}
+    after = {(one.namespace, one.kind, one.name): one for one in new.groups}
+    for key in sorted({*before, *after}):
+        was, is_ = before.get(key), after.get(key)
+        told = [found.violation for found in was.found] if was is not None else []
+        tells = [found.violation for found in is_.found] if is_ is not None else []
+        fresh = tuple(one for one in (is_.found if is_ is not None else ()) if one.violation not in told)
+        gone = tuple(one for one in (was.found if was is not None else ()) if one.violation not in tells)
+        lost = (is_.lost if is_ is not None else 0) - (was.lost if was is not None else 0)
+        group = is_ if is_ is not None else was
+        if group is not None and (fresh or gone or lost):
+            yield Change(group, max(lost, 0), max(-lost, 0), fresh, gone)

@@ -1,0 +1,166 @@
+"""Pods -> survey: each pod judged by the gate, and those of one owner told together."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from webhook import tags
+from webhook.airflow import Role
+from webhook.audit.coverage import Coverage
+from webhook.audit.survey import Basis, Drift, Found, Group, ImageUse, Lifted, Skew, Survey
+from webhook.decision import Decision, TaskRef
+from webhook.evaluate import Gate
+from webhook.fleet import Airflow, Fleet, Live, Part, Sighting, airflow_of, fleet, is_certain, sights
+from webhook.image import ImageError, default_pull_policy, parse
+from webhook.live import LivePod
+from webhook.manifests.outcome import Remark
+from webhook.nodes import Nodes
+from webhook.rules import image_skew
+from webhook.verdict import Exempted, Violation
+from webhook.workload import ImagePlace
+
+MOST_NODES = 20  # that a group names
+_HASH = "pod-template-hash"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a cluster saw."""
+
+    pods: tuple[LivePod, ...]
+    nodes: Nodes = field(default_factory=Nodes)
+    coverage: Coverage = field(default_factory=Coverage)
+    remembered: tuple[Sighting, ...] = ()  # of earlier looks
+    remarks: tuple[Remark, ...] = ()  # what could not be seen
+
+
+def survey(look: Look, gate: Gate, basis: Basis, now: datetime) -> Survey:
+    """Return what *gate* says of everything in *look* at the time *now*."""
+    known = [(pod, role) for pod in look.pods if (role := gate.recognise(pod)) is not None]
+    seen = (one for pod, role in known for one in sights(pod, role, look.nodes, now))
+    running = fleet(seen, look.remembered)
+    groups: dict[tuple[str, ...], _Gathering] = {}
+    behind: dict[Airflow, set[Part]] = {}
+    for pod, role in known:
+        if pod.ended:
+            continue
+        live = Live(pod, running, look.nodes, now)
+        decision = gate.audit(live)
+        kind, name = owner_of(pod, decision.task)
+        key = (pod.namespace, role.component, name, kind, role.chart)
+        gathering = groups.setdefault(key, _Gathering(pod, role, kind, name, decision))
+        gathering.add(pod, decision, running, look.nodes)
+        if part := _skewed(decision, live, role):
+            behind.setdefault(part.airflow, set()).add(part)
+    return Survey(
+        basis=basis,
+        taken=now,
+        seen=len(look.pods),
+        groups=tuple(groups[key].group(look.coverage) for key in sorted(groups)),
+        drifts=tuple(_drifts(running)),
+        skews=tuple(_skew(airflow, behind[airflow], running) for airflow in sorted(behind, key=_airflow_order)),
+        inconclusive=tuple(running.inconclusive.items()),
+        remarks=look.remarks,
+    )
+
+
+def owner_of(pod: LivePod, task: TaskRef | None) -> tuple[str, str]:
+    """Return kind and name of what people would change: a Deployment rather than its ReplicaSet, else DAG and task."""
+    owner = pod.workload.metadata.controller
+    if owner is None:
+        return "Pod", f"{task.dag_id}/{task.task_id}" if task is not None else pod.name
+    suffix = f"-{pod.labels.get(_HASH, '')}"
+    if owner.kind == "ReplicaSet" and len(suffix) > 1 and owner.name.endswith(suffix):
+        return "Deployment", owner.name.removesuffix(suffix)
+    return owner.kind, owner.name
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """A group while its pods come in."""
+
+    first: LivePod
+    role: Role
+    kind: str
+    name: str
+    decision: Decision  # on the first
+    pods: int = 0
+    lost: int = 0
+    nodes: set[str] = field(default_factory=set)
+    found: dict[Violation, tuple[int, str]] = field(default_factory=dict)
+    lifted: dict[Exempted, int] = field(default_factory=dict)
+    images: dict[tuple[str, str, str, str], tuple[int, set[str]]] = field(default_factory=dict)
+
+    def add(self, pod: LivePod, decision: Decision, running: Fleet, nodes: Nodes) -> None:
+        self.pods += 1
+        self.lost += not decision.verdict.allowed
+        if pod.node:
+            self.nodes.add(pod.node)
+        for violation in decision.verdict.violations:
+            count, example = self.found.get(violation, (0, pod.name))
+            self.found[violation] = (count + 1, example)
+        for exempted in decision.verdict.exempted:
+            self.lifted[exempted] = self.lifted.get(exempted, 0) + 1
+        for place in pod.workload.images:
+            policy = place.policy or default_pull_policy(place.image)
+            key = (place.container, place.image, policy, _kind(place, running))
+            count, digests = self.images.setdefault(key, (0, set()))
+            run = pod.images.get((place.field, place.container))
+            if run is not None and run.digest:
+                digests.add(nodes.canonical(run.digest))
+            self.images[key] = (count + 1, digests)
+
+    def group(self, coverage: Coverage) -> Group:
+        namespace = self.first.namespace
+        return Group(
+            namespace=namespace,
+            kind=self.kind,
+            name=self.name,
+            component=self.role.component,
+            chart=self.role.chart,
+            airflow=airflow_of(self.first),
+            pods=self.pods,
+            lost=self.lost,
+            admission=coverage.sees(namespace),
+            nodes=tuple(sorted(self.nodes)[:MOST_NODES]),
+            images=tuple(ImageUse(*key, tuple(sorted(digests)), n) for key, (n, digests) in self.images.items()),
+            found=tuple(Found(violation, count, example) for violation, (count, example) in self.found.items()),
+            lifted=tuple(Lifted(exempted, count) for exempted, count in self.lifted.items()),
+            distrusted=self.decision.distrusted,
+            task=self.decision.task,
+        )
+
+
+def _kind(place: ImagePlace, running: Fleet) -> str:
+    try:
+        image = parse(place.image)
+    except ImageError:
+        return "unreadable"
+    if image.digest:
+        return "digest"
+    return "proven" if running.proof(str(image)) else tags.classify(image.effective_tag).is_
+
+
+def _drifts(running: Fleet) -> Iterator[Drift]:
+    for image, sightings in running.sightings.items():
+        for group in dict.fromkeys(one.group for one in sightings):
+            if found := running.drift(image, group):
+                yield Drift(image, found, is_certain(found))
+
+
+def _skewed(decision: Decision, live: Live, role: Role) -> Part | None:
+    """Return what a pod with a finding of image-skew runs in its own container."""
+    for violation in decision.verdict.violations:
+        if violation.rule == image_skew.RULE.name:
+            images = live.pod.workload.images
+            place = next(one for one in images if (one.field, one.container) == ("containers", role.main))
+            return image_skew.part_of(live, place, role.component)
+    return None
+
+
+def _skew(airflow: Airflow, behind: Iterable[Part], running: Fleet) -> Skew:
+    return Skew(airflow, running.leader(airflow), tuple(sorted(behind, key=lambda part: (part.component, part.first))))
+
+
+def _airflow_order(airflow: Airflow) -> tuple[str, str]:
+    return airflow.namespace, airflow.release

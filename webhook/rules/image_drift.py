@@ -1,0 +1,91 @@
+"""image-drift: one image reference that runs as two images at the same time.
+
+A tag that was pushed again runs as the old image wherever a node had it in its cache, and as the new one elsewhere: two
+pods of one spec behave differently, and no manifest shows it. Only an audit can see this, in what the nodes say they
+run; at admission the rule has nothing to say, and so it never denies. Digests are compared between nodes of one
+container runtime and one platform; a bare `sha256:` id, which is that of a configuration, says nothing. Where nodes may
+not be read, digests that differ between nodes are told with that reservation, and as `audit` at most.
+
+Passes::
+
+    containers: [{name: scheduler, image: "apache/airflow:main"}]  # everywhere as sha256:1111...
+
+Fails::
+
+    containers: [{name: scheduler, image: "apache/airflow:main"}]  # as sha256:1111... here, as sha256:2222... there
+"""
+
+from collections.abc import Iterator
+
+from webhook.fleet import Live, Sighting, is_certain, short
+from webhook.image import ImageError, parse
+from webhook.rules.rule import Rule, RuleOptions, Subject
+from webhook.text import printable, quote
+from webhook.verdict import Finding, Mode
+from webhook.workload import ImagePlace
+
+_FIX = "give every image that is pushed a tag of its own, or name the digest; then roll the workload out again"
+_NAMED = 3  # nodes of a digest
+_OTHERS = 3  # digests
+
+
+class ImageDriftOptions(RuleOptions):
+    """The options of image-drift."""
+
+
+def check(subject: Subject, _options: ImageDriftOptions) -> Iterator[Finding]:
+    """Yield a finding for each container of a running pod whose reference runs as another image elsewhere."""
+    live = subject.live
+    if live is None or live.pod.ended:
+        return
+    for place in subject.images:
+        run = live.pod.images.get((place.field, place.container))
+        if run is not None and run.digest:
+            yield from _judge(place, live.nodes.canonical(run.digest), live)
+
+
+def _judge(place: ImagePlace, digest: str, live: Live) -> Iterator[Finding]:
+    try:
+        image = parse(place.image)
+    except ImageError:
+        return
+    sightings = live.fleet.drift(str(image), live.nodes.group(live.pod.node)) if not image.digest else ()
+    here = next((one for one in sightings if one.digest == digest), None)
+    if here is None:
+        return
+    others = [one for one in sightings if one is not here and one.overlaps(here)]
+    certain = is_certain(sightings)
+    told = "; and ".join(_elsewhere(one) for one in others[:_OTHERS])
+    more = f"; and as {len(others) - _OTHERS} more" if len(others) > _OTHERS else ""
+    doubt = "" if certain else "; nodes may not be read, and on nodes of two platforms these may be one image"
+    yield Finding(
+        place.path,
+        f"{quote(place.image)}: runs here as {short(digest)} on {_named(here)}, and {told}{more}{doubt}",
+        _FIX,
+        place.container,
+        str(image),
+        Mode.WARN if certain else Mode.AUDIT,
+    )
+
+
+def _elsewhere(one: Sighting) -> str:
+    components = ", ".join(one.components)
+    if not one.pods:
+        return f"ran as {short(one.digest)} ({components}) until {one.last:%Y-%m-%d %H:%M} UTC on {_named(one)}"
+    pods = "1 pod" if one.pods == 1 else f"{one.pods} pods"
+    return f"as {short(one.digest)} in {pods} ({components}) since {one.first:%Y-%m-%d %H:%M} UTC on {_named(one)}"
+
+
+def _named(one: Sighting) -> str:
+    nodes = [printable(node, 63) for node in one.nodes[:_NAMED]]
+    return ", ".join(nodes) + ("..." if len(one.nodes) > _NAMED else "") if nodes else "a node that is not named"
+
+
+RULE = Rule(
+    name="image-drift",
+    options=ImageDriftOptions,
+    images=True,
+    places=("containers", "initContainers", "ephemeralContainers"),
+    live=True,
+    check=check,
+)

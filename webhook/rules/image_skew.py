@@ -1,0 +1,108 @@
+"""image-skew: a component that runs another image than the rest of its Airflow.
+
+Scheduler, workers and the other components read the same DAGs and plugins, and must run the same code. Compared are the
+components' own containers in one Helm release of one namespace, with the scheduler's or, without one, with the next of
+`webhook.fleet.LEADERS`; the digests decide where they can be compared, else the references. A rollout changes one
+component after another, so both sides must have run for longer than `grace`. The executor's tasks are new all the time:
+for them the scheduler alone must have, and an image of another repository is taken for a `pod_override`. Pods of the
+KubernetesPodOperator, jobs and support run what they like. Only an audit can see this, so the rule never denies.
+
+Passes::
+
+    scheduler: apache/airflow:2.10.5, worker: apache/airflow:2.10.5
+
+Fails::
+
+    scheduler: apache/airflow:2.10.5, worker: apache/airflow:2.10.4
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from webhook.airflow import Chart
+from webhook.fleet import LEADERS, Live, Part, airflow_of, short
+from webhook.image import ImageError, parse
+from webhook.rules.rule import Rule, RuleOptions, Subject
+from webhook.text import quote
+from webhook.verdict import Component, Finding, Mode
+from webhook.workload import ImagePlace
+
+_FIX = "roll out the whole release with one image, workers and executor pods included, and restart what was left behind"
+
+
+class ImageSkewOptions(RuleOptions):
+    """The options of image-skew."""
+
+    grace_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 15
+    """For how many minutes two images may run beside each other, as in a rollout."""
+
+    components: tuple[Component, ...] = (*LEADERS, Component.TASK)
+    """Components that are compared."""
+
+
+def check(subject: Subject, options: ImageSkewOptions) -> Iterator[Finding]:
+    """Yield a finding for the own container of a running pod whose image is not that of the rest of its Airflow."""
+    live, role = subject.live, subject.role
+    if live is None or live.pod.ended or role.chart is Chart.OPERATOR or role.component not in options.components:
+        return
+    place = next((one for one in subject.images if (one.field, one.container) == ("containers", role.main)), None)
+    own = None if place is None else part_of(live, place, role.component)
+    if place is None or own is None:
+        return
+    leaders = [part for part in live.fleet.leader(own.airflow) if part.component in options.components]
+    if not leaders or any(leader.is_image_of(own) for leader in leaders):
+        return
+    leader = leaders[-1]  # the newest, which the others are to follow
+    is_task = role.component is Component.TASK
+    if leader.component is own.component or (is_task and leader.repository != own.repository):
+        return
+    apart = leader.first if is_task else max(leader.first, own.first)
+    if live.now - apart <= timedelta(minutes=options.grace_minutes):
+        return
+    yield Finding(
+        place.path,
+        f"{quote(place.image)}{_as(own)}: the {leader.component} of this Airflow runs"
+        f" {quote(leader.image)}{_as(leader)}, {_since(apart)}",
+        _FIX,
+        place.container,
+        own.image,
+        Mode.WARN,
+    )
+
+
+def part_of(live: Live, place: ImagePlace, component: Component) -> Part | None:
+    """Return what the container at *place* of the pod runs, as a part of its Airflow; None when it never started."""
+    run = live.pod.images.get((place.field, place.container))
+    try:
+        image = parse(place.image)
+    except ImageError:
+        return None
+    if run is None or run.since is None:
+        return None
+    digest = live.nodes.canonical(run.digest) if run.digest else image.digest
+    airflow, group = airflow_of(live.pod), live.nodes.group(live.pod.node)
+    for part in live.fleet.of(airflow, component):
+        if (part.image, part.group, part.digest) == (str(image), group, digest):
+            return part
+    return None
+
+
+def _as(part: Part) -> str:
+    return f" ({short(part.digest)})" if part.digest else ""
+
+
+def _since(moment: datetime) -> str:
+    return f"since {moment:%Y-%m-%d %H:%M} UTC"
+
+
+RULE = Rule(
+    name="image-skew",
+    options=ImageSkewOptions,
+    images=True,
+    places=("containers",),
+    live=True,
+    check=check,
+)
