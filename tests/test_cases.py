@@ -66,7 +66,7 @@ def body(case: dict[str, Any], obj: Any) -> bytes:
 
 
 def audited(case: dict[str, Any]) -> Decision:
-    """Return the decision on the case's pod among the pods `others`, on the nodes `nodes` (name: runtime and machine)."""
+    """Return the decision on the case's pod, which runs, among the pods `others` on the nodes `nodes`."""
     nodes = known(node(name, **facts) for name, facts in case.get("nodes", {}).items())
     judge, subject = gate(case), live(pod_of(case["object"]))
     pods = [subject, *(live(pod_of(other)) for other in case.get("others", ()))]
