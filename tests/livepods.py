@@ -84,7 +84,9 @@ def live(pod: dict[str, Any]) -> LivePod:
     return decode_pod(json.dumps(pod).encode())
 
 
-def node(name: str, runtime: str = "containerd://1.7.1", architecture: str = "amd64", *same: list[str]) -> Node:
+def node(
+    name: str, runtime: str = "containerd://1.7.1", architecture: str = "amd64", same: tuple[list[str], ...] = ()
+) -> Node:
     """Return a node; *same* are lists of the names that one image has there."""
     info = {"architecture": architecture, "operatingSystem": "linux", "containerRuntimeVersion": runtime}
     body = {"metadata": {"name": name}, "status": {"nodeInfo": info, "images": [{"names": names} for names in same]}}

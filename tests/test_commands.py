@@ -119,7 +119,7 @@ def test_a_wrong_option_ends_it_with_a_line_that_names_the_value(
 def test_policy_check_names_file_line_and_way_out_of_every_problem(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text("apiVersion: airlock/v1\nkind: Policy\nmode: enforc\nrules:\n  mutable-tagg: {}\n")
-    hint = "did you mean 'mutable-tag'? (known here: mutable-tag, required-env)"
+    hint = "did you mean 'mutable-tag'? (known here: image-drift, image-skew, mutable-tag, required-env)"
     checked = airlock("policy", "check", str(path), "examples/policy.yaml", "examples/required-env.yaml")
     assert checked.returncode == 1
     assert checked.stdout.splitlines() == [

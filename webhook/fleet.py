@@ -218,7 +218,7 @@ def _joined(sighting: Sighting | None, one: Seen, image: str, digest: str) -> Si
         first=min(sighting.first, one.since),
         last=max(sighting.last, one.until),
         pods=sighting.pods + one.running,
-        nodes=tuple(sorted(nodes)) if len(nodes) <= MOST_NODES else sighting.nodes,
+        nodes=tuple(sorted(nodes)[:MOST_NODES]),
         components=tuple(sorted(components)),
     )
 

@@ -7,7 +7,7 @@ from webhook.verdict import Mode
 
 def enforces(policy: Policy) -> bool:
     """Whether any rule enforces in any namespace."""
-    return any(Mode.ENFORCE in _modes(policy, rule) for rule in RULES)
+    return any(Mode.ENFORCE in _modes(policy, name) for name, rule in RULES.items() if not rule.live)
 
 
 def _modes(policy: Policy, rule: str) -> set[Mode | None]:
