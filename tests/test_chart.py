@@ -19,7 +19,12 @@ from webhook.__main__ import main
 
 SUPPORTED = ("1.25.0", "1.30.0", NEWEST)
 MONITORING = ("--api-versions", "monitoring.coreos.com/v1")
-CUSTOM = {"Certificate", "Issuer", "ServiceMonitor"}  # kinds of which kubernetes-validate has no schema
+CUSTOM = {
+    "Certificate",
+    "Issuer",
+    "PrometheusRule",
+    "ServiceMonitor",
+}  # kinds of which kubernetes-validate has no schema
 OWN = ["airlock-policy", "airlock-required-env"]
 everywhere = pytest.mark.parametrize("name", VALUES)
 
@@ -182,8 +187,8 @@ def _as_text(document: Object) -> Object:
 
 @pytest.mark.parametrize("name", ["default", "story", "production"])
 def test_airlock_takes_the_documents_that_the_chart_writes(name: str, tmp_path: Path) -> None:
-    for each in of_kind(render(values_of(name)), "ConfigMap"):
-        for key, text in each["data"].items():
+    for own in OWN:
+        for key, text in one(render(values_of(name)), "ConfigMap", own)["data"].items():
             path = tmp_path / key
             path.write_text(text)
             with (
@@ -229,6 +234,10 @@ def _objects(node: Any, path: str = "") -> list[tuple[str, Object]]:
         ({"webhooks": {"failurePolicy": "fail"}}, "/webhooks/failurePolicy"),
         ({"image": {"digest": "sha256:12"}}, "/image/digest"),
         ({"serve": {"drainSeconds": 0}}, "/serve/drainSeconds"),
+        ({"prometheusRule": {"without": ["AirlockFailOpen"]}}, "/prometheusRule/without/0"),
+        ({"prometheusRule": {"job": 'a"}'}}, "/prometheusRule/job"),
+        ({"prometheusRule": {"runbooks": ""}}, "/prometheusRule/runbooks"),
+        ({"dashboard": {"labels": {"grafana_dashboard": 1}}}, "got number, want string"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(values: Object, told: str) -> None:

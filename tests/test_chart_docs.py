@@ -21,7 +21,7 @@ README, INSTALL, OPERATIONS = (
 )
 PAGES = {"README": README, "install": INSTALL, "operations": OPERATIONS}
 VALUES = (CHART / "values.yaml").read_text(encoding="utf-8")
-WHOLE = {"document", "resources"}  # values that are told of as one
+WHOLE = {"document", "resources", "labels"}  # values that are told of as one
 
 
 def leaves(values: dict[str, Any], path: str = "") -> dict[str, Any]:
@@ -44,7 +44,8 @@ def test_the_readme_lists_every_value_and_its_default() -> None:
 def test_every_value_is_explained_above_it() -> None:
     lines = VALUES.splitlines()
     bare = {"image:", "serve:", "controller:", "policy:", "requiredEnv:", "webhooks:", "certManager:"}
-    bare |= {"networkPolicy:", "serviceMonitor:", "helmTest:", "document:", "resources:"}
+    bare |= {"networkPolicy:", "serviceMonitor:", "prometheusRule:", "dashboard:", "helmTest:"}
+    bare |= {"document:", "resources:"}
     told_together = {
         "tolerations",
         "podLabels",

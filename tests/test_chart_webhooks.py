@@ -335,7 +335,8 @@ PULLED = {"image": {"repository": "registry.example.com/airlock"}}
 )
 def test_the_notes_warn_of_risky_values(values: Object, warned: list[str]) -> None:
     told = re.findall(r"^  \* (.*)$", notes(values), re.MULTILINE)
-    monitoring = [line for line in told if line.startswith("serviceMonitor.enabled")]  # a client knows no such kind
+    kinds = ("serviceMonitor.enabled", "prometheusRule.enabled")
+    monitoring = [line for line in told if line.startswith(kinds)]  # a client knows no such kind
     found = [line for line in told if line not in monitoring]
     assert len(found) == len(warned), found
     assert all(line.startswith(start) for line, start in zip(found, warned, strict=True)), found
@@ -343,6 +344,15 @@ def test_the_notes_warn_of_risky_values(values: Object, warned: list[str]) -> No
 
 def test_the_notes_warn_where_airlock_would_not_judge_its_own_neighbours() -> None:
     assert "airlock is in namespace airflow, which is therefore not judged" in notes(namespace="airflow")
+
+
+def test_the_notes_warn_of_alerts_that_nobody_feeds() -> None:
+    on, fed = {"prometheusRule": {"enabled": True}}, {"serviceMonitor": {"enabled": True}}
+    warning = "if nothing else scrapes airlock as job airlock-metrics, the alert AirlockNotServing fires"
+    assert warning in notes(on)
+    assert warning not in notes(on | fed)
+    assert warning not in notes({"prometheusRule": {"enabled": True, "job": "airlock"}})
+    assert "knows no monitoring.coreos.com/v1: there are no alerts" in notes(on | fed)  # a client knows no such kind
 
 
 def test_helm_owns_no_object_that_the_controller_makes() -> None:

@@ -1,0 +1,1 @@
+"""The chart's dashboard and alerts, read as Prometheus reads them, and a real Prometheus to ask."""
