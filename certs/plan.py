@@ -187,10 +187,11 @@ def _issue(seen: Observed, usable: tuple[Authority, ...], now: datetime, pace: P
     newest, leaf = usable[-1], seen.leaf
     marks = _wanted(seen)
     fault = (seen.torn_leaf or "there is no leaf") if leaf is None else leaf.fault(now)
-    ready = [authority for authority in reversed(usable) if _missing(seen, authority, pace) is None]
     if leaf is None or fault:
-        if ready or not seen.replicas:  # where nobody serves, nobody is worse off with a leaf that is trusted later
-            return IssueLeaf((ready or [newest])[0].mark, marks, f"the leaf is of no use: {fault}")
+        trusted = [authority for authority in reversed(usable) if _missing(seen, authority, pace) is None]
+        able = trusted or [authority for authority in reversed(usable) if _signed_all(seen, authority)]
+        if able:
+            return IssueLeaf(able[0].mark, marks, f"the leaf is of no use: {fault}")
         return Rest(f"a leaf is needed ({fault}), but {_missing(seen, newest, pace)}")
     if leaf.issuer != newest.mark:
         why = _missing(seen, newest, pace)
@@ -198,6 +199,11 @@ def _issue(seen: Observed, usable: tuple[Authority, ...], now: datetime, pace: P
     if now >= due(leaf.not_before, leaf.not_after, pace.leaf_share):
         return IssueLeaf(newest.mark, marks, f"the leaf ends on {leaf.not_after:%Y-%m-%d %H:%M:%S} UTC")
     return None
+
+
+def _signed_all(seen: Observed, authority: Authority) -> bool:
+    """Whether *authority* signed what every replica serves: another leaf of it then makes nobody worse off."""
+    return all(replica.leaf is not None and replica.leaf.issuer == authority.mark for replica in seen.replicas)
 
 
 def _missing(seen: Observed, authority: Authority, pace: Pace) -> str | None:

@@ -81,10 +81,16 @@ def test_where_nobody_serves_yet_the_first_leaf_waits_for_nothing() -> None:
     assert step(seen) == IssueLeaf(OLD, (OLD,), "the leaf is of no use: there is no leaf")
 
 
-def test_where_somebody_serves_a_leaf_waits_until_its_authority_is_trusted() -> None:
-    seen = replace(healthy(), leaf=None, publications=(published(OLD, seconds=3),))
-    assert isinstance(step(seen), Rest)
-    assert isinstance(step(replace(healthy(), leaf=None)), IssueLeaf)
+@pytest.mark.parametrize("served", [leaf(NEW), leaf(""), None])
+def test_where_somebody_serves_a_leaf_waits_until_its_authority_is_trusted(served: Leaf | None) -> None:
+    seen = replace(healthy(), leaf=None, replicas=(Replica("a", leaf(OLD)), Replica("b", served)))
+    assert isinstance(step(replace(seen, publications=(published(OLD, NEW, seconds=3),))), Rest)
+    assert isinstance(step(replace(seen, publications=(published(OLD, NEW),))), IssueLeaf)
+
+
+def test_a_leaf_of_the_authority_that_signed_what_is_served_waits_for_nothing() -> None:
+    seen = rotating(leaf=None, publications=(published(OLD, NEW, seconds=3),))
+    assert step(seen) == IssueLeaf(OLD, (OLD, NEW), "the leaf is of no use: there is no leaf")
 
 
 @pytest.mark.parametrize(
