@@ -13,6 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from certs.issue import CA_LIFE, LEAF_LIFE
 from tests.chart import schema
 from tests.chart.rendering import CHART, NAMESPACE, NEWEST, VALUES, Object, helm, of_kind, one, pods, render, values_of
 from webhook.__main__ import main
@@ -238,6 +239,8 @@ def _objects(node: Any, path: str = "") -> list[tuple[str, Object]]:
         ({"prometheusRule": {"job": 'a"}'}}, "/prometheusRule/job"),
         ({"prometheusRule": {"runbooks": ""}}, "/prometheusRule/runbooks"),
         ({"dashboard": {"labels": {"grafana_dashboard": 1}}}, "got number, want string"),
+        ({"certificates": {"leafLife": "1y"}}, "/certificates/leafLife"),
+        ({"certificates": {"caLife": "0d"}}, "/certificates/caLife"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(values: Object, told: str) -> None:
@@ -258,6 +261,19 @@ def test_airlocks_own_programs_take_the_arguments() -> None:
                 assert isinstance(found, click.Command)
                 with found.make_context(command, arguments) as context:
                     assert context.params["metrics_port"] == 9090
+
+
+@pytest.mark.parametrize(
+    ("name", "lives"),
+    [
+        ("default", [f"--ca-life={CA_LIFE.days}d", f"--leaf-life={LEAF_LIFE.days}d"]),
+        ("production", ["--ca-life=730d", "--leaf-life=90d"]),
+        ("cert-manager", []),
+    ],
+)
+def test_certificates_live_as_long_as_the_values_say(name: str, lives: list[str]) -> None:
+    spec = one(render(values_of(name)), "Deployment", "airlock-controller")["spec"]["template"]["spec"]
+    assert [argument for argument in spec["containers"][0]["args"] if "-life=" in argument] == lives
 
 
 def test_a_pod_has_time_for_its_drain() -> None:

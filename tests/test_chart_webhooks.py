@@ -316,6 +316,7 @@ PULLED = {"image": {"repository": "registry.example.com/airlock"}}
         (PULLED | {"policy": {"document": {"namespaces": [{"names": ["a"], "mode": "enforce"}]}}}, ["The policy enf"]),
         (values_of("production"), ["webhooks.allowFailAtInstall is set"]),
         (PULLED | {"serve": {"replicas": 1}}, ["There are fewer than 2 replicas"]),
+        (PULLED | {"certificates": {"leafLife": "30m"}}, ["certificates.leafLife is 30m"]),
         (
             values_of("everywhere"),
             [
