@@ -19,6 +19,7 @@ from tests.server import wait_for
 ROOT = Path(__file__).parent.parent
 RELEASE = NAMESPACE = "airlock"
 SERVE, CONTROLLER = "app.kubernetes.io/component=serve", "app.kubernetes.io/component=controller"
+CALLBACKS = "https://callbacks.example.com"
 VALUES: dict[str, Any] = {
     "serve": {"replicas": 2, "drainSeconds": 6, "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}},
     "policy": {"document": yaml.safe_load(POLICY)},
@@ -122,7 +123,7 @@ def installing(node: Node, folder: Path) -> Iterator[Installed]:
     for namespace in (NAMESPACE, SOURCE):
         node.namespace(namespace)
     installed = Installed(node, folder)
-    installed.apply(config_map(SOURCE, "callbacks", {"endpoint": "https://callbacks.example.com"}))
+    installed.apply(config_map(SOURCE, "callbacks", {"endpoint": CALLBACKS}))
     installed.apply_values(command="install")
     began = time.monotonic()
     installed.serving(2, 180)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import official
 from tests.gate import SOURCE, config_map, scheduler_deployment
-from tests.installed import CONTROLLER, NAMESPACE, RELEASE, SERVE, VALUES, Installed, installing, scheduler
+from tests.installed import CALLBACKS, CONTROLLER, NAMESPACE, RELEASE, SERVE, VALUES, Installed, installing, scheduler
 from tests.load import Load
 from tests.node import Node
 from tests.server import wait_for
@@ -37,22 +38,30 @@ def test_replicas_and_controller_run_under_restricted_settings(installed: Instal
         assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
 
 
-def test_a_scheduler_is_refused_on_a_moving_tag_and_completed_on_a_release(installed: Installed, judged: str) -> None:
-    installed.apply(scheduler_deployment(judged, "apache/airflow:latest"))
+def test_the_official_charts_scheduler_is_refused_on_a_moving_tag_and_runs_complete_on_a_release(
+    installed: Installed, judged: str
+) -> None:
+    node = installed.node
+    moving, release = official.scheduler("k8s-image-latest"), official.scheduler("kubernetes-executor")
+    official.prepare(node, judged, moving, release)  # either would run
+    applied = node.run_kubectl("apply", "-n", judged, "-f", "-", input=yaml.safe_dump(moving))
+    assert "tag 'latest' is mutable" in applied.stderr  # which helm shows of a Deployment
 
-    def refused() -> str:
-        return installed.node.kubectl("describe", "replicasets", "-n", judged)
+    def told() -> str:
+        return node.kubectl("describe", "replicasets", "-n", judged)
 
-    wait_for(lambda: "1 problem in the scheduler Pod" in refused(), 30, "the answer on the ReplicaSet")
-    wait_for(lambda: "airlock" in refused() and "Denied" in refused(), 15, "airlock's own Event")
-    installed.apply(scheduler_deployment(judged, "apache/airflow:2.10.5"))
-
-    def env() -> list[str]:
-        pods = installed.node.pods("component=scheduler", judged)
-        return [entry["name"] for pod in pods for entry in pod["spec"]["containers"][0].get("env", ())]
-
-    wanted = ["MESSAGE_CALLBACK_ENDPOINT", "POD_IP", "CPU_LIMIT"]
-    assert wait_for(env, 30, "the pod") == wanted
+    wait_for(lambda: "3 problems in the scheduler Pod" in told(), 30, "the answer on the ReplicaSet")
+    wait_for(lambda: "airlock" in told() and "Denied" in told(), 15, "airlock's own Event")
+    assert node.pods("component=scheduler", judged) == []
+    node.kubectl("apply", "-n", judged, "-f", "-", input=yaml.safe_dump(release))
+    (pod,) = node.wait_ready("component=scheduler", namespace=judged)
+    name = pod["metadata"]["name"]
+    found = node.exec(judged, name, "printenv", container="scheduler").splitlines()
+    assert f"MESSAGE_CALLBACK_ENDPOINT={CALLBACKS}" in found
+    assert f"POD_IP={pod['status']['podIP']}" in found
+    assert "AIRFLOW_HOME=/opt/airflow" in found
+    beside = node.exec(judged, name, "printenv", container="scheduler-log-groomer")
+    assert "MESSAGE_CALLBACK_ENDPOINT" not in beside  # it is the scheduler's own container that needs it
 
 
 def test_the_caBundle_comes_back_when_somebody_wipes_it(installed: Installed) -> None:  # noqa: N802 - a field's name

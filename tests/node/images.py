@@ -28,8 +28,9 @@ class Buildah:
     def busybox(self, command: Sequence[str] = SLEEP, files: Mapping[str, str] | None = None) -> Path:
         """Build an image of busybox that runs *command*, with *files* in it by their full paths, as an OCI archive.
 
-        Any user can run it, and with a root file system that cannot be written. Of what asks other servers, `nc` (by
-        addresses) and `nslookup` work; `wget` of Debian's static busybox faults.
+        Any user can run it, and with a root file system that cannot be written; the files too are programs for any
+        user. Of what asks other servers, `nc` (by addresses) and `nslookup` work; `wget` of Debian's static busybox
+        faults.
         """
         archive = self.folder / f"{uuid.uuid4().hex}.tar"
         with tempfile.TemporaryDirectory(dir=self.folder) as root:
@@ -75,3 +76,4 @@ class Buildah:
             path = root / name.removeprefix("/")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+            path.chmod(0o755)
