@@ -5,30 +5,27 @@ import itertools
 import json
 import os
 import signal
-import socket
-import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from certs.issue import issue_ca, issue_leaf
 from certs.names import parse_names
-from certs.secret import Signer, write_leaf, write_signers
-from certs.store import FILES, Bundle
-from certs.trust import read_authority, read_trust
+from certs.store import FILES
+from tests.certificates import Dialler, aged
 from tests.control_plane import ControlPlane
 from tests.control_plane.ports import free
-from tests.gate import config_map
+from tests.gate import bad_pod, config_map
+from tests.load import Load
 from tests.server import Server, serving, wait_for
 from webhook.cluster import MERGE_PATCH, Answer, Cluster, connect
 from webhook.controller.configurations import KINDS
@@ -37,6 +34,7 @@ ACCOUNT = "airlock-controller"
 POLICY = "apiVersion: airlock/v1\nkind: Policy\nmode: enforce\n"
 MANIFEST = "apiVersion: airlock/v1\nkind: RequiredEnv\nenv: []\n"
 GUARD = "guard"
+DENIED = 422
 
 
 def rights(namespace: str, configuration: str) -> list[dict[str, Any]]:
@@ -157,18 +155,10 @@ class Installation:
         hooks = [hook for body in found if body is not None for hook in body["webhooks"]]
         return [base64.b64decode(hook["clientConfig"].get("caBundle", "")) for hook in hooks]
 
-    def trusted(self) -> list[frozenset[str]]:
-        return [frozenset(authority.mark for authority in read_trust(bundle).authorities) for bundle in self.bundles()]
-
-    def secret(self, name: str) -> dict[str, bytes] | None:
-        found = self.get(f"secrets/{name}")
-        return found and {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
-
-    def authorities(self) -> list[str]:
-        """Return the marks of the authorities in the CA Secret, oldest first."""
-        data = self.secret("airlock-ca") or {}
-        pems = [data[key] for key in ("ca.crt", "next.crt") if key in data]
-        return [authority.mark for pem in pems for authority in read_trust(pem).authorities]
+    def secret(self, name: str) -> dict[str, bytes]:
+        """Return the data of a Secret; empty when it is not there."""
+        data = (self.get(f"secrets/{name}") or {}).get("data") or {}
+        return {key: base64.b64decode(value) for key, value in data.items()}
 
     def events(self, reason: str) -> list[dict[str, Any]]:
         items = self.get(f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")["items"]
@@ -237,7 +227,7 @@ class Installation:
         for place in folders if data else ():
             for name in FILES:
                 unfinished = place / name
-                unfinished.write_bytes((data or {}).get(name, b""))
+                unfinished.write_bytes(data.get(name, b""))
                 unfinished.replace(place / "certs" / name)
 
 
@@ -273,6 +263,12 @@ class Process:
     def ready(self) -> bool:
         return self.probe("/readyz")[0] == 200
 
+    def looks_again(self) -> None:
+        """Return when it has looked at all certificates from now on, and had nothing more to do."""
+        looks = 'airlock_reconciles_total{outcome="done",part="certificates"}'
+        before = self.metric(looks)  # the look that is under way may have begun earlier
+        wait_for(lambda: self.metric(looks) >= before + 2, 20, "the controller to look again")
+
 
 @contextmanager
 def installation(plane: ControlPlane, folder: Path) -> Iterator[Installation]:
@@ -290,77 +286,22 @@ def installation(plane: ControlPlane, folder: Path) -> Iterator[Installation]:
         made.cluster.close()
 
 
-@dataclass
-class Load:
-    """What was asked through the API server and of the replicas, and what went wrong."""
-
-    asked: int = 0
-    dialled: int = 0
-    failures: list[str] = field(default_factory=list)
-
-
 @contextmanager
-def load(made: Installation) -> Iterator[Load]:
+def load(made: Installation) -> Iterator[tuple[Load, Dialler]]:
     """Make pods (dry run) through both webhooks without pause, and verify every replica by what is published."""
-    told, stop = Load(), threading.Event()
     namespace = made.plane.namespace(labels={"airlock-test": made.namespace})
-    threads = [
-        threading.Thread(target=_ask, args=(made, namespace, told, stop), daemon=True),
-        threading.Thread(target=_dial, args=(made, told, stop), daemon=True),
-    ]
-    wait_for(lambda: _create(made, namespace)[0] == 422, 20, "the webhooks to be called")
-    for thread in threads:
-        thread.start()
-    try:
-        yield told
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    asked = partial(made.cluster.call, "POST", pods, query={"dryRun": "All"}, body=bad_pod())
+    wait_for(lambda: asked().status == DENIED, 20, "the webhooks to be called")
+    addresses = [("127.0.0.1", port) for port in made.ports]
+    with Load(made.plane, namespace, bad_pod(), DENIED) as told, Dialler(made, addresses, "127.0.0.1") as dialler:
+        yield told, dialler
 
 
-def _create(made: Installation, namespace: str) -> tuple[int, str]:
-    containers = [{"name": "scheduler", "image": "apache/airflow:latest", "imagePullPolicy": "IfNotPresent"}]
-    labels = {"tier": "airflow", "component": "scheduler", "release": "airflow"}
-    pod = {"metadata": {"generateName": "x-", "labels": labels}, "spec": {"containers": containers}}
-    answer = made.cluster.call("POST", f"/api/v1/namespaces/{namespace}/pods", query={"dryRun": "All"}, body=pod)
-    return answer.status, answer.why
-
-
-def _ask(made: Installation, namespace: str, told: Load, stop: threading.Event) -> None:
-    while not stop.wait(0.02):
-        status, text = _create(made, namespace)
-        told.asked += 1
-        if status != 422 or "mutable-tag" not in text:
-            told.failures.append(f"{time.monotonic():.1f} asked: {status} {text[:300]}")
-
-
-def _dial(made: Installation, told: Load, stop: threading.Event) -> None:
-    while not stop.wait(0.1):
-        for bundle in made.bundles():
-            for port in made.ports:
-                context = ssl.create_default_context(cadata=bundle.decode())
-                told.dialled += 1
-                try:
-                    plain = socket.create_connection(("127.0.0.1", port), timeout=5)
-                    context.wrap_socket(plain, server_hostname="127.0.0.1").close()
-                except (OSError, ValueError) as error:
-                    told.failures.append(f"{time.monotonic():.1f} dialled {port}: {error}")
-
-
-def aged(made: Installation, ca_age: timedelta, leaf_age: timedelta = timedelta(days=1)) -> str:
-    """Put certificates there that were made so long ago, for 100 and 10 days; return the authority's mark."""
-    now = datetime.now(UTC)
-    ca = issue_ca(now - ca_age, life=timedelta(days=100))
+def age(made: Installation, ca_age: timedelta) -> str:
+    """Put certificates there whose authority was made so long ago, for 100 days; return its mark."""
     service = f"airlock.{made.namespace}"
     names = parse_names(["127.0.0.1", "airlock", service, f"{service}.svc", f"{service}.svc.cluster.local"])
-    leaf = issue_leaf(ca, names, now - leaf_age, life=timedelta(days=10))
-    authority = read_authority(ca.cert_pem)
-    secrets = {
-        "airlock-ca": ("Opaque", write_signers([Signer(authority, ca)])),
-        "airlock-tls": ("kubernetes.io/tls", write_leaf(Bundle(leaf.cert_pem, leaf.key_pem, ca.cert_pem))),
-    }
-    for name, (kind, data) in secrets.items():
-        metadata = {"namespace": made.namespace, "name": name}
-        made.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "data": data})
-    return authority.mark
+    mark, secrets = aged(names, ca_age)
+    made.plane.kubectl("apply", "-n", made.namespace, "-f", "-", input=yaml.safe_dump_all(secrets))
+    return mark

@@ -1,7 +1,6 @@
 """`airlock controller` on a real API server, as its own ServiceAccount: installed, aged, damaged, killed, doubled."""
 
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from certs.certificate import read_facts
+from tests.certificates import Dialler, authorities, serial, trusted, whole
 from tests.control_plane import ControlPlane
-from tests.controller import Installation, Process, aged, installation, load
+from tests.controller import Installation, Process, age, installation, load
+from tests.load import Load
 from tests.server import wait_for
 from webhook.cluster import connect
 from webhook.controller.api import Api, Written
@@ -25,6 +25,7 @@ SHORT = (*QUICK, "--ca-life", "30s", "--leaf-life", "12s")
 # The last third of a leaf's life must outlast the time in which nobody lives long enough to renew it.
 LASTING = (*QUICK, "--ca-life", "120s", "--leaf-life", "45s")
 MORTAL = (sys.executable, "-m", "tests.controller_process")
+FAKETIME = Path(__file__).with_name("faketime")
 BUNDLE = "/webhooks/0/clientConfig/caBundle"
 
 
@@ -34,25 +35,13 @@ def made(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Installation]:
         yield found
 
 
-def whole(made: Installation) -> bool:
-    """Whether there is one authority, and every configuration that is there trusts it alone."""
-    marks, trusted = made.authorities(), made.trusted()
-    return len(marks) == 1 and bool(trusted) and set(trusted) == {frozenset(marks)}
-
-
-def serial(made: Installation) -> int:
-    """Return the serial number of the leaf in the Secret."""
-    data = made.secret("airlock-tls")
-    return read_facts(data["tls.crt"]).serial if data else 0
-
-
 def test_an_empty_namespace_becomes_an_installation_that_serves(made: Installation) -> None:
     with made.controlled(*QUICK) as controller:
-        wait_for(lambda: whole(made) and made.secret("airlock-tls"), 20, "certificates")
+        wait_for(lambda: whole(made), 20, "certificates")
         wait_for(lambda: controller.ready, 10, "the controller to be ready")
-        with made.served(), load(made) as told:
-            wait_for(lambda: told.asked > 20, 20, "some load")
-        assert told.failures == []
+        with made.served(), load(made) as (told, dialler):
+            wait_for(lambda: told.sent > 20, 20, "some load")
+        assert told.failures + dialler.failures == []
         assert controller.metric('airlock_certificate_expiry_timestamp_seconds{certificate="ca-bundle"}') > time.time()
         assert controller.metric('airlock_certificate_steps_total{outcome="done",step="publish"}') == 2
         assert controller.process.poll() is None
@@ -60,22 +49,20 @@ def test_an_empty_namespace_becomes_an_installation_that_serves(made: Installati
 
 
 def rotate_under_load(made: Installation, rotations: int) -> None:
-    aged(made, timedelta(days=81))
+    age(made, timedelta(days=81))
     with made.controlled(*SHORT) as controller:
-        wait_for(lambda: all(made.trusted()), 20, "a caBundle")
-        with made.served(), load(made) as told:
-            seen, leaves = set(made.authorities()), {serial(made)}
+        wait_for(lambda: all(trusted(made)), 20, "a caBundle")
+        with made.served(), load(made) as (told, dialler):
+            seen, leaves = set(authorities(made)), {serial(made)}
             deadline = time.monotonic() + 40 * rotations
             # What was under way before the load does not count: both must follow while it lasts.
             while min(len(seen), len(leaves)) <= rotations or not whole(made):
                 assert time.monotonic() < deadline, controller.log.read_text()
-                seen |= {*made.authorities()}
+                seen |= {*authorities(made)}
                 leaves |= {serial(made)}
                 time.sleep(0.1)
-    assert told.failures == []
-    tell(
-        f"{len(seen) - 1} authorities and {len(leaves) - 1} leaves followed; {told.asked} asked, {told.dialled} dialled"
-    )
+    assert told.failures + dialler.failures == []
+    tell(f"{len(seen) - 1} authorities and {len(leaves) - 1} leaves followed; {counted(told, dialler)}")
 
 
 def test_authorities_and_leaves_follow_each_other_without_a_failed_request(made: Installation) -> None:
@@ -88,15 +75,15 @@ def test_five_authorities_and_more_leaves_follow_each_other_without_a_failed_req
 
 
 def test_a_controller_that_is_killed_after_every_write_gets_there_all_the_same(made: Installation) -> None:
-    old = aged(made, timedelta(days=81))
+    old = age(made, timedelta(days=81))
     with made.controlled(*QUICK, program=MORTAL, DIE="after:2"):
-        wait_for(lambda: all(made.trusted()), 20, "a caBundle")
+        wait_for(lambda: all(trusted(made)), 20, "a caBundle")
     lives = 0
 
     def over() -> bool:
-        return old not in made.authorities() and whole(made)
+        return old not in authorities(made) and whole(made)
 
-    with made.served(), load(made) as told:
+    with made.served(), load(made) as (told, dialler):
         while not over():
             assert lives < 20
             die = ("after:1", "before:2")[lives % 2]
@@ -104,9 +91,9 @@ def test_a_controller_that_is_killed_after_every_write_gets_there_all_the_same(m
                 process = controller.process
                 wait_for(lambda: process.poll() is not None or over(), 30, "the controller to end")  # noqa: B023 - now
             lives += 1
-    assert told.failures == []
+    assert told.failures + dialler.failures == []
     assert lives >= 6
-    assert old not in set().union(*made.trusted())
+    assert old not in set().union(*trusted(made))
 
 
 def heals(what: str, condition: Callable[[], object]) -> None:
@@ -115,14 +102,19 @@ def heals(what: str, condition: Callable[[], object]) -> None:
     tell(f"{what}: healed within {time.monotonic() - began:.1f} s")
 
 
+def counted(told: Load, dialler: Dialler) -> str:
+    """Return how much was asked."""
+    return f"{told.sent} asked, {dialler.dialled} dialled"
+
+
 def tell(text: str) -> None:
     """Leave a figure for `pytest -rP`."""
     sys.stdout.write(f"{text}\n")
 
 
 def test_what_is_damaged_is_healed_within_ten_seconds(made: Installation) -> None:
-    foreign = aged(made, timedelta(days=1))
-    with made.controlled(*QUICK, "--interval", "2"), made.served():
+    foreign = age(made, timedelta(days=1))
+    with made.controlled(*QUICK, "--interval", "2") as controller, made.served():
         wait_for(lambda: whole(made), 20, "the start")
         for path in made.hooks:
             api = Api(made.cluster)
@@ -136,10 +128,10 @@ def test_what_is_damaged_is_healed_within_ten_seconds(made: Installation) -> Non
         made.delete("secrets/airlock-tls")
         heals("a deleted TLS Secret", lambda: made.secret("airlock-tls"))
         made.delete("secrets/airlock-ca")
-        heals("a deleted CA Secret", lambda: foreign not in made.authorities() and len(made.authorities()) == 1)
+        heals("a deleted CA Secret", lambda: foreign not in authorities(made) and len(authorities(made)) == 1)
         wait_for(lambda: whole(made), 20, "the lost authority to be followed by the new one")
         made.delete(made.hooks[1])
-        time.sleep(3)
+        controller.looks_again()
         assert made.get(made.hooks[1]) is None  # what was deleted in an emergency stays deleted
         made.apply(*made.registration())
         heals("a configuration that came back", lambda: len(made.bundles()) == 3 and whole(made))
@@ -148,12 +140,12 @@ def test_what_is_damaged_is_healed_within_ten_seconds(made: Installation) -> Non
 def torment(made: Installation, blows: int) -> None:
     """Run two controllers on short lives, and kill or pause one at random, again and again."""
     chance = random.Random(7)  # noqa: S311 - the same blows each time
-    aged(made, timedelta(days=81))
+    age(made, timedelta(days=81))
     with ExitStack() as stack:
         pair: list[Process] = [stack.enter_context(made.controlled(*LASTING)) for _ in range(2)]
-        wait_for(lambda: all(made.trusted()), 20, "a caBundle")
+        wait_for(lambda: all(trusted(made)), 20, "a caBundle")
         stack.enter_context(made.served())
-        told = stack.enter_context(load(made))
+        told, dialler = stack.enter_context(load(made))
         for _ in range(blows):
             victim = chance.randrange(2)
             process = pair[victim].process
@@ -166,8 +158,8 @@ def torment(made: Installation, blows: int) -> None:
                 pair[victim] = stack.enter_context(made.controlled(*LASTING))
             time.sleep(chance.uniform(0.0, 2.0))
         wait_for(lambda: whole(made), 40, "everything to come to rest")
-        assert told.failures == []
-        tell(f"{blows} blows; {told.asked} asked, {told.dialled} dialled")
+        assert told.failures + dialler.failures == []
+        tell(f"{blows} blows; {counted(told, dialler)}")
 
 
 def test_two_controllers_that_are_killed_and_paused_leave_everything_whole(made: Installation) -> None:
@@ -180,7 +172,7 @@ def test_two_controllers_survive_thirty_blows(made: Installation) -> None:
 
 
 def test_no_write_succeeds_on_what_is_over(made: Installation) -> None:
-    aged(made, timedelta(days=1))
+    age(made, timedelta(days=1))
     path = f"/api/v1/namespaces/{made.namespace}/secrets"
     hook = made.hooks[0]
     with connect(kubeconfig=str(made.plane.kubeconfig)) as cluster:
@@ -199,27 +191,22 @@ def test_no_write_succeeds_on_what_is_over(made: Installation) -> None:
 
 
 # The last is less than the backdating of the API server's own certificate in these tests.
-@pytest.mark.parametrize(
-    ("shift", "leaf_follows", "authorities"), [("+45m", True, 1), ("+85m", True, 2), ("-4m", False, 1)]
-)
-def test_the_clock_alone_brings_what_is_due(
-    made: Installation, shift: str, *, leaf_follows: bool, authorities: int
-) -> None:
-    faketime = shutil.which("faketime")
-    assert faketime, "faketime is missing: apt-get install faketime"
+@pytest.mark.parametrize(("shift", "leaf_follows", "count"), [("+45m", True, 1), ("+85m", True, 2), ("-4m", False, 1)])
+def test_the_clock_alone_brings_what_is_due(made: Installation, shift: str, *, leaf_follows: bool, count: int) -> None:
+    faketime = subprocess.check_output([FAKETIME], text=True).strip()
     lives = ("--ca-life", "100m", "--leaf-life", "60m")
     with made.controlled(*QUICK, *lives) as first:
-        wait_for(lambda: whole(made) and made.secret("airlock-tls"), 20, "certificates")
+        wait_for(lambda: whole(made), 20, "certificates")
         wait_for(lambda: first.ready, 10, "the rest")
     leaf = serial(made)
     program = (faketime, "-m", "-f", shift, sys.executable, "-m", "webhook")
     with made.controlled(*QUICK, *lives, program=program, FAKETIME_DONT_FAKE_MONOTONIC="1") as controller:
         wait_for(lambda: controller.ready, 20, "the controller to be ready")
         wait_for(lambda: (serial(made) != leaf) == leaf_follows, 10, "the leaf")
-        wait_for(lambda: len(made.authorities()) == authorities, 10, "the authorities")  # nobody serves, so both stay
-        time.sleep(1)
+        wait_for(lambda: len(authorities(made)) == count, 10, "the authorities")  # nobody serves, so both stay
+        controller.looks_again()
     assert (serial(made) != leaf) == leaf_follows
-    assert len(made.authorities()) == authorities
+    assert len(authorities(made)) == count
 
 
 def test_help_names_every_variable() -> None:
