@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.control_plane.fixtures", "tests.node.fixtures"]
+pytest_plugins = ["tests.control_plane.fixtures", "tests.node.fixtures", "tests.installed", "tests.chart.release"]
 
 # The same examples each time: a test that fails once fails again.
 settings.register_profile("airlock", derandomize=True, deadline=None)

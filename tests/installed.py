@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from tests.control_plane.access import NAME_LABEL
 from tests.gate import LABELS, MANIFEST, POLICY, SOURCE, config_map
 from tests.node import Node
 from tests.server import wait_for
@@ -79,8 +81,8 @@ class Installed:
         data = json.loads(found.stdout).get("data") or {} if found.returncode == 0 else {}
         return {key: base64.b64decode(value) for key, value in data.items()}
 
-    def bundles(self) -> set[bytes]:
-        """Return the different caBundles of all entries that call airlock."""
+    def bundles(self) -> list[bytes]:
+        """Return the caBundles of all entries that call airlock."""
         hooks = [
             hook
             for kind in ("mutating", "validating")
@@ -88,11 +90,11 @@ class Installed:
             if configuration["metadata"]["name"] == RELEASE
             for hook in configuration["webhooks"]
         ]
-        return {base64.b64decode(hook["clientConfig"].get("caBundle", "")) for hook in hooks}
+        return [base64.b64decode(hook["clientConfig"].get("caBundle", "")) for hook in hooks]
 
     def registered(self) -> bool:
         """Return whether every entry has one and the same caBundle, with a certificate in it."""
-        bundles = self.bundles()
+        bundles = set(self.bundles())
         return len(bundles) == 1 and b"BEGIN CERTIFICATE" in bundles.pop()
 
     def judged_namespace(self) -> str:
@@ -103,9 +105,13 @@ class Installed:
 
     def denies(self, namespace: str) -> bool:
         """Return whether a scheduler on a moving tag is refused now."""
-        pod = scheduler("apache/airflow:latest", "refused")
-        run = self.node.run_kubectl("create", "--dry-run=server", "-n", namespace, "-f", "-", input=yaml.safe_dump(pod))
-        return run.returncode != 0 and "is mutable" in run.stderr
+        return "is mutable" in self.answer(namespace)
+
+    def answer(self, namespace: str) -> str:
+        """Return why a scheduler on a moving tag is refused now; nothing when it is not."""
+        pod = yaml.safe_dump(scheduler("apache/airflow:latest", "refused"))
+        run = self.node.run_kubectl("create", "--dry-run=server", "-n", namespace, "-f", "-", input=pod)
+        return run.stderr if run.returncode else ""
 
 
 def scheduler(image: str, name: str) -> dict[str, Any]:
@@ -115,13 +121,29 @@ def scheduler(image: str, name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
 
 
+@pytest.fixture(scope="module")
+def installed(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """Return an installation for the tests of a module."""
+    with installing(node, tmp_path_factory.mktemp("installed")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def judged(installed: Installed) -> str:
+    """Return a namespace in which airlock answers."""
+    return installed.judged_namespace()
+
+
 @contextmanager
 def installing(node: Node, folder: Path) -> Iterator[Installed]:
     """Install the chart on *node*, and uninstall it when the block ends."""
     archive, name = image()
     node.load_image(archive, name)
+    node.kubectl("label", "namespace", "kube-system", f"{NAME_LABEL}=kube-system", "--overwrite")  # as from 1.21 on
+    present = node.kubectl("get", "namespaces", "-o", "name")
     for namespace in (NAMESPACE, SOURCE):
-        node.namespace(namespace)
+        if f"namespace/{namespace}\n" not in present:
+            node.namespace(namespace)
     installed = Installed(node, folder)
     installed.apply(config_map(SOURCE, "callbacks", {"endpoint": CALLBACKS}))
     installed.apply_values(command="install")

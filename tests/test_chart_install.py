@@ -1,89 +1,19 @@
 """The chart on a real API server: helm installs, upgrades, rolls back and uninstalls it, beside the controller."""
 
-import base64
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.chart.rendering import CHART, HelmError, Object, helm, of_kind, render, values_of
+from tests.chart.release import HOME, RELEASE, Release
+from tests.chart.rendering import HelmError, of_kind, render, values_of
 from tests.control_plane import ControlPlane
 from tests.gate import config_map
 from tests.server import serving, wait_for
 
-HOME, RELEASE = "chart-home", "airlock"
 STRICT = "controllers.pods.validate.airlock"
-MANAGER = "airlock-controller"  # the controller's field manager
 FAIL = {"failurePolicy": "Fail", "failNamespaces": ["airflow"], "failurePolicyForOthers": "Fail"}
-
-
-class Release:
-    """The release `airlock` in HOME."""
-
-    def __init__(self, plane: ControlPlane) -> None:
-        self.plane = plane
-
-    def helm(self, command: str, *arguments: str, values: Object | None = None) -> str:
-        chart, stdin = (), None
-        if command in ("install", "upgrade"):
-            # Without this helm keeps the values of the last revision when none are given.
-            reset = ("--reset-values",) if command == "upgrade" else ()
-            chart, stdin = (str(CHART), "--values", "-", *reset), json.dumps(values or {})
-        return helm(
-            command, RELEASE, *chart, *arguments, "--namespace", HOME, stdin=stdin, kubeconfig=self.plane.kubeconfig
-        )
-
-    def get(self, *arguments: str) -> Any:
-        return json.loads(self.plane.kubectl("get", *arguments, "-o", "json"))
-
-    def hooks(self) -> list[Object]:
-        kinds = ("mutatingwebhookconfiguration", "validatingwebhookconfiguration")
-        return [hook for kind in kinds for hook in self.get(kind, RELEASE)["webhooks"]]
-
-    def publish(self) -> None:
-        """Write a caBundle into every entry, as the controller does."""
-        bundle = base64.b64encode(self.plane.ca_pem.encode()).decode()
-        for kind in ("mutatingwebhookconfiguration", "validatingwebhookconfiguration"):
-            count = len(self.get(kind, RELEASE)["webhooks"])
-            patch = [
-                {"op": "add", "path": f"/webhooks/{index}/clientConfig/caBundle", "value": bundle}
-                for index in range(count)
-            ]
-            self.plane.kubectl(
-                "patch", kind, RELEASE, "--type=json", "-p", json.dumps(patch), f"--field-manager={MANAGER}"
-            )
-
-    def bundled(self) -> set[bool]:
-        return {"caBundle" in hook["clientConfig"] for hook in self.hooks()}
-
-    def policies(self) -> dict[str, str]:
-        return {hook["name"]: hook["failurePolicy"] for hook in self.hooks()}
-
-
-@pytest.fixture(scope="module")
-def home(control_plane: ControlPlane) -> Iterator[ControlPlane]:
-    """Return a control plane with the namespaces that installations need."""
-    names = [HOME, "pipelines", "platform"]
-    present = control_plane.kubectl("get", "namespaces", "-o", "name")
-    made = [name for name in names if f"namespace/{name}\n" not in present]
-    for name in made:
-        control_plane.namespace(name)
-    yield control_plane
-    for name in made:
-        control_plane.kubectl("delete", "namespace", name, "--wait=false")
-
-
-@pytest.fixture
-def release(home: ControlPlane) -> Iterator[Release]:
-    release = Release(home)
-    release.helm("install")
-    yield release
-    release.helm("uninstall")
 
 
 def everything(plane: ControlPlane) -> set[str]:
@@ -243,25 +173,12 @@ def test_airlock_serves_with_the_rights_that_the_chart_grants(home: ControlPlane
 def test_the_controller_registers_airlock_with_the_rights_and_arguments_of_the_chart(
     release: Release, tmp_path: Path
 ) -> None:
-    deployment = release.get("deployment", "airlock-controller", "-n", HOME)
-    arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
-    kubeconfig = release.plane.token_kubeconfig(HOME, "airlock-controller")
-    command = [sys.executable, "-m", "webhook", *arguments, "--metrics-port=0", "--propagation=0"]
-    log = tmp_path / "log.json"
-    environ = {"PATH": "/usr/bin:/bin", "KUBECONFIG": str(kubeconfig)}
-    with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environ) as process:
-        try:
-            wait_for(lambda: release.bundled() == {True}, 30, f"the caBundles: {log.read_text()}")
-            found = release.get("secret", "airlock-tls", "-n", HOME)
-            assert found["type"] == "kubernetes.io/tls"
-            assert found["data"].keys() == {"tls.crt", "tls.key", "ca.crt"}
-            wait_for(lambda: accepted(release), 10, f"the accepted documents: {log.read_text()}")
-            assert "forbidden" not in log.read_text()
-        finally:
-            process.terminate()
-            process.wait(20)
-            made = ("secret/airlock-ca", "secret/airlock-tls", "configmap/airlock-accepted")
-            release.plane.run_kubectl("delete", "-n", HOME, "--ignore-not-found", *made)
+    with release.controlled(tmp_path) as log:
+        found = release.get("secret", "airlock-tls", "-n", HOME)
+        assert found["type"] == "kubernetes.io/tls"
+        assert found["data"].keys() == {"tls.crt", "tls.key", "ca.crt"}
+        wait_for(lambda: accepted(release), 10, f"the accepted documents: {log.read_text()}")
+        assert "forbidden" not in log.read_text()
 
 
 def accepted(release: Release) -> bool:

@@ -1,7 +1,6 @@
 """airlock on a real node, as its chart installs it: it judges, and it stays up through whatever is done to it."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,23 +8,11 @@ import yaml
 
 from tests import official
 from tests.gate import SOURCE, config_map, scheduler_deployment
-from tests.installed import CALLBACKS, CONTROLLER, NAMESPACE, RELEASE, SERVE, VALUES, Installed, installing, scheduler
+from tests.installed import CALLBACKS, CONTROLLER, NAMESPACE, RELEASE, SERVE, VALUES, Installed, scheduler
 from tests.load import Load
-from tests.node import Node
 from tests.server import wait_for
 
 HEAL = 10.0  # seconds
-
-
-@pytest.fixture(scope="module")
-def installed(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    with installing(node, tmp_path_factory.mktemp("installed")) as installed:
-        yield installed
-
-
-@pytest.fixture(scope="module")
-def judged(installed: Installed) -> str:
-    return installed.judged_namespace()
 
 
 def test_replicas_and_controller_run_under_restricted_settings(installed: Installed) -> None:
@@ -56,11 +43,11 @@ def test_the_official_charts_scheduler_is_refused_on_a_moving_tag_and_runs_compl
     node.kubectl("apply", "-n", judged, "-f", "-", input=yaml.safe_dump(release))
     (pod,) = node.wait_ready("component=scheduler", namespace=judged)
     name = pod["metadata"]["name"]
-    found = node.exec(judged, name, "printenv", container="scheduler").splitlines()
+    found = node.exec(judged, name, "env", container="scheduler").splitlines()
     assert f"MESSAGE_CALLBACK_ENDPOINT={CALLBACKS}" in found
     assert f"POD_IP={pod['status']['podIP']}" in found
     assert "AIRFLOW_HOME=/opt/airflow" in found
-    beside = node.exec(judged, name, "printenv", container="scheduler-log-groomer")
+    beside = node.exec(judged, name, "env", container="scheduler-log-groomer")
     assert "MESSAGE_CALLBACK_ENDPOINT" not in beside  # it is the scheduler's own container that needs it
 
 
@@ -162,13 +149,37 @@ def test_with_no_replica_nothing_is_bricked_and_all_comes_back(installed: Instal
     wait_for(lambda: installed.denies(judged), 60, "the gate to stand again")
 
 
-def test_a_node_that_is_drained_and_comes_back_has_its_airlock_again(installed: Installed, judged: str) -> None:
+def test_nobody_judges_kube_system_and_airlocks_own_namespace(installed: Installed, judged: str) -> None:
+    pod = yaml.safe_dump(scheduler("apache/airflow:latest", "refused"))
+    create = ("create", "--dry-run=server", "-o", "json", "-f", "-")
+    assert installed.node.run_kubectl(*create, "-n", judged, input=pod).returncode != 0
+    for namespace in ("kube-system", NAMESPACE):
+        made = installed.node.run_kubectl(*create, "-n", namespace, input=pod)
+        assert (made.returncode, made.stderr) == (0, "")
+        assert "env" not in json.loads(made.stdout)["spec"]["containers"][0]
+
+
+def test_a_node_that_is_drained_comes_back_by_itself_though_everybody_waits_for_airlock(
+    installed: Installed, judged: str
+) -> None:
+    node = installed.node
+    strict = {"failurePolicy": "Fail", "failNamespaces": [judged], "failurePolicyForOthers": "Fail"}
+    installed.apply_values(webhooks=strict)
+    moving = official.scheduler("k8s-image-latest")  # whatever it is called, in kube-system it is nobody's business
+    official.prepare(node, "kube-system", moving)
+    node.kubectl("apply", "-n", "kube-system", "-f", "-", input=yaml.safe_dump(moving))
+    node.wait_ready("component=scheduler", namespace="kube-system")
     # Without evictions: on the only node the PodDisruptionBudget would keep the last replica for ever, as it should.
-    installed.node.drain("--disable-eviction", seconds=120)
-    assert not installed.denies(judged)
-    installed.node.uncordon()
+    node.drain("--disable-eviction", seconds=120)
+    assert "failed calling webhook" in installed.answer(judged)
+    pods = [*node.pods(SERVE, NAMESPACE), *node.pods(CONTROLLER, NAMESPACE), *node.pods("tier=airflow", "kube-system")]
+    assert [pod["status"]["phase"] for pod in pods] == ["Pending"] * 4  # made while nobody answered
+    node.uncordon()
     installed.serving(2)
+    node.wait_ready("component=scheduler", namespace="kube-system")
     wait_for(lambda: installed.denies(judged), 60, "the gate to stand again")
+    node.kubectl("delete", "-n", "kube-system", "deployment", moving["metadata"]["name"])
+    installed.apply_values()
 
 
 def test_an_upgrade_and_its_rollback_lose_no_request(installed: Installed, judged: str) -> None:

@@ -62,7 +62,10 @@ class Access:
         return self.site.folder / "audit.log"
 
     def audit(self) -> list[dict[str, Any]]:
-        """Return the events of the audit log, oldest first: audit.k8s.io/v1, bodies for writes of pods only."""
+        """Return the events of the audit log, oldest first: audit.k8s.io/v1.
+
+        Only those of writes of pods and of webhook configurations have bodies.
+        """
         lines = self.audit_log.read_text(encoding="utf-8").splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith("\n")]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from tests.control_plane.binaries import Binaries
 from tests.control_plane.ports import LOOPBACK
 
-# Tokens come and go too often to be read, but their bodies would be secrets; a pod's body shows what webhooks patched.
+# Tokens come and go too often to be read, but their bodies would be secrets; a pod's body shows what webhooks patched,
+# that of a webhook configuration on what a patch was conditional.
 AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -14,7 +15,7 @@ omitStages: [RequestReceived]
 rules:
   - level: Request
     verbs: [create, update, patch]
-    resources: [{group: "", resources: [pods, pods/ephemeralcontainers]}]
+    resources: [{group: "", resources: [pods, pods/ephemeralcontainers]}, {group: admissionregistration.k8s.io}]
   - level: Metadata
 """
 

@@ -56,6 +56,10 @@ class Containers:
         images = {row[0]: row[1] for row in self._table("containers", "list")}
         return {row[0]: images[row[0]] for row in self._table("tasks", "list") if row[2] == "RUNNING"}
 
+    def signal(self, container: str, name: str) -> None:
+        """Send the signal *name* to the first process of *container*, which cannot refuse SIGKILL and SIGSTOP."""
+        self._ctr("tasks", "kill", f"--signal={name}", container)
+
     def _known(self, reference: str) -> bool:
         return any(row[0] == reference and KNOWN in row[-1] for row in self._table("images", "list"))
 
