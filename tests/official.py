@@ -16,12 +16,13 @@ SECRETS = {  # what its environment refers to: name -> key
     "airflow-jwt-secret": "jwt-secret",
 }
 FILES = ("airflow.cfg", "airflow_local_settings.py", "pod_template_file.yaml")
+WAIT = "trap exit TERM\nsleep infinity & wait\n"
 # All that its containers and probes call: nothing of the workload is adapted. Where Airflow would work, this waits.
 PROGRAMS = {
     "/bin/bash": '#!/bin/sh\nexec sh "$@"\n',
-    "/bin/airflow": '#!/bin/sh\n[ "$1" != scheduler ] || exec sleep infinity\n',
+    "/bin/airflow": f'#!/bin/sh\n[ "$1" = scheduler ] || exit 0\n{WAIT}',
     "/entrypoint": '#!/bin/sh\nexec "$@"\n',
-    "/clean-logs": "#!/bin/sh\nexec sleep infinity\n",
+    "/clean-logs": f"#!/bin/sh\n{WAIT}",
 }
 
 
