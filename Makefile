@@ -8,7 +8,7 @@ PORT ?= 8443
 METRICS_PORT ?= 9090
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-node test-long check format cluster node bench test-lowest clean
+.PHONY: help run test test-node test-all test-long check format cluster node bench test-lowest clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -32,6 +32,10 @@ test: $(VENV)/.ready ## run all tests; the first run builds a real control plane
 test-node: $(VENV)/.ready ## install the chart on a real node and do to it what happens in life (Debian 12, root)
 	@tests/control_plane/build control-plane node
 	@$(BIN)/python -m pytest -m "node and not long" $(ARGS)
+
+test-all: $(VENV)/.ready ## both of these in one run, as CI does
+	@tests/control_plane/build control-plane node
+	@$(BIN)/python -m pytest -m "not long" $(ARGS)
 
 test-long: $(VENV)/.ready ## run the tests that take longer than CI can give: rotations, blows, twenty rollouts
 	@tests/control_plane/build control-plane node

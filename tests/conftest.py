@@ -11,10 +11,14 @@ settings.load_profile("airlock")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the control plane or the node, so that `-m "not cluster"` can leave it out."""
+    """Mark what uses the control plane or the node, so that `-m "not cluster"` can leave it out.
+
+    What needs the node comes last: while it is there, kubelet and its pods take their part of the machine.
+    """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if {"control_plane", "namespace"} & fixtures:
             item.add_marker(pytest.mark.cluster)
         if {"node", "node_namespace", "installed"} & fixtures:
             item.add_marker(pytest.mark.node)
+    items.sort(key=lambda item: item.get_closest_marker("node") is not None)
