@@ -123,19 +123,3 @@ def test_certs_show_tells_all_that_there_is(made: Installation, replicas: tuple[
     run = CliRunner().invoke(main, ["certs", "show", f"127.0.0.1:{made.ports[0]}"])
     assert run.exit_code == 0
     assert f"airlock.{made.namespace}.svc" in run.output
-
-
-def test_probe_is_content_with_a_webhook_that_answers(replicas: tuple[Server, Server]) -> None:
-    server = replicas[0]
-    arguments = ["probe", f"https://127.0.0.1:{server.port}", "--ca", str(server.ca)]
-    run = CliRunner().invoke(main, arguments)
-    assert run.exit_code == 0, run.output
-    assert "a pod of a digest: allowed" in run.output
-    assert "a pod of a moving tag: denied: 1 problem" in run.output
-
-
-def test_probe_says_why_a_webhook_cannot_be_asked() -> None:
-    run = CliRunner().invoke(main, ["probe", "https://127.0.0.1:1"])
-    assert run.exit_code == 1
-    assert "refused" in run.output
-    assert CliRunner().invoke(main, ["probe", "http://x"]).exit_code == 1

@@ -1,18 +1,30 @@
-"""`airlock probe`: asks a webhook what it says to a good and to a bad pod, as the API server would."""
+"""`airlock probe`: asks a webhook about a pod in order and one that is not, as the API server would.
 
+It is what `helm test` runs. Nothing is created, and the reviews are dry runs: no Event is written and no alert fires.
+"""
+
+import base64
+import copy
 import json
+import socket
 import ssl
+import time
 import uuid
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPSConnection
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
+import jsonpatch
 
-GOOD, BAD = "apache/airflow:2.10.5@sha256:" + "0" * 64, "apache/airflow:latest"
-TIMEOUT = 10.0  # seconds
-OK = 200
+GOOD, BAD = "apache/airflow:2.10.5", "apache/airflow:latest"
+TIMEOUT, PAUSE = 5.0, 1.0  # seconds
+PORT = 443
+
+Object = dict[str, Any]
 
 
 class ProbeError(Exception):
@@ -20,11 +32,43 @@ class ProbeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What came of one pod."""
+class Webhook:
+    """Where airlock is served, and whom to believe."""
 
-    allowed: bool
-    text: str  # the denial, or the warnings
+    url: str
+    address: tuple[str, int]
+    trust: ssl.SSLContext
+    patience: float  # seconds until there must be an answer
+
+    def ask(self, path: str, pod: Object) -> Object:
+        """Return the response to *pod*'s review; raises ProbeError when none comes, or another's."""
+        deadline = time.monotonic() + self.patience
+        uid = str(uuid.uuid4())
+        body = json.dumps(_review(uid, pod)).encode()
+        while True:
+            try:
+                status, answer = self._post(path, body)
+            except (OSError, HTTPException) as error:
+                why = f"{type(error).__name__}: {error}"
+            else:
+                if status == HTTPStatus.OK:
+                    return _response(answer, uid)
+                why = f"{status} {answer[:200].decode(errors='replace').strip()}"
+            if time.monotonic() >= deadline:
+                raise ProbeError(f"no answer from {self.url}{path}, at last {why}")
+            time.sleep(PAUSE)
+
+    def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        place = urlsplit(self.url)
+        with (
+            socket.create_connection(self.address, timeout=TIMEOUT) as plain,
+            self.trust.wrap_socket(plain, server_hostname=place.hostname) as secure,
+        ):
+            connection = HTTPConnection(place.netloc)
+            connection.sock = secure
+            connection.request("POST", f"{place.path}{path}", body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
 
 
 @click.command()
@@ -34,66 +78,112 @@ class Said:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The authority that is trusted, such as ca.crt; without it those of this machine.",
 )
-def probe(url: str, ca: Path | None) -> None:
-    """Post a good and a bad pod to the webhook at URL, such as https://airlock.airlock.svc.
+@click.option(
+    "--namespace", default="airlock-probe", show_default=True, help="The namespace that the reviews are about."
+)
+@click.option("--connect", metavar="HOST:PORT", help="Where to connect to, in place of the host that the URL names.")
+@click.option(
+    "--patience", type=click.FloatRange(0), default=0.0, help="Seconds for which to ask again while there is no answer."
+)
+def probe(url: str, ca: Path | None, namespace: str, connect: str | None, patience: float) -> None:
+    """Ask the webhook at URL, such as https://airlock.airlock.svc, about a good and a bad scheduler's pod.
 
-    Both are dry runs. Prints what came; exits with 0 when the good pod passes and the bad one is answered, whatever
-    the policy makes of it, with 1 when not.
+    Both go through /mutate and /validate as dry runs. Prints what came; exits with 0 when the good pod is admitted and
+    the bad one is denied or warned of, with 1 when not.
     """
     try:
-        context = ssl.create_default_context(cafile=ca)
-        good = _ask(url, context, GOOD)
-        bad = _ask(url, context, BAD)
-    except (ProbeError, OSError, HTTPException, ValueError) as error:
-        raise click.ClickException(f"{url}: {error}") from None
-    click.echo(f"a pod of a digest: {'allowed' if good.allowed else 'denied'}{good.text and f': {good.text}'}")
-    click.echo(f"a pod of a moving tag: {'allowed' if bad.allowed else 'denied'}{bad.text and f': {bad.text}'}")
-    if not good.allowed:
-        raise click.ClickException("the good pod is denied: see the policy, it may require variables")
+        webhook = Webhook(url.rstrip("/"), _address(url, connect), ssl.create_default_context(cafile=ca), patience)
+        _run(webhook, namespace)
+    except (ProbeError, OSError) as error:
+        raise click.ClickException(str(error)) from None
 
 
-def _ask(url: str, context: ssl.SSLContext, image: str) -> Said:
-    split = urlsplit(url)
-    if split.scheme != "https" or not split.hostname:
-        raise ProbeError("the URL must begin with https:// and name a host")
-    uid = str(uuid.uuid4())
-    connection = HTTPSConnection(split.hostname, split.port, context=context, timeout=TIMEOUT)
+def _run(webhook: Webhook, namespace: str) -> None:
+    click.echo(f"a scheduler on {GOOD} in the namespace {namespace}")
+    good = webhook.ask("/validate", _mutated(webhook, _scheduler(GOOD, namespace)))
+    if not good["allowed"]:
+        raise ProbeError(f"a pod that is in order is denied: {good['status']['message']}")
+    warnings = good.get("warnings") or []
+    click.echo("is admitted" + "".join(f"\n  with the warning: {warning}" for warning in warnings))
+    if any("mutable-tag" in warning for warning in warnings):
+        raise ProbeError(f"{GOOD} is a full version, and airlock warns of it: see `tags` in the policy")
+
+    click.echo(f"a scheduler on {BAD}, IfNotPresent, in the namespace {namespace}")
+    bad = webhook.ask("/validate", _mutated(webhook, _scheduler(BAD, namespace)))
+    said = (bad.get("warnings") or []) if bad["allowed"] else [bad["status"]["message"]]
+    click.echo("\n".join(["is admitted" if bad["allowed"] else "is denied", *said]))
+    if not any("mutable-tag" in text for text in said):
+        raise ProbeError(
+            f"nothing is said of {BAD}: the policy has mutable-tag at audit or off in the namespace {namespace}, or"
+            " exempts it; name a namespace where it warns or enforces"
+        )
+    click.echo("airlock answers, and by the policy")
+
+
+def _mutated(webhook: Webhook, pod: Object) -> Object:
+    """Return *pod* as it would be after the mutating webhook."""
+    response = webhook.ask("/mutate", pod)
+    if not response["allowed"]:
+        raise ProbeError(f"/mutate denies a pod, which it never should: {response}")
+    if "patch" not in response:
+        return pod
+    patch = json.loads(base64.b64decode(response["patch"]))
+    click.echo(f"/mutate changes it: {', '.join(sorted({operation['path'] for operation in patch}))}")
+    changed: Object = jsonpatch.apply_patch(copy.deepcopy(pod), patch)
+    return changed
+
+
+def _address(url: str, connect: str | None) -> tuple[str, int]:
+    place = urlsplit(url)
+    if place.scheme != "https" or not place.hostname:
+        raise ProbeError(f"{url}: the URL must begin with https:// and name a host")
+    if connect is None:
+        return place.hostname, place.port or PORT
+    host, _, port = connect.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ProbeError(f"{connect!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def _response(body: bytes, uid: str) -> Object:
     try:
-        headers = {"Content-Type": "application/json"}
-        connection.request("POST", f"{split.path.rstrip('/')}/validate", _review(uid, image), headers)
-        answer = connection.getresponse()
-        body = answer.read()
-    finally:
-        connection.close()
-    if answer.status != OK:
-        raise ProbeError(f"the answer is {answer.status} {body[:200].decode(errors='replace').strip()}")
-    return _said(body, uid)
-
-
-def _said(body: bytes, uid: str) -> Said:
-    try:
-        response = json.loads(body)["response"]
-        if response["uid"] != uid:
-            raise ProbeError("the answer is to another review")
-        text = [(response.get("status") or {}).get("message", ""), *(response.get("warnings") or ())]
-        return Said(response["allowed"] is True, "; ".join(part for part in text if part))
+        response: Object = json.loads(body)["response"]
+        if response["uid"] == uid and isinstance(response["allowed"], bool):
+            return response
     except (KeyError, TypeError, ValueError):
         raise ProbeError("the answer is no AdmissionReview") from None
+    raise ProbeError("the answer is to another review")
 
 
-def _review(uid: str, image: str) -> bytes:
-    container = {"name": "triggerer", "image": image, "imagePullPolicy": "IfNotPresent"}
-    labels = {"tier": "airflow", "component": "triggerer", "release": "airlock-probe"}
-    metadata = {"name": "airlock-probe", "namespace": "airlock-probe", "labels": labels}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
+def _scheduler(image: str, namespace: str) -> Object:
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "airlock-probe", "uid": "airlock-probe"}
+    metadata = {
+        "name": "airlock-probe",
+        "namespace": namespace,
+        "uid": "airlock-probe",
+        "labels": {"tier": "airflow", "component": "scheduler", "release": "airlock-probe"},
+        "ownerReferences": [owner | {"controller": True}],
+    }
+    container = {"name": "scheduler", "image": image, "imagePullPolicy": "IfNotPresent"}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
+
+
+def _review(uid: str, pod: Object) -> Object:
+    """Return the review of *pod*, which a ReplicaSet's controller makes."""
+    kind, resource = {"group": "", "version": "v1", "kind": "Pod"}, {"group": "", "version": "v1", "resource": "pods"}
     request = {
         "uid": uid,
-        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "kind": kind,
+        "resource": resource,
+        "requestKind": kind,
+        "requestResource": resource,
+        "name": pod["metadata"]["name"],
+        "namespace": pod["metadata"]["namespace"],
         "operation": "CREATE",
-        "namespace": "airlock-probe",
-        "name": "airlock-probe",
         "userInfo": {"username": "system:serviceaccount:kube-system:replicaset-controller"},
         "object": pod,
+        "oldObject": None,
         "dryRun": True,
+        "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions"},
     }
-    return json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).encode()
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
