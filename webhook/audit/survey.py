@@ -7,7 +7,7 @@ from datetime import datetime
 from webhook.airflow import Chart
 from webhook.decision import TaskRef
 from webhook.fleet import Airflow, Part, Sighting
-from webhook.manifests.outcome import Judged, Outcome, Remark, Reported, Spared
+from webhook.manifests.outcome import Judged, Outcome, Related, Remark, Reported, Spared
 from webhook.manifests.place import Place
 from webhook.verdict import Component, Exempted, Mode, Violation
 
@@ -121,7 +121,11 @@ class Survey:
     @property
     def lost(self) -> int:
         """How many running pods would not come back: denied if they were made again, where admission sees them."""
-        return sum(group.lost for group in self.groups if group.admission is not False or not self.basis.installed)
+        return sum(self.loss(group) for group in self.groups)
+
+    def loss(self, group: Group) -> int:
+        """Return how many pods of *group* would not come back; none where admission does not see them."""
+        return group.lost if group.admission is not False or not self.basis.installed else 0
 
     @property
     def counts(self) -> Counter[Mode]:
@@ -145,10 +149,11 @@ class Survey:
     @property
     def outcome(self) -> Outcome:
         """The same for the formats of `airlock check`: an object of the cluster stands for the file."""
-        return Outcome(self.seen, tuple(_judged(group) for group in self.groups), self.remarks)
+        return Outcome(self.seen, tuple(judged(group) for group in self.groups), self.remarks, cluster=True)
 
 
-def _judged(group: Group) -> Judged:
+def judged(group: Group) -> Judged:
+    """Return *group* as the formats of `airlock check` have it."""
     place = Place(f"{group.namespace}/{group.kind}/{group.name}", 0)
     return Judged(
         place,
@@ -158,9 +163,16 @@ def _judged(group: Group) -> Judged:
         name=group.name,
         component=group.component,
         distrusted=group.distrusted,
-        reported=tuple(Reported(one.violation, place) for one in group.found),
+        reported=tuple(Reported(one.violation, place, _examples(group, one)) for one in group.found),
         spared=tuple(Spared(one.exempted, place) for one in group.lifted),
     )
+
+
+def _examples(group: Group, found: Found) -> tuple[Related, ...]:
+    if not found.example or (group.kind, group.name) == ("Pod", found.example):
+        return ()
+    share = f"one of {found.pods} pods" if found.pods > 1 else "the pod"
+    return (Related(Place(f"{group.namespace}/Pod/{found.example}", 0), share),)
 
 
 def code(survey: Survey, fail_on: Mode | None) -> int:

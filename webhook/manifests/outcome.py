@@ -79,6 +79,7 @@ class Outcome:
     objects: int = 0
     workloads: tuple[Judged, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    cluster: bool = False  # whether places are objects of a cluster, `namespace/Kind/name`, and no files
 
     @property
     def unusable(self) -> list[Remark]:

@@ -1,4 +1,4 @@
-"""The format `junit`: a suite for each file, a case for each Airflow workload, as CI servers show them."""
+"""The format `junit`: a suite for each file or namespace, a case for each Airflow workload, as CI servers show them."""
 
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
@@ -9,18 +9,22 @@ from webhook.report.wording import Options, plural, shown
 from webhook.verdict import Mode, Violation
 
 
-def render(outcome: Outcome, options: Options) -> str:
-    """Return *outcome* as JUnit XML: findings that fail the check are failures, others output of their case."""
-    root = ET.Element("testsuites", name="airlock check")
-    remarks = [remark.place.file for remark in outcome.unusable]
-    for file in dict.fromkeys([*remarks, *(workload.place.file for workload in outcome.workloads)]):
-        suite = ET.SubElement(root, "testsuite", name=shown(file))
-        for remark in outcome.unusable:
-            if remark.place.file == file:
-                _unusable(suite, remark)
-        for workload in outcome.workloads:
-            if workload.place.file == file:
-                _case(suite, workload, options)
+def render(outcome: Outcome, options: Options, name: str = "airlock check") -> str:
+    """Return *outcome* as JUnit XML called *name*: what fails the check are failures, other findings are output."""
+    root = ET.Element("testsuites", name=name)
+    suites: dict[str, ET.Element] = {}
+
+    def suite_of(key: str) -> ET.Element:
+        if key not in suites:
+            suites[key] = ET.SubElement(root, "testsuite", name=shown(key))
+        return suites[key]
+
+    for remark in outcome.unusable:
+        _unusable(suite_of(remark.place.file), remark)
+    for workload in outcome.workloads:
+        key = workload.namespace if outcome.cluster else workload.place.file
+        _case(suite_of(key), workload, options, key)
+    for suite in root:
         for count, tag in (("tests", "testcase"), ("failures", "testcase/failure"), ("errors", "testcase/error")):
             suite.set(count, str(len(suite.findall(tag))))
         suite.set("skipped", "0")
@@ -38,8 +42,8 @@ def _unusable(suite: ET.Element, remark: Remark) -> None:
     error.text = shown(remark)
 
 
-def _case(suite: ET.Element, workload: Judged, options: Options) -> None:
-    case = ET.SubElement(suite, "testcase", name=shown(workload.title), classname=shown(workload.place.file), time="0")
+def _case(suite: ET.Element, workload: Judged, options: Options, key: str) -> None:
+    case = ET.SubElement(suite, "testcase", name=shown(workload.title), classname=shown(key), time="0")
     failing = [one for one in workload.reported if one.violation.mode.rank >= options.fail_on.rank]
     if failing:
         message = plural(len(failing), "problem")

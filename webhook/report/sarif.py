@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any
@@ -22,11 +23,12 @@ _INDEXES = {name: index for index, name in enumerate(RULES)}
 
 def render(outcome: Outcome, options: Options) -> str:
     """Return *outcome* as a SARIF log; what exemptions cover is in it as suppressed, if it is to be shown."""
-    results = [_result(workload, reported) for workload in outcome.workloads for reported in workload.reported]
+    at = _Locations(cluster=outcome.cluster)
+    results = [_result(workload, reported, at) for workload in outcome.workloads for reported in workload.reported]
     if options.exempted:
-        results += [_suppressed(workload, spared) for workload in outcome.workloads for spared in workload.spared]
-    notes = [_notification(remark, "error") for remark in outcome.unusable]
-    notes += [_notification(remark, "note") for remark in outcome.skipped]
+        results += [_suppressed(workload, spared, at) for workload in outcome.workloads for spared in workload.spared]
+    notes = [_notification(remark, "error", at) for remark in outcome.unusable]
+    notes += [_notification(remark, "note", at) for remark in outcome.skipped]
     run = {
         "tool": {
             "driver": {
@@ -56,52 +58,59 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(workload: Judged, reported: Reported) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Locations:
+    """How places are told: files below the root of the source tree, or objects of a cluster, which has none."""
+
+    cluster: bool
+
+    def location(self, place: Place) -> dict[str, Any]:
+        physical: dict[str, Any] = {"artifactLocation": self._artifact(place.file)}
+        if place.line:
+            physical["region"] = {"startLine": place.line}
+        return {"physicalLocation": physical}
+
+    def _artifact(self, file: str) -> dict[str, str]:
+        if self.cluster:
+            return {"uri": quote(file.lstrip("/").encode(errors="surrogateescape"), safe="/")}
+        path = PurePath(file)
+        if path.is_absolute():
+            return {"uri": path.as_uri()}
+        # An empty first part, or one with a colon, would read as a host or a scheme.
+        return {"uri": quote(path.as_posix().encode(errors="surrogateescape"), safe="/"), "uriBaseId": "%SRCROOT%"}
+
+
+def _result(workload: Judged, reported: Reported, at: _Locations) -> dict[str, Any]:
     violation = reported.violation
-    return _about(workload, violation.rule, violation.finding, reported.place) | {
+    return _about(workload, violation.rule, violation.finding, at.location(reported.place)) | {
         "level": _LEVELS[violation.mode],
         "message": {"text": sentence(violation)},
         "relatedLocations": [
-            {"id": index, **_location(related.place), "message": {"text": shown(related.text)}}
+            {"id": index, **at.location(related.place), "message": {"text": shown(related.text)}}
             for index, related in enumerate(reported.related)
         ],
     }
 
 
-def _suppressed(workload: Judged, spared: Spared) -> dict[str, Any]:
+def _suppressed(workload: Judged, spared: Spared, at: _Locations) -> dict[str, Any]:
     exempted = spared.exempted
-    return _about(workload, exempted.rule, exempted.finding, spared.place) | {
+    return _about(workload, exempted.rule, exempted.finding, at.location(spared.place)) | {
         "level": "none",
         "message": {"text": sentence(Violation(exempted.rule, Mode.OFF, exempted.finding))},
         "suppressions": [{"kind": "external", "justification": f"exemption {exempted.exemption}"}],
     }
 
 
-def _about(workload: Judged, rule: str, finding: Finding, place: Place) -> dict[str, Any]:
+def _about(workload: Judged, rule: str, finding: Finding, location: dict[str, Any]) -> dict[str, Any]:
     logical = {"name": finding.path, "fullyQualifiedName": f"{workload.title}: {finding.path}", "kind": "member"}
     return {
         "ruleId": rule,
         "ruleIndex": _INDEXES[rule],
-        "locations": [{**_location(place), "logicalLocations": [logical]}],
+        "locations": [{**location, "logicalLocations": [logical]}],
         "partialFingerprints": {"airlock/v1": fingerprint(workload, rule, finding)},
         "properties": {"component": workload.component, "fix": finding.fix, "container": finding.container},
     }
 
 
-def _notification(remark: Remark, level: str) -> dict[str, Any]:
-    return {"level": level, "message": {"text": shown(remark.text)}, "locations": [_location(remark.place)]}
-
-
-def _location(place: Place) -> dict[str, Any]:
-    physical: dict[str, Any] = {"artifactLocation": _artifact(place.file)}
-    if place.line:
-        physical["region"] = {"startLine": place.line}
-    return {"physicalLocation": physical}
-
-
-def _artifact(file: str) -> dict[str, str]:
-    path = PurePath(file)
-    if path.is_absolute():
-        return {"uri": path.as_uri()}
-    # An empty first part, or one with a colon, would read as a host or a scheme.
-    return {"uri": quote(path.as_posix().encode(errors="surrogateescape"), safe="/"), "uriBaseId": "%SRCROOT%"}
+def _notification(remark: Remark, level: str, at: _Locations) -> dict[str, Any]:
+    return {"level": level, "message": {"text": shown(remark.text)}, "locations": [at.location(remark.place)]}

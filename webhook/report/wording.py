@@ -3,13 +3,17 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from webhook.audit.survey import Survey
+from webhook.fleet import Airflow
 from webhook.manifests.outcome import Judged, Outcome
 from webhook.message import sentence
 from webhook.text import printable
 from webhook.verdict import Finding, Mode, Violation
 
 _INDEX = re.compile(r"\[\d+\]")
+_HOURS, _DAYS = 2, 2  # from where on an age is told in them
 _LONGEST = 1000  # characters of a file's name, or of a remark
 
 MODES = (Mode.ENFORCE, Mode.WARN, Mode.AUDIT)
@@ -36,6 +40,25 @@ def shown(text: object) -> str:
     return printable(str(text), _LONGEST)
 
 
+def age(span: timedelta) -> str:
+    """Return how long *span* is, in the two digits that people remember.
+
+    >>> age(timedelta(minutes=90)), age(timedelta(hours=5)), age(timedelta(days=12))
+    ('90 minutes', '5 hours', '12 days')
+    """
+    minutes = max(int(span.total_seconds() // 60), 0)
+    if minutes < _HOURS * 60:
+        return plural(minutes, "minute")
+    if minutes < _DAYS * 24 * 60:
+        return plural(minutes // 60, "hour")
+    return plural(minutes // (24 * 60), "day")
+
+
+def instant(moment: datetime) -> str:
+    """Return *moment*, in UTC, for people."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
 def plural(number: int, noun: str) -> str:
     """Return *number* and *noun*, which takes an s.
 
@@ -58,6 +81,42 @@ def summary(outcome: Outcome) -> str:
         f"{len(outcome.unusable)} unusable" if outcome.unusable else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def headline(survey: Survey) -> str:
+    """Return what an audit says first."""
+    if not survey.pods:
+        return "no running pods of Airflow were seen"
+    if survey.lost:
+        return f"{survey.lost} of {plural(survey.pods, 'running pod')} would not come back"
+    return f"{survey.pods} of {plural(survey.pods, 'running pod')} would come back"
+
+
+def audit_summary(survey: Survey) -> str:
+    """Return the last line of an audit: how many of everything, and whether all could be seen."""
+    counts = survey.counts
+    by_mode = ", ".join(f"{counts[mode]} {mode}" for mode in MODES)
+    exempted = sum(len(group.lifted) for group in survey.groups)
+    outside = sum(survey.outside.values()) if survey.basis.installed else 0
+    unseen = sum(not remark.usable for remark in survey.remarks)
+    parts = [
+        f"{plural(survey.seen, 'pod')} looked at",
+        f"{survey.pods} of Airflow in {plural(len(survey.groups), 'workload')}",
+        f"{survey.lost} would not come back",
+        f"{plural(sum(counts.values()), 'finding')} ({by_mode})",
+        f"{plural(len(survey.drifts), 'reference')} with two images" if survey.drifts else "",
+        f"{plural(len(survey.skews), 'Airflow')} out of step" if survey.skews else "",
+        f"{exempted} exempted" if exempted else "",
+        f"{plural(outside, 'pod')} outside admission" if outside else "",
+        f"{plural(unseen, 'thing')} could not be seen" if unseen else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def release(airflow: Airflow) -> str:
+    """Return *airflow* in words."""
+    name = f"release {shown(airflow.release)} in " if airflow.release else "the Airflow in "
+    return f"{name}{shown(airflow.namespace)}"
 
 
 def fingerprint(workload: Judged, rule: str, finding: Finding) -> str:

@@ -1,0 +1,178 @@
+"""The format `table` of an audit: first what would not come back, then what runs as what, then each finding."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from rich.console import Console
+from rich.text import Text
+
+from webhook.audit.preview import Change, Preview
+from webhook.audit.survey import Basis, Drift, Found, Group, Skew, Survey
+from webhook.fleet import Part, Sighting, short
+from webhook.report.terminal import STYLES, Line, put, section
+from webhook.report.wording import Options, age, audit_summary, headline, instant, plural, problem, release, shown
+from webhook.verdict import Mode, Violation
+
+
+def show(console: Console, survey: Survey, options: Options) -> None:
+    """Print *survey* to *console*."""
+    _basis(console, survey)
+    _headline(console, survey)
+    if survey.drifts:
+        title = Text("One reference, two images: the same tag runs as different digests", "bold")
+        section(console, title, (_drift(drift, survey) for drift in survey.drifts), "reference")
+    if survey.skews:
+        title = Text("Parts of one Airflow on different images", "bold")
+        section(console, title, (_skew(skew, survey) for skew in survey.skews), "Airflow")
+    told = [group for group in survey.groups if group.found or (options.exempted and group.lifted)]
+    if told:
+        told.sort(key=lambda group: -group.mode.rank)
+        section(console, Text("Findings", "bold"), (_findings(group, options) for group in told), "workload")
+    if survey.outside and survey.basis.installed:
+        title = Text("Outside admission: airlock is never asked about pods of these namespaces", "bold")
+        outside = survey.outside.items()
+        lines = ([(2, Text(f"{shown(name)}: {plural(pods, 'pod')} of Airflow"))] for name, pods in outside)
+        section(console, title, lines, "namespace")
+    if survey.inconclusive:
+        title = Text("Not compared: the node says no digest that can be compared", "bold")
+        images = survey.inconclusive
+        lines = ([(2, Text(f"{shown(image)}: {plural(count, 'container')}"))] for image, count in images)
+        section(console, title, lines, "image")
+    if survey.remarks:
+        title = Text("Not seen" if not survey.complete else "Left out", "bold")
+        remarks = sorted(survey.remarks, key=lambda remark: remark.usable)
+        styles = ("dim" if remark.usable else "red" for remark in remarks)
+        lines = ([(2, Text(shown(remark), style))] for remark, style in zip(remarks, styles, strict=True))
+        section(console, title, lines, "remark")
+    put(console, Text(audit_summary(survey), "bold"))
+
+
+def show_preview(console: Console, preview: Preview, options: Options) -> None:
+    """Print *preview* to *console*."""
+    put(console, Text(f"from {shown(preview.old)}"))
+    put(console, Text(f"to   {shown(preview.new)}"))
+    put(console, Text())
+    if preview.changes:
+        title = Text("What becomes different", "bold")
+        changes = sorted(preview.changes, key=lambda change: -change.denied)
+        section(console, title, (_change(change, options) for change in changes), "workload")
+    told = [
+        f"{plural(preview.pods, 'running pod')} of Airflow",
+        f"{preview.denied} newly denied",
+        f"{preview.admitted} no longer denied",
+        f"{plural(len(preview.changes), 'workload')} told otherwise" if preview.changes else "no finding changes",
+    ]
+    put(console, Text(", ".join(told), "bold"))
+
+
+def _basis(console: Console, survey: Survey) -> None:
+    basis = survey.basis
+    put(console, Text(f"{shown(basis.source)}, {instant(survey.taken)}"))
+    put(console, Text(f"policy: {shown(basis.policy)}"))
+    put(console, Text(f"required variables: {shown(basis.required_env)}"))
+    put(console, _installed(basis))
+    put(console, Text())
+
+
+def _installed(basis: Basis) -> Text:
+    if basis.installed is None:
+        return Text("whether airlock is installed here could not be seen", "dim")
+    if basis.installed:
+        return Text("airlock is installed here", "dim")
+    return Text("airlock is not installed here: this is what it would do, were it installed with this policy", "yellow")
+
+
+def _headline(console: Console, survey: Survey) -> None:
+    lost = [group for group in survey.groups if survey.loss(group)]
+    title = Text(headline(survey), "bold red" if lost else "bold green")
+    if not lost:
+        put(console, title)
+        put(console, Text())
+        return
+    why = Text("  Made again now (after a drain, a crash, a rollout) they would be denied, by this policy:", "dim")
+    section(console, Text("\n").join((title, why)), _losses(lost, survey), "workload")
+
+
+def _losses(lost: list[Group], survey: Survey) -> Iterator[list[Line]]:
+    for namespace, found in groupby(lost, key=lambda group: group.namespace):
+        groups = list(found)
+        pods = sum(survey.loss(group) for group in groups)
+        heading: list[Line] = [(2, Text(f"{shown(namespace)}: {plural(pods, 'pod')}", "bold"))]
+        for group in groups:
+            enforced = (one.violation for one in group.found if one.violation.mode is Mode.ENFORCE)
+            rules = sorted({violation.rule for violation in enforced})
+            share = f"{survey.loss(group)} of {plural(group.pods, 'pod')}"
+            line = Text(f"{group.component} {group.kind} {shown(group.name)}: {share}, by {', '.join(rules)}")
+            yield [*heading, (4, line)]
+            heading = []
+
+
+def _drift(drift: Drift, survey: Survey) -> list[Line]:
+    count = len(drift.sightings)
+    certain = f"runs as {count} images: its tag was pushed again, and some nodes serve the old one from their cache"
+    doubt = f"may run as {count} images: nodes may not be read, and on nodes of two platforms these may be one image"
+    lines: list[Line] = [(2, Text(f"{shown(drift.image)} {certain if drift.certain else doubt}"))]
+    return [*lines, *((4, _sighting(one, survey)) for one in drift.sightings)]
+
+
+def _sighting(one: Sighting, survey: Survey) -> Text:
+    whose = f"({', '.join(one.components)}) on {', '.join(shown(node) for node in one.nodes) or 'an unnamed node'}"
+    if not one.pods:
+        return Text.assemble((short(one.digest), "cyan"), f": ran until {instant(one.last)} {whose}")
+    since = f"since {instant(one.first)}, {age(survey.taken - one.first)}"
+    return Text.assemble((short(one.digest), "cyan"), f": {plural(one.pods, 'pod')} {whose}, {since}")
+
+
+def _skew(skew: Skew, survey: Survey) -> list[Line]:
+    lines: list[Line] = [(2, Text(release(skew.airflow), "bold"))]
+    lines += [(4, _part(part, survey)) for part in skew.leader]
+    return lines + [(4, Text.assemble(("behind: ", "yellow"), _part(part, survey))) for part in skew.behind]
+
+
+def _part(part: Part, survey: Survey) -> Text:
+    digest = f" ({short(part.digest)})" if part.digest else ""
+    since = f"since {instant(part.first)}, {age(survey.taken - part.first)}"
+    return Text(f"{part.component} runs {shown(part.image)}{digest} in {plural(part.pods, 'pod')} {since}")
+
+
+def _findings(group: Group, options: Options) -> list[Line]:
+    lines: list[Line] = [(2, _heading(group))]
+    for found in group.found:
+        lines.append((4, _told(found)))
+        if options.fix_hints:
+            lines.append((6, Text.assemble(("fix: ", "green"), found.violation.finding.fix)))
+    for lifted in group.lifted if options.exempted else ():
+        exempted = lifted.exempted
+        what = problem(Violation(exempted.rule, Mode.OFF, exempted.finding))
+        lines.append((4, Text(f"exempted by {shown(exempted.exemption)}: {what}", "dim")))
+    return lines
+
+
+def _heading(group: Group) -> Text:
+    pods = plural(group.pods, "pod") if group.pods else "makes pods"
+    heading = Text.assemble((shown(group.title), "bold"), f", {pods}")
+    if group.distrusted is not None:
+        heading.append(f" (their labels say {group.distrusted}, which no controller vouches for)", "dim")
+    return heading
+
+
+def _told(found: Found) -> Text:
+    violation = found.violation
+    line = Text.assemble((violation.mode, STYLES[violation.mode]), f": {problem(violation)}")
+    if found.pods:
+        line.append(f" ({plural(found.pods, 'pod')}, such as {shown(found.example)})", "dim")
+    return line
+
+
+def _change(change: Change, options: Options) -> list[Line]:
+    heading = Text(shown(change.group.title), "bold")
+    for count, words, style in ((change.denied, "newly denied", "red"), (change.admitted, "no longer denied", "green")):
+        if count:
+            heading.append(f", {plural(count, 'pod')} {words}", style)
+    lines: list[Line] = [(2, heading)]
+    for mark, style, told in (("new", "yellow", change.new), ("gone", "green", change.gone)):
+        for found in told:
+            lines.append((4, Text.assemble((f"{mark} ", style), _told(found))))
+            if options.fix_hints and mark == "new":
+                lines.append((6, Text.assemble(("fix: ", "green"), found.violation.finding.fix)))
+    return lines
