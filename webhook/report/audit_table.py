@@ -1,7 +1,6 @@
 """The format `table` of an audit: first what would not come back, then what runs as what, then each finding."""
 
 from collections.abc import Iterator
-from itertools import groupby
 
 from rich.console import Console
 from rich.text import Text
@@ -12,6 +11,9 @@ from webhook.fleet import Part, Sighting, short
 from webhook.report.terminal import STYLES, Line, put, section
 from webhook.report.wording import Options, age, audit_summary, headline, instant, plural, problem, release, shown
 from webhook.verdict import Mode, Violation
+
+_WORKLOADS = 5  # of a namespace, where pods would not come back
+_PROBLEMS = 8  # of a workload
 
 
 def show(console: Console, survey: Survey, options: Options) -> None:
@@ -90,21 +92,30 @@ def _headline(console: Console, survey: Survey) -> None:
         put(console, Text())
         return
     why = Text("  Made again now (after a drain, a crash, a rollout) they would be denied, by this policy:", "dim")
-    section(console, Text("\n").join((title, why)), _losses(lost, survey), "workload")
+    section(console, Text("\n").join((title, why)), _losses(lost, survey), "namespace")
 
 
 def _losses(lost: list[Group], survey: Survey) -> Iterator[list[Line]]:
-    for namespace, found in groupby(lost, key=lambda group: group.namespace):
-        groups = list(found)
-        pods = sum(survey.loss(group) for group in groups)
-        heading: list[Line] = [(2, Text(f"{shown(namespace)}: {plural(pods, 'pod')}", "bold"))]
-        for group in groups:
+    """Yield the namespaces, most lost pods first, each with its first workloads."""
+    by_namespace: dict[str, list[Group]] = {}
+    for group in lost:
+        by_namespace.setdefault(group.namespace, []).append(group)
+
+    def pods(groups: list[Group]) -> int:
+        return sum(survey.loss(group) for group in groups)
+
+    for namespace, groups in sorted(by_namespace.items(), key=lambda item: -pods(item[1])):
+        lines: list[Line] = [(2, Text(f"{shown(namespace)}: {plural(pods(groups), 'pod')}", "bold"))]
+        for group in sorted(groups, key=lambda group: -survey.loss(group))[:_WORKLOADS]:
             enforced = (one.violation for one in group.found if one.violation.mode is Mode.ENFORCE)
             rules = sorted({violation.rule for violation in enforced})
             share = f"{survey.loss(group)} of {plural(group.pods, 'pod')}"
-            line = Text(f"{group.component} {group.kind} {shown(group.name)}: {share}, by {', '.join(rules)}")
-            yield [*heading, (4, line)]
-            heading = []
+            lines.append(
+                (4, Text(f"{group.component} {group.kind} {shown(group.name)}: {share}, by {', '.join(rules)}"))
+            )
+        if len(groups) > _WORKLOADS:
+            lines.append((4, Text(f"and {plural(len(groups) - _WORKLOADS, 'more workload')}", "dim")))
+        yield lines
 
 
 def _drift(drift: Drift, survey: Survey) -> list[Line]:
@@ -137,11 +148,13 @@ def _part(part: Part, survey: Survey) -> Text:
 
 def _findings(group: Group, options: Options) -> list[Line]:
     lines: list[Line] = [(2, _heading(group))]
-    for found in group.found:
+    for found in group.found[:_PROBLEMS]:
         lines.append((4, _told(found)))
         if options.fix_hints:
             lines.append((6, Text.assemble(("fix: ", "green"), found.violation.finding.fix)))
-    for lifted in group.lifted if options.exempted else ():
+    if len(group.found) > _PROBLEMS:
+        lines.append((4, Text(f"and {plural(len(group.found) - _PROBLEMS, 'more finding')}", "dim")))
+    for lifted in group.lifted[:_PROBLEMS] if options.exempted else ():
         exempted = lifted.exempted
         what = problem(Violation(exempted.rule, Mode.OFF, exempted.finding))
         lines.append((4, Text(f"exempted by {shown(exempted.exemption)}: {what}", "dim")))

@@ -1,0 +1,192 @@
+"""What the HTML page counts, worked out from a survey."""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import groupby
+
+from webhook.audit.survey import Group, Survey
+from webhook.report.wording import plural
+from webhook.verdict import Component, Mode
+
+_HEATS = (1, 3, 10, 30)  # workloads from which on a cell is darker
+_NAMED = 3  # workloads of a namespace
+_TRUSTING = frozenset({"IfNotPresent", "Never"})  # pull policies under which a node runs what it has
+
+# Each class of image with what it means, worst first.
+_KINDS = (
+    ("proven", "seen to run as two images: the tag was pushed again"),
+    ("mutable", "the tag is made to be pushed again"),
+    ("unreadable", "no image reference at all"),
+    ("unrecognised", "nobody knows what such a tag promises"),
+    ("immutable", "a full version, a commit id or a dated build"),
+    ("digest", "names one image for good"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One of the four causes that lay behind one message, and whether it is here."""
+
+    name: str
+    question: str
+    state: str  # found, clear, unchecked
+    told: str
+    section: str  # of the page, where more of it is
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Workloads of one component in one namespace with findings of one rule."""
+
+    workloads: int
+    mode: Mode  # the strictest
+    heat: int  # 1 to 4
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the matrix; *first* says how many rows its namespace has, and is 0 in all but the first of them."""
+
+    namespace: str
+    first: int
+    rule: str
+    cells: tuple[Cell | None, ...]  # one for each component
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Namespaces by rule and component."""
+
+    components: tuple[Component, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The pods of one namespace that would not come back."""
+
+    namespace: str
+    lost: int
+    pods: int
+    workloads: tuple[Group, ...]  # the first of them
+    more: int
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageClass:
+    """All containers whose image is of one class."""
+
+    name: str
+    meaning: str
+    containers: int
+    trusting: int  # of them, under a pull policy that trusts the node's cache
+    images: tuple[tuple[str, int], ...]  # most used first
+    start: float  # of its piece of the bar, in percent
+    width: float
+
+
+def matrix(survey: Survey) -> Matrix:
+    """Return how many workloads have findings, by namespace, rule and component."""
+    counts: Counter[tuple[str, str, Component]] = Counter()
+    modes: dict[tuple[str, str, Component], Mode] = {}
+    for group in survey.groups:
+        for rule in {found.violation.rule for found in group.found}:
+            key = (group.namespace, rule, group.component)
+            found = (one.violation.mode for one in group.found if one.violation.rule == rule)
+            counts[key] += 1
+            modes[key] = max(*found, modes.get(key, Mode.OFF), key=lambda mode: mode.rank)
+    components = tuple(part for part in Component if any(part is key[2] for key in counts))
+    rows: list[Row] = []
+    for namespace, pairs in groupby(sorted({key[:2] for key in counts}), key=lambda pair: pair[0]):
+        rules = [rule for _, rule in pairs]
+        for nth, rule in enumerate(rules):
+            keys = [(namespace, rule, part) for part in components]
+            cells = (Cell(counts[key], modes[key], _heat(counts[key])) if counts[key] else None for key in keys)
+            rows.append(Row(namespace, 0 if nth else len(rules), rule, tuple(cells)))
+    return Matrix(components, tuple(rows))
+
+
+def _heat(workloads: int) -> int:
+    return sum(workloads >= least for least in _HEATS)
+
+
+def losses(survey: Survey) -> list[Loss]:
+    """Return where pods would not come back, most first."""
+    found: list[Loss] = []
+    for namespace, ones in groupby(survey.groups, key=lambda group: group.namespace):
+        groups = list(ones)
+        lost = sorted((group for group in groups if survey.loss(group)), key=lambda group: -survey.loss(group))
+        if lost:
+            told = (one.violation for group in lost for one in group.found)
+            rules = sorted({violation.rule for violation in told if violation.mode is Mode.ENFORCE})
+            pods, of = sum(map(survey.loss, lost)), sum(group.pods for group in groups)
+            more = max(len(lost) - _NAMED, 0)
+            found.append(Loss(namespace, pods, of, tuple(lost[:_NAMED]), more, tuple(rules)))
+    return sorted(found, key=lambda loss: -loss.lost)
+
+
+def classes(survey: Survey) -> list[ImageClass]:
+    """Return the classes of images that run, worst first."""
+    uses = [use for group in survey.groups for use in group.images]
+    total = sum(use.pods for use in uses)
+    found: list[ImageClass] = []
+    before = 0
+    for name, meaning in _KINDS:
+        mine = [use for use in uses if use.kind == name]
+        count = sum(use.pods for use in mine)
+        if count:
+            images: Counter[str] = Counter()
+            for use in mine:
+                images[use.image] += use.pods
+            trusting = sum(use.pods for use in mine if use.policy in _TRUSTING)
+            ordered = tuple(sorted(images.items(), key=lambda item: (-item[1], item[0])))
+            width = 100 * count / total
+            found.append(ImageClass(name, meaning, count, trusting, ordered, 100 * before / total, width))
+            before += count
+    return found
+
+
+def layers(survey: Survey) -> list[Layer]:
+    """Return the four layers of the story that airlock is made for, and what of each was found here."""
+    workloads = Counter(rule for group in survey.groups for rule in {found.violation.rule for found in group.found})
+    skewed, drifted, unclear = len(survey.skews), len(survey.drifts), len(survey.inconclusive)
+    tags, variables = workloads["mutable-tag"], workloads["required-env"]
+    doubt = f"; {plural(unclear, 'image')} could not be compared" if unclear else ""
+
+    def state(found: int) -> str:
+        return "found" if found else "clear" if survey.pods else "unchecked"
+
+    return [
+        Layer(
+            "Stale image",
+            "Do all parts of one Airflow run the same image?",
+            state(skewed),
+            (f"{plural(skewed, 'Airflow')} out of step" if skewed else "No Airflow is out of step") + doubt,
+            "skew",
+        ),
+        Layer(
+            "Image cache",
+            "Is one tag one image, on every node?",
+            state(drifted + tags),
+            (f"{plural(drifted, 'tag')} with two images" if drifted else "No tag runs as two images")
+            + (f"; {plural(tags, 'workload')} with a moving tag from a node's cache" if tags else ""),
+            "drift",
+        ),
+        Layer(
+            "Namespace wall",
+            "Does every scheduler have its variables?",
+            state(variables),
+            f"{plural(variables, 'workload')} without a declared variable, or with another value"
+            if variables
+            else "No workload lacks a declared variable",
+            "matrix",
+        ),
+        Layer(
+            "Callback",
+            "Does the code of the callback run?",
+            "unchecked",
+            "airlock does not look into DAG files yet. When the three others are clear, look there.",
+            "about",
+        ),
+    ]
