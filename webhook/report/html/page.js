@@ -82,7 +82,7 @@
 
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", filter);
-  form.addEventListener("reset", () => setTimeout(filter));
+  document.getElementById("all").addEventListener("click", () => { form.reset(); filter(); });
   previous.addEventListener("click", () => { turn(page - 1); jump(); });
   next.addEventListener("click", () => { turn(page + 1); jump(); });
 
