@@ -15,7 +15,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "airl
 
 # What is used, at the versions that the tests were written against.
 AXE = ("axe-core", "4.14.1")  # rules of accessibility
-SARIF = ("@microsoft/sarif-multitool-linux", "5.7.0")  # the schema of SARIF 2.1.0, and Microsoft's validator
+SARIF = ("@microsoft/jest-sarif", "1.0.0-beta.0")  # has the schema of SARIF 2.1.0, as it is since its fifth release
 PYTEST = ("pytest", "9.2.0")  # its sources have Jenkins' schema of JUnit's XML
 
 

@@ -30,8 +30,8 @@ BASIS = Basis(
 HOSTILE = "</script><img src=x onerror=document.title='pwned'>"
 
 
-def policy(mode: str = "warn") -> Policy:
-    """Return a policy that enforces in production, and elsewhere has *mode*."""
+def policy(mode: str = "warn", production: str = "enforce") -> Policy:
+    """Return a policy that has its own mode in *production*, and elsewhere *mode*."""
     exemption = {
         "name": "legacy-etl",
         "reason": "rebuilt weekly until the migration",
@@ -45,7 +45,7 @@ def policy(mode: str = "warn") -> Policy:
         "kind": "Policy",
         "mode": mode,
         "namespaces": [
-            {"names": ["airflow", "airflow-*"], "mode": "enforce"},
+            {"names": ["airflow", "airflow-*"], "mode": production},
             {"names": ["sandbox"], "mode": "audit"},
         ],
         "exemptions": [exemption],
@@ -63,8 +63,8 @@ def manifest() -> RequiredEnv:
     return read_manifest(yaml.safe_dump({"apiVersion": "airlock/v1", "kind": "RequiredEnv", "env": [variable]}))
 
 
-def story(mode: str = "warn") -> Survey:
-    """Return what is seen on the afternoon of the story, and a month of neglect around it; *mode* as in `policy`."""
+def story(mode: str = "warn", production: str = "enforce") -> Survey:
+    """Return what is seen on the afternoon of the story, with a month of neglect around it; modes as in `policy`."""
     look = Look(
         tuple(live(pod) for pod in _story()),
         _nodes("a", "b", "c"),
@@ -74,7 +74,7 @@ def story(mode: str = "warn") -> Survey:
             Remark(Place("namespaces/old", 0), "is being deleted", usable=True),
         ),
     )
-    return survey(look, Gate(policy(mode), manifest()), BASIS, NOW)
+    return survey(look, Gate(policy(mode, production), manifest()), BASIS, NOW)
 
 
 def empty() -> Survey:
@@ -118,22 +118,22 @@ def large(findings: int = 10_000) -> Survey:
     return survey(Look(pods, _nodes("a", "b", "c"), _coverage(*namespaces)), Gate(policy()), BASIS, NOW)
 
 
-def hostile() -> Survey:
-    """Return a survey in which every name is an attack on the page that shows it."""
+def hostile(name: str = HOSTILE) -> Survey:
+    """Return a survey in which everything is called *name*, by default an attack on the page that shows it."""
     pods = [
-        running("scheduler", f"{TEAM}:latest", name=HOSTILE, node=HOSTILE, release=HOSTILE, namespace=HOSTILE),
-        task(f"{TEAM}:latest", dag=HOSTILE, namespace=HOSTILE, node=HOSTILE),
-        task(HOSTILE, dag="odd", namespace="airflow"),
-        running("worker", f"{TEAM}:main", _id("1"), release=HOSTILE, node=HOSTILE),
-        running("worker", f"{TEAM}:main", _id("2"), release=HOSTILE, node="b", name="other"),
-        running("scheduler", "apache/airflow:2.10.4", _id("3"), release=HOSTILE),
+        running("scheduler", f"{TEAM}:latest", name=name, node=name, release=name, namespace=name),
+        task(f"{TEAM}:latest", dag=name, namespace=name, node=name),
+        task(name, dag="odd", namespace="airflow"),
+        running("worker", f"{TEAM}:main", _id("1"), release=name, node=name),
+        running("worker", f"{TEAM}:main", _id("2"), release=name, node="b", name="other"),
+        running("scheduler", "apache/airflow:2.10.4", _id("3"), release=name),
     ]
     look = Look(
         tuple(live(pod) for pod in pods),
-        known([node(HOSTILE), node("b")]),
-        remarks=(Remark(Place(HOSTILE, 0), HOSTILE),),
+        known([node(name), node("b")]),
+        remarks=(Remark(Place(name, 0), name),),
     )
-    return survey(look, Gate(policy("enforce"), manifest()), Basis(HOSTILE, HOSTILE, HOSTILE, installed=False), NOW)
+    return survey(look, Gate(policy("enforce"), manifest()), Basis(name, name, name, installed=False), NOW)
 
 
 def _id(letter: str) -> str:

@@ -52,7 +52,7 @@ def _changes(old: Survey, new: Survey) -> Iterator[Change]:
         tells = [found.violation for found in is_.found] if is_ is not None else []
         fresh = tuple(one for one in (is_.found if is_ is not None else ()) if one.violation not in told)
         gone = tuple(one for one in (was.found if was is not None else ()) if one.violation not in tells)
-        lost = (is_.lost if is_ is not None else 0) - (was.lost if was is not None else 0)
+        lost = (new.loss(is_) if is_ is not None else 0) - (old.loss(was) if was is not None else 0)
         group = is_ if is_ is not None else was
         if group is not None and (fresh or gone or lost):
             yield Change(group, max(lost, 0), max(-lost, 0), fresh, gone)

@@ -183,9 +183,13 @@ def _change(change: Change, options: Options) -> list[Line]:
         if count:
             heading.append(f", {plural(count, 'pod')} {words}", style)
     lines: list[Line] = [(2, heading)]
-    for mark, style, told in (("new", "yellow", change.new), ("gone", "green", change.gone)):
-        for found in told:
-            lines.append((4, Text.assemble((f"{mark} ", style), _told(found))))
-            if options.fix_hints and mark == "new":
-                lines.append((6, Text.assemble(("fix: ", "green"), found.violation.finding.fix)))
-    return lines
+    before = {(one.violation.rule, one.violation.finding): one.violation.mode for one in change.gone}
+    for found in change.new[:_PROBLEMS]:
+        was = before.pop((found.violation.rule, found.violation.finding), None)
+        lines.append((4, Text.assemble((f"{was}, now " if was is not None else "new ", "yellow"), _told(found))))
+        if options.fix_hints:
+            lines.append((6, Text.assemble(("fix: ", "green"), found.violation.finding.fix)))
+    if len(change.new) > _PROBLEMS:
+        return [*lines, (4, Text(f"and {plural(len(change.new) - _PROBLEMS, 'more finding')}", "dim"))]
+    gone = [one for one in change.gone if (one.violation.rule, one.violation.finding) in before][:_PROBLEMS]
+    return lines + [(4, Text.assemble(("gone ", "green"), _told(found))) for found in gone]

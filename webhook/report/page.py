@@ -141,8 +141,8 @@ def _environment() -> Environment:
 
 
 def _printable(value: object) -> object:
-    """Return *value*, if it is text and not markup that a template made, on one printable line."""
-    return printable(value, _LONGEST) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    """Return *value*, if it is not markup that a template made, on one printable line."""
+    return value if hasattr(value, "__html__") else printable(str(value), _LONGEST)
 
 
 @cache
