@@ -187,6 +187,21 @@ def test_names_of_a_cluster_break_no_format() -> None:
     assert_sarif(json.loads(sarif.render(survey.outcome, FULL)))
 
 
+def test_docs_name_every_field_of_the_json() -> None:
+    page_ = (Path(__file__).parents[1] / "docs" / "report.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([A-Za-z]+)(?:\[\])?`", page_)) | {"apiVersion", "kind", "enforce", "warn", "audit"}
+
+    def keys(value: Any) -> set[str]:
+        if isinstance(value, list):
+            return {key for one in value for key in keys(one)}
+        if isinstance(value, dict):
+            return set(value) | {key for one in value.values() for key in keys(one)}
+        return set()
+
+    for text in (audit_document.render(surveys.story()), audit_document.render_preview(edit())):
+        assert keys(json.loads(text)) <= named
+
+
 def test_values_of_variables_are_in_no_format() -> None:
     survey: Any = surveys.story()
     for text in (

@@ -95,12 +95,13 @@ def test_the_image_says_what_it_is_and_runs_as_a_number(archive: Path) -> None:
 
 
 SEEN = """
-import importlib.util, os, shutil
+import importlib.resources, importlib.util, os, shutil
 from importlib.metadata import version
 print(version("airlock"), os.getuid(), os.access("/opt/airlock", os.W_OK))
 print([name for name in ("pip", "setuptools", "ensurepip", "wheel") if importlib.util.find_spec(name)])
 print([name for name in ("pip", "pip3", "gcc", "cc", "make", "git") if shutil.which(name)])
 print([name for name in ("/src", "/build", "/dist") if os.path.exists(name)])
+print(sorted(file.name for file in importlib.resources.files("webhook.report").joinpath("html").iterdir()))
 """
 
 
@@ -116,4 +117,5 @@ def test_the_image_holds_airlock_and_nothing_to_build_with(archive: Path, tmp_pa
     finally:
         shutil.rmtree(storage, ignore_errors=True)
     assert told.stdout == f"airlock, version {PROJECT['version']}\n"
-    assert seen.stdout.splitlines() == [f"{PROJECT['version']} 65532 False", "[]", "[]", "[]"]
+    files = str(sorted(file.name for file in (ROOT / "webhook/report/html").iterdir()))
+    assert seen.stdout.splitlines() == [f"{PROJECT['version']} 65532 False", "[]", "[]", "[]", files]

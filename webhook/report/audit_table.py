@@ -21,7 +21,7 @@ def show(console: Console, survey: Survey, options: Options) -> None:
     _basis(console, survey)
     _headline(console, survey)
     if survey.drifts:
-        title = Text("One reference, two images: the same tag runs as different digests", "bold")
+        title = Text("One reference, several images: the same tag runs as different digests", "bold")
         section(console, title, (_drift(drift, survey) for drift in survey.drifts), "reference")
     if survey.skews:
         title = Text("Parts of one Airflow on different images", "bold")

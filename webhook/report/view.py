@@ -169,7 +169,7 @@ def layers(survey: Survey) -> list[Layer]:
             "Image cache",
             "Is one tag one image, on every node?",
             state(drifted + tags),
-            (f"{plural(drifted, 'tag')} with two images" if drifted else "No tag runs as two images")
+            (f"{plural(drifted, 'tag')} with several images" if drifted else "No tag runs as two images")
             + (f"; {plural(tags, 'workload')} with a moving tag from a node's cache" if tags else ""),
             "drift",
         ),

@@ -104,7 +104,7 @@ def audit_summary(survey: Survey) -> str:
         f"{survey.pods} of Airflow in {plural(len(survey.groups), 'workload')}",
         f"{survey.lost} would not come back",
         f"{plural(sum(counts.values()), 'finding')} ({by_mode})",
-        f"{plural(len(survey.drifts), 'reference')} with two images" if survey.drifts else "",
+        f"{plural(len(survey.drifts), 'reference')} with several images" if survey.drifts else "",
         f"{plural(len(survey.skews), 'Airflow')} out of step" if survey.skews else "",
         f"{exempted} exempted" if exempted else "",
         f"{plural(outside, 'pod')} outside admission" if outside else "",
