@@ -163,6 +163,18 @@ def test_where_airlock_is_not_installed_the_headline_says_what_would_be() -> Non
     assert "Outside admission" not in shown
 
 
+def test_an_object_that_makes_pods_is_told_without_a_pod() -> None:
+    survey = surveys.story()
+    group = next(group for group in survey.groups if group.task is not None and group.found)
+    found = tuple(replace(one, pods=0, example="") for one in group.found)
+    made = replace(group, kind="ConfigMap", name="airflow-config", pods=0, lost=0, found=found)
+    survey = replace(survey, groups=(made,))
+    assert "task ConfigMap airflow/airflow-config, makes pods" in table(survey)
+    assert "such as" not in table(survey) + page.render(survey).partition('id="findings"')[2].partition("<script")[0]
+    assert_sarif(json.loads(sarif.render(survey.outcome, PLAIN)))
+    assert json.loads(sarif.render(survey.outcome, PLAIN))["runs"][0]["results"][0]["relatedLocations"] == []
+
+
 def test_an_edit_that_changes_nothing_says_so() -> None:
     survey = surveys.story()
     assert table(preview(survey, survey)).splitlines()[-1] == (
