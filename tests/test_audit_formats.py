@@ -147,6 +147,17 @@ def test_a_table_of_ten_thousand_findings_can_be_read() -> None:
     assert lines[-1].startswith("10000 pods looked at, 10000 of Airflow in 10000 workloads, 6500 would not come back")
 
 
+def test_on_a_terminal_the_table_has_colours_and_wraps_under_its_indent() -> None:
+    text = StringIO()
+    console = Console(file=text, force_terminal=True, color_system="standard", width=60, record=True, highlight=False)
+    audit_table.show(console, surveys.story(), FULL)
+    lines = console.export_text(clear=False).splitlines()
+    assert max(len(line) for line in lines) <= 60
+    begins = next(nth for nth, line in enumerate(lines) if line.startswith("    enforce: mutable-tag"))
+    assert lines[begins + 1].startswith("    ")
+    assert "\x1b[1;31m9 of 20 running pods would not come back" in console.export_text(styles=True)
+
+
 def test_where_nothing_is_wrong_that_is_said_in_few_words() -> None:
     assert table(surveys.healthy()).splitlines()[4:] == [
         "",

@@ -20,7 +20,7 @@ def render(outcome: Outcome, options: Options, name: str = "airlock check") -> s
         return suites[key]
 
     for remark in outcome.unusable:
-        _unusable(suite_of(remark.place.file), remark)
+        _unusable(suite_of(remark.place.file), remark, "can be seen" if outcome.cluster else "can be read")
     for workload in outcome.workloads:
         key = workload.namespace if outcome.cluster else workload.place.file
         _case(suite_of(key), workload, options, key)
@@ -36,8 +36,8 @@ def render(outcome: Outcome, options: Options, name: str = "airlock check") -> s
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
-def _unusable(suite: ET.Element, remark: Remark) -> None:
-    case = ET.SubElement(suite, "testcase", name="can be read", classname=shown(remark.place.file), time="0")
+def _unusable(suite: ET.Element, remark: Remark, name: str) -> None:
+    case = ET.SubElement(suite, "testcase", name=name, classname=shown(remark.place.file), time="0")
     error = ET.SubElement(case, "error", message=shown(remark.text), type="unusable")
     error.text = shown(remark)
 
