@@ -48,7 +48,7 @@ def facts(survey: Survey) -> dict[str, Any]:
             "unusable": sum(not remark.usable for remark in survey.remarks),
         },
         "workloads": [_workload(group, survey.loss(group)) for group in groups],
-        "findings": [_finding(group, found) for group in groups for found in group.found],
+        "findings": [finding for group in groups for finding in _findings(group, group.found)],
         "exempted": [_lifted(group, lifted) for group in groups for lifted in group.lifted],
         "drifts": [_drift(drift) for drift in survey.drifts],
         "skews": [_skew(skew) for skew in survey.skews],
@@ -83,8 +83,8 @@ def _change(change: Change) -> dict[str, Any]:
         **_object(group),
         "denied": change.denied,
         "admitted": change.admitted,
-        "new": [_finding(group, found) for found in change.new],
-        "gone": [_finding(group, found) for found in change.gone],
+        "new": _findings(group, change.new),
+        "gone": _findings(group, change.gone),
     }
 
 
@@ -114,19 +114,22 @@ def _workload(group: Group, loss: int) -> dict[str, Any]:
     }
 
 
-def _finding(group: Group, found: Found) -> dict[str, Any]:
-    violation = found.violation
-    return {
-        "rule": violation.rule,
-        "mode": violation.mode,
-        **_object(group),
-        "pods": found.pods,
-        "example": found.example,
-        **_what(violation),
-        "note": violation.note,
-        "sentence": sentence(violation),
-        "fingerprint": fingerprint(judged(group), violation.rule, violation.finding),
-    }
+def _findings(group: Group, found: Iterable[Found]) -> list[dict[str, Any]]:
+    workload = judged(group)
+    return [
+        {
+            "rule": one.violation.rule,
+            "mode": one.violation.mode,
+            **_object(group),
+            "pods": one.pods,
+            "example": one.example,
+            **_what(one.violation),
+            "note": one.violation.note,
+            "sentence": sentence(one.violation),
+            "fingerprint": fingerprint(workload, one.violation.rule, one.violation.finding),
+        }
+        for one in found
+    ]
 
 
 def _lifted(group: Group, lifted: Lifted) -> dict[str, Any]:
