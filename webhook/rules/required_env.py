@@ -70,13 +70,13 @@ def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
 
 def _judge_live(need: Need, subject: Subject, reason: str) -> Iterator[Finding]:
     """Yield a finding for a pod that was made without airlock, or by an earlier manifest."""
-    variable, live = need.variable, subject.live
-    made = f", made {live.pod.created:%Y-%m-%d %H:%M} UTC" if live is not None and live.pod.created else ""
+    variable = need.variable
     if need.state is State.MISSING:
-        text = f"{variable.name}{reason} is missing in this running pod{made}"
+        lacking = "is missing in a running pod: airlock was away, or asked for less, when it was made"
+        text = f"{variable.name}{reason} {lacking}"
         yield _finding(need, subject, text, advice.missing_fix(subject.role, variable.name), Mode.WARN)
     elif need.state is State.DIFFERENT:
-        text = f"{variable.name}{reason} has another value in this running pod{made} than the manifest gives now"
+        text = f"{variable.name}{reason} has another value in a running pod than the manifest gives now"
         kept = variable.on_conflict == "keep"
         fix = "if that is an earlier manifest's value, recreate the pod" if kept else "recreate the pod"
         # Under keep it may well be the container's own, which is as it should be.
