@@ -12,9 +12,10 @@ import pytest
 from tests.control_plane import ControlPlane
 from tests.control_plane.waiting import until
 from tests.proxy import Proxy
+from webhook.backoff import backoff
 from webhook.cluster import Answer, Cluster, Lines, connect
 from webhook.known import Absence
-from webhook.sources.configmap import PACE, Absent, ConfigMapWatch, Pace, Present, State, backoff
+from webhook.sources.configmap import PACE, Absent, ConfigMapWatch, Pace, Present, State
 
 NAME = "callbacks"
 QUICK = Pace(longest=2.0, jitter=0.0, slack=1.0, forbidden=0.5)

@@ -13,6 +13,7 @@ import structlog
 from certs.names import Names
 from certs.plan import Pace, Rest, plan
 from webhook.app import Readiness
+from webhook.backoff import backoff
 from webhook.controller import api
 from webhook.controller.certificates import Certificates, Lives
 from webhook.controller.documents import Document, Keeper
@@ -105,7 +106,7 @@ class Controller:
         failures = 0
         while not self._stopping:
             failures = 0 if self.turn() else failures + 1
-            pause = configmap.backoff(failures, self._chance()) if failures else 0.0
+            pause = backoff(failures, self._chance()) if failures else 0.0
             self._awake.wait(self._options.interval + pause)
             self._awake.clear()
         for document in self._documents:

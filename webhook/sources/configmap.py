@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from webhook.backoff import backoff
 from webhook.known import Absence
-
-BACKOFF, BACKOFF_MOST = 0.2, 15.0  # seconds
 
 logger = logging.getLogger("airlock.configmap")
 
@@ -94,15 +93,6 @@ class Connection(Protocol):
 
     def watch(self, path: str, *, query: Mapping[str, str], seconds: float) -> Lines:
         """Ask for a watch that is over after *seconds*, or broken."""
-
-
-def backoff(failures: int, chance: float) -> float:
-    """Return for how many seconds to wait after *failures* in a row; *chance*, 0 to 1, takes off up to a half.
-
-    >>> [backoff(failures, 1.0) for failures in (1, 2, 3, 20)]
-    [0.2, 0.4, 0.8, 15.0]
-    """
-    return min(BACKOFF_MOST, BACKOFF * 2.0 ** min(failures - 1, 10)) * (1 + chance) / 2
 
 
 PACE = Pace()
