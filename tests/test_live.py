@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.livepods import ago, digest, live, node, running, status
-from webhook.live import RunningImage, decode_pod
+from webhook.live import RunningImage, decode_pod, slim
 from webhook.nodes import decode_node, known
 from webhook.workload import UnreadableError
 
@@ -116,3 +116,20 @@ def test_which_digests_are_one_does_not_depend_on_the_order_of_nodes(lists: list
 
 def test_a_node_of_the_wrong_shape_is_none() -> None:
     assert decode_node(b'{"metadata": []}') is None
+
+
+def test_a_slim_pod_is_judged_as_the_whole_one_and_holds_no_variable_but_those_that_are_asked_for() -> None:
+    pod = running()
+    env = [{"name": "PASSWORD", "value": "s3cret"}, {"name": "DEPLOY_ENV", "value": "prod"}]
+    pod["spec"]["containers"][0]["env"] = env
+    pod["spec"]["initContainers"] = [{"name": "init", "image": "x/y:1.0.0", "env": env}]
+    pod["spec"]["volumes"] = [{"name": "v"}, {"name": "data", "image": {"reference": "x/z:1.0.0"}}]
+    pod["metadata"]["annotations"] = {"dag_id": "sales", "last-applied": "s3cret" * 200}
+    whole, thin = live(pod), slim(live(pod), frozenset({"DEPLOY_ENV"}))
+    assert list(thin.workload.images) == list(whole.workload.images)
+    assert (thin.labels, thin.images, thin.uid) == (whole.labels, whole.images, whole.uid)
+    assert thin.workload.metadata.controller == whole.workload.metadata.controller
+    assert thin.workload.metadata.annotations == {"dag_id": "sales"}
+    (container,) = thin.workload.spec.containers or []
+    assert [one.name for one in container.env or []] == ["DEPLOY_ENV"]
+    assert "s3cret" not in repr(thin)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from webhook.airflow import Chart
 from webhook.verdict import Component, Verdict
 
 
@@ -54,3 +55,4 @@ class Decision:
     verdict: Verdict
     mutation: Mutation | None = None  # on /mutate alone
     seconds: float = 0.0
+    chart: Chart | None = None  # what made it; None: not Airflow's

@@ -49,10 +49,7 @@ class Gate:
     ) -> None:
         self._policy = policy
         self._config_maps = config_maps
-        rows = (
-            airflow.custom_row(row.component, row.labels, row.container, row.kinds or ()) for row in policy.components
-        )
-        self._rows = airflow.with_rows(rows)
+        self._rows = policy.rows
 
         @lru_cache(_REMEMBERED)
         def modes(namespace: str) -> dict[str, Mode]:
@@ -251,6 +248,7 @@ def _decision(
         task=None if case is None else _task(case),
         verdict=verdict,
         mutation=mutation,
+        chart=None if case is None else case.subject.role.chart,
     )
 
 

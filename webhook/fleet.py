@@ -96,7 +96,12 @@ class Seen:
 
 def airflow_of(pod: LivePod) -> Airflow:
     """Return the Airflow that *pod* belongs to, by its labels."""
-    return Airflow(pod.namespace, next((pod.labels[key] for key in _RELEASES if pod.labels.get(key)), ""))
+    return airflow_in(pod.namespace, pod.labels)
+
+
+def airflow_in(namespace: str, labels: Mapping[str, str]) -> Airflow:
+    """Return the Airflow in *namespace* that *labels* name."""
+    return Airflow(namespace, next((labels[key] for key in _RELEASES if labels.get(key)), ""))
 
 
 def sights(pod: LivePod, role: Role, nodes: Nodes, now: datetime) -> Iterator[Seen]:

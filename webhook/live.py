@@ -5,12 +5,14 @@ Hints of a field's type are those of the API; a pod that has other types is read
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
 
-from webhook.workload import Metadata, PodSpec, Struct, Workload, decode
+from webhook.workload import Container, Metadata, PodSpec, Struct, Workload, decode
+
+_FACT = 512  # characters; the longest id of a DAG has 250
 
 ENDED = frozenset({"Succeeded", "Failed"})
 
@@ -148,6 +150,26 @@ def decode_pod(raw: bytes | msgspec.Raw) -> LivePod:
         metadata.resource_version,
         dict(_running(status)),
     )
+
+
+def slim(pod: LivePod, variables: frozenset[str]) -> LivePod:
+    """Return *pod* without what no rule looks at: variables but *variables*, annotations that are no short facts."""
+    workload = pod.workload
+    spec, metadata = workload.spec, workload.metadata
+    lists = {
+        field: [_without_env(container, variables) for container in containers]
+        for field in ("containers", "init_containers", "ephemeral_containers")
+        if (containers := getattr(spec, field))
+    }
+    kept = {key: value for key, value in (metadata.annotations or {}).items() if len(value) <= _FACT}
+    slimmer = msgspec.structs.replace(metadata, annotations=kept or None)
+    bare = PodSpec(**lists, volumes=spec.volumes)
+    return replace(pod, workload=replace(workload, metadata=slimmer, template=slimmer, spec=bare))
+
+
+def _without_env(container: Container, variables: frozenset[str]) -> Container:
+    env = [one for one in container.env or () if one.name in variables]
+    return msgspec.structs.replace(container, env=env or None)
 
 
 def _salvaged(raw: bytes | msgspec.Raw) -> LivePod:

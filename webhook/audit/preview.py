@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from webhook.audit.survey import Found, Group, Survey
+from webhook.verdict import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,7 @@ def preview(old: Survey, new: Survey) -> Preview:
 
 def _changes(old: Survey, new: Survey) -> Iterator[Change]:
     # Rows of `components` may make another component of the same pods.
-    before = {(one.namespace, one.kind, one.name): one for one in old.groups}
-    after = {(one.namespace, one.kind, one.name): one for one in new.groups}
+    before, after = ({_key(one): one for one in survey.groups} for survey in (old, new))
     for key in sorted({*before, *after}):
         was, is_ = before.get(key), after.get(key)
         told = [found.violation for found in was.found] if was is not None else []
@@ -56,3 +56,17 @@ def _changes(old: Survey, new: Survey) -> Iterator[Change]:
         group = is_ if is_ is not None else was
         if group is not None and (fresh or gone or lost):
             yield Change(group, max(lost, 0), max(-lost, 0), fresh, gone)
+
+
+def _key(group: Group) -> tuple[str, str, str, bool]:
+    return group.namespace, group.kind, group.name, bool(group.pods)
+
+
+def code(found: Preview, new: Survey, fail_on: Mode | None) -> int:
+    """Return the exit code of *found*, with *new* the survey by the new policy: 2 when something could not be seen,
+    1 when the new policy finds what the present one does not, as strict as *fail_on*, else 0.
+    """  # noqa: D205  # one sentence
+    if not new.complete:
+        return 2
+    fresh = (one.violation.mode for change in found.changes for one in change.new)
+    return 1 if fail_on is not None and any(mode.rank >= fail_on.rank for mode in fresh) else 0

@@ -31,6 +31,7 @@ class Look:
     nodes: Nodes = field(default_factory=Nodes)
     coverage: Coverage = field(default_factory=Coverage)
     remembered: tuple[Sighting, ...] = ()  # of earlier looks
+    others: int = 0  # pods that were looked at and are not Airflow's
     remarks: tuple[Remark, ...] = ()  # what could not be seen
 
 
@@ -55,7 +56,7 @@ def survey(look: Look, gate: Gate, basis: Basis, now: datetime) -> Survey:
     return Survey(
         basis=basis,
         taken=now,
-        seen=len(look.pods),
+        seen=len(look.pods) + look.others,
         groups=tuple(groups[key].group(look.coverage) for key in sorted(groups)),
         drifts=tuple(_drifts(running)),
         skews=tuple(_skew(airflow, behind[airflow], running) for airflow in sorted(behind, key=_airflow_order)),

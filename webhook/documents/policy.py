@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 
+from webhook.airflow import Row, custom_row, with_rows
 from webhook.documents.complaint import choice
 from webhook.documents.document import Document, Flaw, Model, entries, read
 from webhook.documents.grammar import ContainerName, Day, KindName, LabelKey, LabelValue, Words
@@ -180,6 +181,13 @@ class Policy(Document):
 
     exemptions: Annotated[tuple[Exemption, ...], entries(_names_once)] = ()
     """Declared reasons, each with an end, not to apply rules."""
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The table of charts, this policy's rows first."""
+        return with_rows(
+            custom_row(row.component, row.labels, row.container, row.kinds or ()) for row in self.components
+        )
 
     def options(self, rule: str) -> RuleOptions:
         """Return the options of *rule*, one of `webhook.rules.RULES`."""

@@ -1,15 +1,15 @@
 """All files of one check: read one after the other, and judged together, since one may complete what another holds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import msgspec
 
-from webhook import airflow
 from webhook.documents.manifest import RequiredEnv
 from webhook.documents.policy import Policy
 from webhook.evaluate import Gate
+from webhook.known import ConfigMaps
 from webhook.manifests import data
 from webhook.manifests.hidden import Chest
 from webhook.manifests.judgement import Seen, judged, made, on_files, on_reviews, seen
@@ -29,6 +29,7 @@ class Asked:
     required: RequiredEnv
     today: date  # UTC
     namespace: str = "default"  # of objects that name none
+    config_maps: ConfigMaps = field(default_factory=dict)  # those that are known besides the input
 
 
 class Check:
@@ -55,9 +56,10 @@ class Check:
                 self._remarks.append(Remark(Place(file, document.line), text, usable=True))
                 continue
             for manifest in manifests(file, document, self._asked.namespace):
-                self._take(manifest)
+                self.add(manifest)
 
-    def _take(self, manifest: Manifest | Place) -> None:
+    def add(self, manifest: Manifest | Place) -> None:
+        """Take *manifest*; one that holds no pod is counted and forgotten."""
         if isinstance(manifest, Place):
             text = "is no Kubernetes object: it has no apiVersion and kind"
             self._remarks.append(Remark(manifest, text, usable=True))
@@ -69,11 +71,9 @@ class Check:
     def outcome(self) -> Outcome:
         """Return what is to be said of everything that was taken."""
         policy = self._asked.policy
-        rows = airflow.with_rows(
-            airflow.custom_row(row.component, row.labels, row.container, row.kinds or ()) for row in policy.components
-        )
-        chest = Chest(self._kept, rows)
-        required, config_maps = self._required(chest), chest.config_maps
+        chest = Chest(self._kept, policy.rows)
+        config_maps = {**self._asked.config_maps, **chest.config_maps}
+        required = self._required(config_maps)
         sent = Gate(on_reviews(policy), required, config_maps)
         written = Gate(on_files(policy), required, config_maps)
         workloads = [
@@ -83,9 +83,9 @@ class Check:
         ]
         return Outcome(self._objects, tuple(one for one in workloads if one is not None), tuple(self._remarks))
 
-    def _required(self, chest: Chest) -> RequiredEnv:
+    def _required(self, known: ConfigMaps) -> RequiredEnv:
         """Return what is required, without what comes `from` outside of the input: nobody here knows its value."""
-        known, env = chest.config_maps, self._asked.required.env
+        env = self._asked.required.env
         kept = tuple(one for one in env if one.source is None or (one.source.namespace, one.source.name) in known)
         for variable in env:
             if variable not in kept:

@@ -136,4 +136,4 @@ def _near(found: list[_Found], manifest: Manifest) -> list[_Found]:
     """
     mine = manifest.labels.get("release")
     related = [one for one in found if mine is None or one.manifest.labels.get("release") in (None, mine)]
-    return [one for one in related if one.manifest.file == manifest.file] or related
+    return [one for one in related if one.manifest.origin == manifest.origin] or related

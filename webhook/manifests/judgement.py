@@ -93,7 +93,7 @@ def _request(api_version: str, kind: str, namespace: str, name: str, workload: W
 def judged(gate: Gate, one: Seen, today: date) -> Judged | None:
     """Return what *gate* says of *one* on *today* (UTC), None when it is not Airflow's."""
     decision = gate.validate(_completed(gate, one, today), today)
-    if decision.component is None:
+    if decision.component is None or decision.chart is None:
         return None
     manifest, verdict = one.manifest, decision.verdict
     worker = one.fields if isinstance(one.fields, Worker) else None
@@ -104,6 +104,7 @@ def judged(gate: Gate, one: Seen, today: date) -> Judged | None:
         namespace=one.request.namespace,
         name=decision.regarding.name if worker is None else manifest.name,
         component=decision.component,
+        chart=decision.chart,
         key=worker.entry.key if worker is not None else "",
         distrusted=decision.distrusted,
         template=manifest.template,

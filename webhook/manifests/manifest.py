@@ -21,6 +21,7 @@ class Manifest:
     namespace: str  # its own, else the one that was asked for
     name: str  # with a `*` behind it when the server completes it
     template: str = ""  # the chart's file it was rendered from
+    source: str = ""  # what it came with, when that is no file: objects of a cluster belong together
 
     @property
     def group(self) -> str:
@@ -31,6 +32,11 @@ class Manifest:
     def place(self) -> Place:
         """Where the object begins."""
         return Place(self.file, self.node.line)
+
+    @property
+    def origin(self) -> str:
+        """What it has in common with the manifests that came with it."""
+        return self.source or self.file
 
     @property
     def is_review(self) -> bool:

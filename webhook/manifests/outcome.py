@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from webhook.airflow import Chart
 from webhook.manifests.place import Place
 from webhook.verdict import Component, Exempted, Mode, Violation
 
@@ -42,6 +43,7 @@ class Judged:
     namespace: str
     name: str
     component: Component
+    chart: Chart = Chart.CUSTOM
     key: str = ""  # of the ConfigMap or Secret, for the worker pod that the executor makes from it
     distrusted: Component | None = None  # what the labels claim in vain
     template: str = ""  # the chart's file it was rendered from

@@ -1,0 +1,37 @@
+"""One look at a cluster, judged by one policy: what runs, and what would make pods."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from webhook.audit.survey import Basis, Survey
+from webhook.audit.taking import Look, survey
+from webhook.audit.templates import with_templates
+from webhook.documents.manifest import EMPTY, RequiredEnv
+from webhook.documents.policy import DEFAULT, Policy
+from webhook.evaluate import Gate
+from webhook.known import ConfigMaps
+from webhook.manifests.check import Asked, Check
+from webhook.manifests.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What to judge by."""
+
+    policy: Policy = DEFAULT
+    required: RequiredEnv = EMPTY  # without the variables whose source cannot be had
+    config_maps: ConfigMaps = field(default_factory=dict)  # those that `from` names
+
+    @property
+    def gate(self) -> Gate:
+        """The gate that decides so."""
+        return Gate(self.policy, self.required, self.config_maps)
+
+
+def judge(look: Look, manifests: tuple[Manifest, ...], law: Law, basis: Basis, now: datetime) -> Survey:
+    """Return what *law* says of *look* and of *manifests*, objects of the cluster that make pods, at the time *now*."""
+    found = survey(look, law.gate, basis, now)
+    check = Check(Asked(law.policy, law.required, now.astimezone(UTC).date(), config_maps=law.config_maps))
+    for manifest in manifests:
+        check.add(manifest)
+    return with_templates(found, check.outcome(), manifests, look.coverage)
