@@ -11,7 +11,7 @@ import yaml
 from kubernetes.client import Configuration
 
 from tests.control_plane import ControlPlane
-from webhook.cluster import Answer, Cluster, ClusterError, UnidentifiedError, UnreachableError, connect
+from webhook.cluster import Answer, Cluster, ClusterError, UnidentifiedError, UnreachableError, connect, standing
 
 
 @pytest.fixture
@@ -74,6 +74,25 @@ def test_what_leads_to_no_cluster_is_named(tmp_path: Path) -> None:
             connect(environ={"KUBECONFIG": str(tmp_path / "bad")})
     with pytest.raises(ClusterError, match="ServiceAccount"):
         connect(environ={"KUBERNETES_SERVICE_HOST": "192.0.2.1"}, credentials=tmp_path)
+
+
+def test_where_someone_stands_is_what_kubectl_says(control_plane: ControlPlane, tmp_path: Path) -> None:
+    body = yaml.safe_load(control_plane.kubeconfig.read_text())
+    body["contexts"].append({"name": "mine", "context": {**body["contexts"][0]["context"], "namespace": "data"}})
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(body))
+    environ = {"KUBECONFIG": str(path)}
+    current, mine = standing(environ=environ), standing(environ=environ, context="mine")
+    assert (current.context, current.namespace) == ("airlock", "default")
+    assert (mine.context, mine.namespace) == ("mine", "data")
+    with pytest.raises(ClusterError, match="leads to no cluster"):
+        standing(environ=environ, context="nowhere")
+
+
+def test_a_pod_stands_in_its_own_namespace(tmp_path: Path) -> None:
+    (tmp_path / "namespace").write_text("airlock\n")
+    found = standing(environ={"KUBERNETES_SERVICE_HOST": "192.0.2.1"}, credentials=tmp_path)
+    assert (found.context, found.namespace) == ("", "airlock")
 
 
 def test_objects_are_created_patched_and_missed(cluster: Cluster, namespace: str) -> None:

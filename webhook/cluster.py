@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from kubernetes.client import ApiClient, ApiException, Configuration
-from kubernetes.config import load_kube_config
+from kubernetes.config import list_kube_config_contexts, load_kube_config
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME, SERVICE_TOKEN_FILENAME, InClusterConfigLoader
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
@@ -216,9 +216,7 @@ def connect(
     Nothing is asked yet. *credentials* is where the kubelet puts a pod's. Raises ClusterError.
     """  # noqa: D205  # one sentence
     configuration = Configuration()
-    kubeconfig = kubeconfig or environ.get("KUBECONFIG")
-    in_cluster = not kubeconfig and context is None and bool(environ.get(SERVICE_HOST_ENV_NAME))
-    place = "this pod's ServiceAccount" if in_cluster else kubeconfig or "~/.kube/config"
+    place, in_cluster = _place(kubeconfig, context, environ)
     try:
         if in_cluster:
             files = str(credentials / "token"), str(credentials / "ca.crt")
@@ -229,6 +227,41 @@ def connect(
     except Exception as error:  # what the client does not check fails in its parser, or in its hands
         raise ClusterError(f"{place} leads to no cluster: {error}") from error
     return Cluster(configuration, in_cluster=in_cluster)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where someone stands who names no namespace, as kubectl has it."""
+
+    context: str  # its name; "" inside of a cluster without a kubeconfig
+    namespace: str
+
+
+def standing(
+    *,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    credentials: Path = CREDENTIALS,
+) -> Standing:
+    """Return the context and the namespace that `connect` with the same arguments means. Raises ClusterError."""
+    place, in_cluster = _place(kubeconfig, context, environ)
+    try:
+        if in_cluster:
+            return Standing("", (credentials / "namespace").read_text(encoding="utf-8").strip())
+        contexts, active = list_kube_config_contexts(place)  # type: ignore[no-untyped-call]  # same
+        found = next(one for one in contexts if one["name"] == context) if context is not None else active
+        return Standing(found["name"], found["context"].get("namespace") or "default")
+    except Exception as error:  # as in `connect`
+        raise ClusterError(f"{place} leads to no cluster: {error}") from error
+
+
+def _place(kubeconfig: str | None, context: str | None, environ: Mapping[str, str]) -> tuple[str, bool]:
+    """Return where the cluster is named, a file or in words, and whether that is in this pod."""
+    kubeconfig = kubeconfig or environ.get("KUBECONFIG")
+    if not kubeconfig and context is None and environ.get(SERVICE_HOST_ENV_NAME):
+        return "this pod's ServiceAccount", True
+    return kubeconfig or "~/.kube/config", False
 
 
 def _target(path: str, query: Mapping[str, str] | None) -> str:

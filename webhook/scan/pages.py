@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from threading import Event
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -16,12 +16,16 @@ from webhook.backoff import backoff
 LIMIT = 500  # items of a page, as kubectl asks for them: some 5 MiB of pods
 _HASH = (1 << 64) - 1
 
-# Answers that asking again does not change: who asks may not, or there is no such collection.
-_FINAL = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+T = TypeVar("T")
+
+# Answers that asking again does not change: there is no such collection, or who asks may not see it. But an API server
+# that has just started refuses what it will allow as soon as it has read its own rules.
+_FINAL = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}
+_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 class ListError(OSError):
-    """A collection could not be listed to its end; *status* is None when there was no answer."""
+    """Something could not be read to its end, and why; *status* is None when there was no answer."""
 
     def __init__(self, text: str, status: int | None = None) -> None:
         super().__init__(text)
@@ -74,6 +78,7 @@ PATIENCE = Patience()
 class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
     resource_version: str = ""
     continue_: str = msgspec.field(default="", name="continue")
+    remaining_item_count: int | None = None
 
 
 class _List(msgspec.Struct, frozen=True):
@@ -99,11 +104,61 @@ _lists = msgspec.json.Decoder(_List)
 _items = msgspec.json.Decoder(_Item)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Asks until there is an answer that stays the same however often one asks."""
+
+    connection: Connection
+    patience: Patience
+    stop: Event
+    clock: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+
+    def page(self, path: str, query: Mapping[str, str], decode: Callable[[bytes], T]) -> T:
+        """Return what *decode* makes of the answer; raises ListError, Cancelled, and _Expired for 410 Gone."""
+        failures, deadline = 0, 0.0
+        allowed = "continue" in query  # an earlier page was
+        while True:
+            if self.stop.is_set():
+                raise Cancelled
+            page: Page | None = None
+            try:
+                page = self.connection.read(path, query=query)
+                if page.status == HTTPStatus.OK:
+                    return decode(page.data)
+                why = f"{page.status} {page.why}"
+            except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+                why = str(error)
+            status = page.status if page is not None else None
+            if status == HTTPStatus.GONE and page is not None:
+                raise _Expired(_remainder(page))
+            final = status in _FINAL or (status in _REFUSED and not allowed and not failures)
+            failures += 1
+            now = self.clock()
+            deadline = deadline or now + self.patience.total
+            pause = self._pause(failures, page.retry_after if page is not None else None)
+            if final or now + pause > deadline:
+                raise ListError(why, status)
+            self.stop.wait(pause)
+
+    def _pause(self, failures: int, asked: float | None) -> float:
+        pause = backoff(failures, self.chance())
+        return pause if asked is None else min(max(asked, pause), self.patience.longest)
+
+
+def fetch(connection: Connection, path: str, *, patience: Patience = PATIENCE, stop: Event | None = None) -> bytes:
+    """Return the object at *path*, as raw JSON; raises ListError and Cancelled as a Listing does."""
+    try:
+        return _Asking(connection, patience, stop or Event()).page(path, {}, bytes)
+    except _Expired:  # which no object does
+        raise ListError("410 Gone", HTTPStatus.GONE) from None
+
+
 class Listing:
     """Yields each item of the collection *path* once, as raw JSON; an object seen twice (by uid) is yielded once.
 
-    Iterate once. Whoever takes an item decodes what it needs before the next, and keeps nothing of the raw JSON: it is
-    a view of the whole page. Iterating raises ListError, and Cancelled soon after *stop* is set.
+    Iterate once. Whoever takes an item decodes what it needs and keeps nothing of the raw JSON: it is a view of the
+    whole page. Iterating raises ListError, and Cancelled soon after *stop* is set.
 
     After a 410 Gone in the middle the rest is listed as it is by then, so that *whole* is false: the items are not of
     one moment. *version* is of the first page in any case, so that whoever watches from there misses nothing: either
@@ -124,13 +179,11 @@ class Listing:
     ) -> None:
         self.version = ""  # the list's resourceVersion
         self.whole = True
-        self._connection = connection
+        self.remaining: int | None = None  # items of the pages to come, when the server says so
+        self._asking = _Asking(connection, patience, stop or Event(), clock, chance)
         self._path = path
         self._query = {**(query or {}), "limit": str(limit)}
-        self._patience = patience
-        self._stop = stop or Event()
-        self._clock = clock
-        self._chance = chance
+        self._restarts = patience.restarts
         self._uids = array("Q")  # hashes; eight bytes for each item
         self._known: frozenset[int] = frozenset()  # those of before the list began again
 
@@ -143,17 +196,17 @@ class Listing:
                 token, self.whole = expired.token, False
                 if not token:
                     restarts += 1
-                    if restarts > self._patience.restarts:
-                        text = f"cannot list {self._path}: it expired {restarts} times before its end"
+                    if restarts > self._restarts:
+                        text = f"the list expired {restarts} times before its end"
                         raise ListError(text, HTTPStatus.GONE) from None
                     self._known = frozenset(self._uids)
                 continue
             items.reverse()
             while items:
-                item = items.pop()
+                # A loop holds the last one until the next page has come: that one alone is no view of its page.
+                item = items.pop() if len(items) > 1 else items.pop().copy()
                 if self._is_new(item):
                     yield item
-                del item  # before the next page comes, nothing holds this one
             if not following:
                 return
             token = following
@@ -174,36 +227,9 @@ class Listing:
     def _page(self, token: str) -> tuple[list[msgspec.Raw], str]:
         """Return the items of the page at *token*, and the token of the next; "" after the last."""
         query = {**self._query, "continue": token} if token else self._query
-        failures, deadline = 0, 0.0
-        while True:
-            if self._stop.is_set():
-                raise Cancelled
-            page: Page | None = None
-            try:
-                page = self._connection.read(self._path, query=query)
-                if page.status == HTTPStatus.OK:
-                    return self._read(page)
-                why = f"{page.status} {page.why}"
-            except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-                why = str(error)
-            status = page.status if page is not None else None
-            if status == HTTPStatus.GONE and page is not None:
-                raise _Expired(_remainder(page))
-            failures += 1
-            now = self._clock()
-            deadline = deadline or now + self._patience.total
-            pause = self._pause(failures, page.retry_after if page is not None else None)
-            if status in _FINAL or now + pause > deadline:
-                raise ListError(f"cannot list {self._path}: {why}", status)
-            self._stop.wait(pause)
-
-    def _pause(self, failures: int, asked: float | None) -> float:
-        pause = backoff(failures, self._chance())
-        return pause if asked is None else min(max(asked, pause), self._patience.longest)
-
-    def _read(self, page: Page) -> tuple[list[msgspec.Raw], str]:
-        found = _lists.decode(page.data)
+        found = self._asking.page(self._path, query, _lists.decode)
         self.version = self.version or found.metadata.resource_version
+        self.remaining = found.metadata.remaining_item_count
         return found.items or [], found.metadata.continue_
 
 

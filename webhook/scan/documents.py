@@ -1,0 +1,142 @@
+"""The documents that an installation goes by, read where it has them; and what the manifest's `from` names."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from webhook.accepted import KEYS, read_accepted
+from webhook.documents.document import DocumentError, revision
+from webhook.documents.manifest import EMPTY, RequiredEnv, read_manifest
+from webhook.documents.policy import DEFAULT, Policy, read_policy
+from webhook.known import Absence
+from webhook.manifests.outcome import Remark
+from webhook.manifests.place import Place
+from webhook.scan.pages import ListError
+from webhook.scan.supply import CONFIG_MAPS, Supply
+
+NAMESPACE = "airlock"  # where an installation is looked for when no registration says where it is
+ACCEPTED = "airlock-accepted"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """A kind of document: where an installation has it, how it is read, and what stands in for it."""
+
+    name: str  # as in `webhook.accepted.KEYS`
+    config_map: str
+    read: Callable[[str | bytes], T]
+    default: T
+    words: str  # for *default*
+    instead: str  # what it means to judge by *default*
+
+
+POLICY: Kind[Policy] = Kind(
+    "policy", "airlock-policy", read_policy, DEFAULT, "the built-in policy", "judged by the built-in policy"
+)
+REQUIRED_ENV: Kind[RequiredEnv] = Kind(
+    "required-env", "airlock-required-env", read_manifest, EMPTY, "none", "no variable is taken for required"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Given(Generic[T]):
+    """A document, and in words which it is; *warning* says why it may not be the one in force."""
+
+    value: T
+    words: str
+    warning: str = ""
+
+
+class _ConfigMap(msgspec.Struct, frozen=True):
+    data: dict[str, str] | None = None
+
+
+def installed(supply: Supply, kind: Kind[T], namespace: str, *, expected: bool | None) -> Given[T]:
+    """Return the document of *kind* that the installation in *namespace* goes by, else what stands in for it.
+
+    *expected* is whether there is an installation, None when that is not known.
+    """
+    name = f"ConfigMap {namespace}/{kind.config_map}"
+    try:
+        data = _data(supply, namespace, kind.config_map)
+    except ListError as error:
+        if error.status is None:
+            raise
+        return _instead(kind, f"{name} was not read", f"{name} was not read: {error}")
+    if data is None:
+        why = f"there is no {name}"
+        return _instead(kind, why, why if expected else "")
+    text = data.get(KEYS[kind.name])
+    if text is None:
+        why = f"{name} has no key {KEYS[kind.name]}"
+        return _instead(kind, why, why)
+    try:
+        return Given(kind.read(text), f"{name}, revision {revision(text)}")
+    except DocumentError as error:
+        return _accepted(supply, kind, namespace, f"{name} is bad, {error.problems[0]}")
+
+
+def _accepted(supply: Supply, kind: Kind[T], namespace: str, why: str) -> Given[T]:
+    """Return what was last good, which replicas go by while the present document is bad."""
+    try:
+        text = read_accepted(_data(supply, namespace, ACCEPTED) or {}, kind.name)
+        if text is not None:
+            words = f"ConfigMap {namespace}/{ACCEPTED}, revision {revision(text)}"
+            return Given(kind.read(text), words, f"{why}; replicas go by what was last good")
+    except (ListError, DocumentError):
+        pass
+    return _instead(kind, why, why)
+
+
+def _instead(kind: Kind[T], short: str, why: str) -> Given[T]:
+    return Given(kind.default, f"{kind.words} ({short})", f"{kind.instead}: {why}" if why else "")
+
+
+def _data(supply: Supply, namespace: str, name: str) -> Mapping[str, str] | None:
+    """Return the data of a ConfigMap; None when there is none. Raises ListError."""
+    raw = supply.item(CONFIG_MAPS, namespace, name)
+    if raw is None:
+        return None
+    try:
+        return msgspec.json.decode(raw, type=_ConfigMap).data or {}
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ListError("it cannot be read", 0) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """A required-env manifest with what its `from` names."""
+
+    required: RequiredEnv  # without the variables whose source could not be seen
+    config_maps: Mapping[tuple[str, str], Mapping[str, str] | Absence]
+    remarks: tuple[Remark, ...]  # on those variables
+
+
+def read_sources(supply: Supply, required: RequiredEnv) -> Sources:
+    """Return *required* with the ConfigMaps that it names, as far as they may be read.
+
+    airlock itself may well read what whoever looks may not: such a variable is left out, and never said to be missing.
+    """
+    found: dict[tuple[str, str], Mapping[str, str] | Absence] = {}
+    unseen: dict[tuple[str, str], str] = {}
+    for namespace, name in sorted(required.sources):
+        try:
+            data = _data(supply, namespace, name)
+        except ListError as error:
+            unseen[namespace, name] = str(error)
+        else:
+            found[namespace, name] = Absence.MISSING if data is None else data
+    kept, remarks = [], []
+    for variable in required.env:
+        source = variable.source
+        why = unseen.get((source.namespace, source.name)) if source is not None else None
+        if source is None or why is None:
+            kept.append(variable)
+            continue
+        text = f"{variable.name} is not looked at: ConfigMap {source.namespace}/{source.name} was not read: {why}"
+        remarks.append(Remark(Place("required-env", 0), text, usable=True))
+    return Sources(required.model_copy(update={"env": tuple(kept)}), found, tuple(remarks))
