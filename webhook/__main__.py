@@ -2,6 +2,7 @@
 
 import click
 
+from webhook.commands.audit import audit
 from webhook.commands.certs import certs
 from webhook.commands.check import check
 from webhook.commands.controller import controller
@@ -16,7 +17,7 @@ def main() -> None:
     """airlock keeps Airflow pods with moving tags or missing variables out of a Kubernetes cluster."""  # noqa: D403 - a name
 
 
-for command in (serve, controller, check, policy, certs, probe):
+for command in (serve, controller, check, audit, policy, certs, probe):
     main.add_command(command)
 
 

@@ -2,31 +2,28 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
-from typing import TypeVar
 
 import click
 from rich.console import Console
 from rich.progress import track
 
-from webhook.documents.document import DocumentError
+from webhook.commands.output import report_options, write, write_table
+from webhook.commands.reading import document
 from webhook.documents.manifest import EMPTY, read_manifest
 from webhook.documents.policy import DEFAULT, read_policy
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.outcome import Outcome, code
 from webhook.manifests.stream import SIZE
-from webhook.report import document, junit, sarif, table
+from webhook.report import document as as_json
+from webhook.report import junit, sarif, table
 from webhook.report.wording import Options
-from webhook.sources.file import FileError, read
 from webhook.verdict import Mode
 
 STDIN = "stdin"  # how findings in it are called
 _SUFFIXES = (".yaml", ".yml", ".json")
-
-T = TypeVar("T")
 
 
 @click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
@@ -47,19 +44,7 @@ T = TypeVar("T")
     show_default=True,
     help="Exit with 1 when a finding has this mode or a stricter one.",
 )
-@click.option(
-    "--output",
-    "-o",
-    type=click.Choice(["table", "json", "sarif", "junit"]),
-    default="table",
-    show_default=True,
-    help="The format.",
-)
-@click.option(
-    "--output-file", type=click.Path(path_type=Path, dir_okay=False), help="Write there, not to standard output."
-)
-@click.option("--fix-hints", is_flag=True, help="Say in the table what to change; the other formats always do.")
-@click.option("--show-exempted", is_flag=True, help="Tell of findings that an exemption covers; json always does.")
+@report_options("table", "json", "sarif", "junit")
 def check(  # noqa: PLR0913 - an argument for each option
     *,
     paths: tuple[str, ...],
@@ -86,8 +71,8 @@ def check(  # noqa: PLR0913 - an argument for each option
     be read (the rest is still judged). Every option has an environment variable: --fail-on is AIRLOCK_FAIL_ON.
     """  # noqa: D301 - click reads the backspace
     asked = Asked(
-        DEFAULT if policy is None else _document(policy, read_policy),
-        EMPTY if required_env is None else _document(required_env, read_manifest),
+        DEFAULT if policy is None else document(policy, read_policy).value,
+        EMPTY if required_env is None else document(required_env, read_manifest).value,
         datetime.now(UTC).date(),
         namespace,
     )
@@ -95,17 +80,6 @@ def check(  # noqa: PLR0913 - an argument for each option
     options = Options(Mode(fail_on), fix_hints=fix_hints, exempted=show_exempted)
     _write(outcome, output, output_file, options)
     sys.exit(code(outcome, options.fail_on))
-
-
-def _document(path: Path, reader: Callable[[bytes], T]) -> T:
-    try:
-        return reader(read(path))
-    except FileError as error:
-        problems = str(error)
-    except DocumentError as error:
-        problems = "\n".join(f"{path}: {problem}" for problem in error.problems)
-    click.echo(problems, err=True)
-    sys.exit(2)
 
 
 def _outcome(asked: Asked, paths: tuple[str, ...]) -> Outcome:
@@ -158,27 +132,11 @@ def _refuse(error: OSError, one: Check) -> None:
 
 
 def _write(outcome: Outcome, output: str, file: Path | None, options: Options) -> None:
-    if output == "table" and file is None:
-        table.show(Console(highlight=False, emoji=False, markup=False), outcome, options)
-        return
-    text = _text(outcome, output, options)
-    if file is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        click.echo(f"{file}: {(error.strerror or str(error)).lower()}", err=True)
-        sys.exit(2)
-
-
-def _text(outcome: Outcome, output: str, options: Options) -> str:
     if output == "json":
-        return document.render(outcome)
-    if output == "sarif":
-        return sarif.render(outcome, options)
-    if output == "junit":
-        return junit.render(outcome, options)
-    text = StringIO()
-    table.show(Console(file=text, highlight=False, emoji=False, markup=False), outcome, options)
-    return text.getvalue()
+        write(as_json.render(outcome), file)
+    elif output == "sarif":
+        write(sarif.render(outcome, options), file)
+    elif output == "junit":
+        write(junit.render(outcome, options), file)
+    else:
+        write_table(lambda console: table.show(console, outcome, options), file)

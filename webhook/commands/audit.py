@@ -1,0 +1,159 @@
+"""`airlock audit`: what runs in a cluster, judged as the webhook would judge it if it were made again."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from webhook.audit import preview as previews
+from webhook.audit.survey import Survey, code
+from webhook.commands.auditing import INSTALLED, Choice, Papers, ground_of, surveys
+from webhook.commands.output import report_options, write, write_table
+from webhook.report import audit_document, audit_table, junit, sarif
+from webhook.report.wording import Options, shown
+from webhook.scan.server import Progress
+from webhook.verdict import Mode
+
+INTERRUPTED = 130  # the exit code of what Ctrl-C ended
+
+
+@click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
+@click.option("--context", metavar="NAME", help="The context of the kubeconfig; without it the current one.")
+@click.option("--kubeconfig", metavar="FILE", help="The kubeconfig; else $KUBECONFIG, this pod's, ~/.kube/config.")
+@click.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="Look at all namespaces.")
+@click.option(
+    "--namespace",
+    "-n",
+    "namespaces",
+    metavar="NAME",
+    multiple=True,
+    help="Look at this namespace; may be given several times. Without -A and -n: the context's namespace.",
+)
+@click.option(
+    "--file",
+    "-f",
+    "files",
+    metavar="FILE",
+    multiple=True,
+    help="Look at a dump (kubectl get pods,nodes,... -A -o json), not at a cluster; may be given several times.",
+)
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path),
+    help="The policy, a file; without it the installed one, else the built-in.",
+)
+@click.option(
+    "--required-env",
+    type=click.Path(path_type=Path),
+    help="The required-env manifest, a file; else the installed one.",
+)
+@click.option(
+    "--compare",
+    metavar=f"FILE|{INSTALLED}",
+    help="Say what --policy would newly deny or admit, compared with this policy.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["enforce", "warn", "audit", "never"]),
+    default="enforce",
+    show_default=True,
+    help="Exit with 1 when a finding has this mode or a stricter one.",
+)
+@report_options("table", "json", "sarif", "junit", "html")
+def audit(  # noqa: PLR0913 - an argument for each option
+    *,
+    context: str | None,
+    kubeconfig: str | None,
+    everywhere: bool,
+    namespaces: tuple[str, ...],
+    files: tuple[str, ...],
+    policy: Path | None,
+    required_env: Path | None,
+    compare: str | None,
+    fail_on: str,
+    output: str,
+    output_file: Path | None,
+    fix_hints: bool,
+    show_exempted: bool,
+) -> None:
+    """Judge the Airflow pods that run in a cluster as if they were made again now.
+
+    \b
+      airlock audit -A
+      airlock audit -n airflow --fix-hints
+      airlock audit -A --policy new.yaml --compare installed
+      kubectl get pods,nodes,namespaces -A -o json | airlock audit -f -
+
+    The first line of its answer is how many running pods would not come back: what the next drain of a node takes away.
+    It reads, with whatever rights it has (docs/audit.md has the table), and never writes. What it may not read it says.
+
+    It exits with 0 when all is well, with 1 when a finding is as strict as --fail-on (by default: something would not
+    come back), with 2 when pods that it was asked for could not be read. Every option has an environment variable:
+    --fail-on is AIRLOCK_FAIL_ON.
+    """  # noqa: D301 - click reads the backspace
+    if everywhere and namespaces:
+        raise click.UsageError("-A and -n exclude each other")
+    if files and (context or kubeconfig):
+        raise click.UsageError("-f looks at a dump, which has no context and no kubeconfig")
+    if compare is not None and output not in ("table", "json"):
+        raise click.UsageError(f"--compare can be shown as table or json, not as {output}")
+    if compare == INSTALLED and policy is None:
+        raise click.UsageError("--compare installed needs the --policy that is to be compared")
+    mode = None if fail_on == "never" else Mode(fail_on)
+    options = Options(mode or Mode.ENFORCE, fix_hints=fix_hints, exempted=show_exempted)
+    choice = Choice(context, kubeconfig, everywhere, namespaces, files)
+    try:
+        with _progress() as progress, ground_of(choice, progress) as ground:
+            new, *old = surveys(ground, Papers(policy, required_env, compare), _warn)
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        click.echo(shown(error), err=True)
+        sys.exit(2)
+    if not old:
+        _write(new, output, output_file, options)
+        sys.exit(code(new, mode))
+    found = previews.preview(old[0], new)
+    if output == "json":
+        write(audit_document.render_preview(found), output_file)
+    else:
+        write_table(lambda console: audit_table.show_preview(console, found, options), output_file)
+    sys.exit(previews.code(found, new, mode))
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Yield what shows on a terminal how far the reading is."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _what, _count, _of: None
+        return
+    with console.status("asking the API server") as status:
+
+        def show(what: str, count: int, of: int | None) -> None:
+            status.update(f"reading {what}" + (f": {count}" if count else "") + (f" of {of}" if of else ""))
+
+        yield show
+
+
+def _warn(text: str) -> None:
+    click.echo(f"warning: {shown(text)}", err=True)
+
+
+def _write(survey: Survey, output: str, file: Path | None, options: Options) -> None:
+    if output == "json":
+        write(audit_document.render(survey), file)
+    elif output == "sarif":
+        write(sarif.render(survey.outcome, options), file)
+    elif output == "junit":
+        write(junit.render(survey.outcome, options, name="airlock audit"), file)
+    elif output == "html":
+        from webhook.report import page  # noqa: PLC0415 - its templates' language is for this format alone
+
+        write(page.render(survey), file)
+    else:
+        write_table(lambda console: audit_table.show(console, survey, options), file)

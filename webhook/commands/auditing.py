@@ -1,0 +1,135 @@
+"""Where `airlock audit` looks, and by what it judges what it sees there."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from webhook.audit.judging import Law, judge
+from webhook.audit.survey import Basis, Survey
+from webhook.commands.dumps import STDIN, read_dump
+from webhook.commands.reading import document
+from webhook.documents.manifest import RequiredEnv
+from webhook.documents.policy import Policy
+from webhook.manifests.outcome import Remark
+from webhook.manifests.place import Place
+from webhook.scan.documents import NAMESPACE, POLICY, REQUIRED_ENV, Given, Kind, T, installed, read_sources
+from webhook.scan.look import Admission, Scope, interest, look, read_admission
+from webhook.scan.pages import ListError
+from webhook.scan.server import Progress, Server
+from webhook.scan.supply import Supply
+
+INSTALLED = "installed"  # what --compare takes for the policy that the installation goes by
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Where to look."""
+
+    context: str | None
+    kubeconfig: str | None
+    everywhere: bool
+    namespaces: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where to look, made out: *source* in words, and *now*, which for a dump is when it was written."""
+
+    supply: Supply
+    scope: Scope
+    source: str
+    now: datetime
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """What to judge by, as asked for: files, else what is installed."""
+
+    policy: Path | None
+    required_env: Path | None
+    compare: str | None  # a file, or `INSTALLED`
+
+
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    policies: tuple[Given[Policy], ...]  # the one to judge by, and the one to compare with
+    required: Given[RequiredEnv]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        given: tuple[Given[Policy] | Given[RequiredEnv], ...] = (*self.policies, self.required)
+        return tuple(dict.fromkeys(one.warning for one in given if one.warning))
+
+
+@contextmanager
+def ground_of(choice: Choice, progress: Progress) -> Iterator[Ground]:
+    """Yield where to look; raises OSError when that leads nowhere."""
+    asked = tuple(dict.fromkeys(choice.namespaces)) or None
+    words = f", namespace{'s' * (len(choice.namespaces) > 1)} {', '.join(choice.namespaces)}" if asked else ""
+    if choice.files:
+        dump, now = read_dump(choice.files, datetime.now(UTC))
+        names = ", ".join(STDIN if file == "-" else file for file in choice.files)
+        yield Ground(dump, Scope(asked), f"dump {names}{words}", now, tuple(dump.remarks))
+        return
+    from webhook.cluster import ClusterError, connect, standing  # noqa: PLC0415 - importing `kubernetes` takes half a second and 40 MB
+
+    try:
+        here = standing(kubeconfig=choice.kubeconfig, context=choice.context)
+        connection = connect(kubeconfig=choice.kubeconfig, context=choice.context)
+    except ClusterError as error:
+        raise OSError(str(error)) from error
+    if choice.everywhere:
+        scope, words = Scope(None, here.namespace), ", all namespaces"
+    elif asked is None:
+        scope, words = Scope((here.namespace,)), f", namespace {here.namespace} (the context's; -A looks at all)"
+    else:
+        scope = Scope(asked)
+    source = f"context {here.context}" if here.context else "the cluster of this pod"
+    with connection as cluster:
+        yield Ground(Server(cluster, progress=progress), scope, source + words, datetime.now(UTC))
+
+
+def surveys(ground: Ground, papers: Papers, warn: Callable[[str], None]) -> list[Survey]:
+    """Return the survey by the policy in *papers*, and one of the same look by the policy to compare with.
+
+    *warn* is told at once what may make them other than whoever asks thinks. Raises OSError when nothing answers.
+    """
+    supply = ground.supply
+    try:
+        admission = read_admission(supply)
+        documents = _documents(supply, papers, admission)
+        sources = read_sources(supply, documents.required.value)
+    except ListError as error:
+        raise OSError(f"{ground.source}: {error}") from error
+    for warning in documents.warnings:
+        warn(warning)
+    laws = [Law(policy.value, sources.required, sources.config_maps) for policy in documents.policies]
+    scene = look(supply, ground.scope, admission, interest(laws))
+    said = (Remark(Place("documents", 0), warning, usable=True) for warning in documents.warnings)
+    remarks = (*ground.remarks, *said, *sources.remarks, *scene.look.remarks)
+    seen = replace(scene.look, remarks=remarks)
+    bases = (
+        Basis(ground.source, policy.words, documents.required.words, admission.installed)
+        for policy in documents.policies
+    )
+    return [judge(seen, scene.manifests, law, basis, ground.now) for law, basis in zip(laws, bases, strict=True)]
+
+
+def _documents(supply: Supply, papers: Papers, admission: Admission) -> _Documents:
+    policies = [_given(supply, POLICY, papers.policy, admission)]
+    if papers.compare is not None:
+        other = None if papers.compare == INSTALLED else Path(papers.compare)
+        policies.append(_given(supply, POLICY, other, admission))
+    return _Documents(tuple(policies), _given(supply, REQUIRED_ENV, papers.required_env, admission))
+
+
+def _given(supply: Supply, kind: Kind[T], path: Path | None, admission: Admission) -> Given[T]:
+    if path is not None:
+        read = document(path, kind.read)
+        return Given(read.value, read.words)
+    namespace = admission.registration.namespace if admission.registration is not None else ""
+    return installed(supply, kind, namespace or NAMESPACE, expected=admission.installed)

@@ -1,0 +1,64 @@
+"""Where a report goes, and the options that say so."""
+
+import sys
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def report_options(*formats: str) -> Callable[[F], F]:
+    """Return the options for a report in one of *formats*, the first of which is the default."""
+    options = (
+        click.option(
+            "--output",
+            "-o",
+            type=click.Choice(formats),
+            default=formats[0],
+            show_default=True,
+            help="The format.",
+        ),
+        click.option(
+            "--output-file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Write there, not to standard output.",
+        ),
+        click.option("--fix-hints", is_flag=True, help="Say in the table what to change; the other formats always do."),
+        click.option(
+            "--show-exempted", is_flag=True, help="Tell of findings that an exemption covers; json always does."
+        ),
+    )
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def write_table(show: Callable[[Console], None], file: Path | None) -> None:
+    """Print what *show* prints: in colour and as wide as the terminal, or plainly into *file*."""
+    if file is None:
+        show(Console(highlight=False, emoji=False, markup=False))
+        return
+    text = StringIO()
+    show(Console(file=text, highlight=False, emoji=False, markup=False))
+    write(text.getvalue(), file)
+
+
+def write(text: str, file: Path | None) -> None:
+    """Write *text* to *file*, else to standard output; ends the program with 2 when that cannot be done."""
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        click.echo(f"{file}: {(error.strerror or str(error)).lower()}", err=True)
+        sys.exit(2)

@@ -1,0 +1,35 @@
+"""Documents in files, as commands that judge once take them: good, or the end."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import click
+
+from webhook.documents.document import DocumentError, revision
+from webhook.sources.file import FileError, read
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[T]):
+    """A document and which it is, in words."""
+
+    value: T
+    words: str
+
+
+def document(path: Path, reader: Callable[[bytes], T]) -> Read[T]:
+    """Return what *reader* makes of the file *path*; ends the program with 2 and every problem when it is bad."""
+    try:
+        data = read(path)
+        return Read(reader(data), f"{path}, revision {revision(data)}")
+    except FileError as error:
+        problems = str(error)
+    except DocumentError as error:
+        problems = "\n".join(f"{path}: {problem}" for problem in error.problems)
+    click.echo(problems, err=True)
+    sys.exit(2)
