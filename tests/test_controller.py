@@ -49,10 +49,16 @@ def test_an_empty_namespace_becomes_an_installation_that_serves(made: Installati
 
 
 def rotate_under_load(made: Installation, rotations: int) -> None:
+    """Have that many of each follow, while two API servers ask, each of which must have heard of what is published."""
     age(made, timedelta(days=81))
     with made.controlled(*SHORT) as controller:
         wait_for(lambda: all(trusted(made)), 20, "a caBundle")
-        with made.served(), load(made) as (told, dialler):
+        with (
+            made.plane.beside() as beside,
+            made.served(),
+            load(made) as (told, dialler),
+            Load(beside, told.namespace, told.pod, told.expected, rate=25) as other,
+        ):
             seen, leaves = set(authorities(made)), {serial(made)}
             deadline = time.monotonic() + 40 * rotations
             # What was under way before the load does not count: both must follow while it lasts.
@@ -61,8 +67,10 @@ def rotate_under_load(made: Installation, rotations: int) -> None:
                 seen |= {*authorities(made)}
                 leaves |= {serial(made)}
                 time.sleep(0.1)
-    assert told.failures + dialler.failures == []
+    assert told.failures + other.failures + dialler.failures == []
+    assert other.sent > 100
     tell(f"{len(seen) - 1} authorities and {len(leaves) - 1} leaves followed; {counted(told, dialler)}")
+    tell(f"the other API server asked {other.sent} times")
 
 
 def test_authorities_and_leaves_follow_each_other_without_a_failed_request(made: Installation) -> None:

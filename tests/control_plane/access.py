@@ -71,14 +71,14 @@ class Access:
 
     def client(self) -> ApiClient:
         """Return a new client for the administrator."""
-        return ApiClient(self._configuration())
+        return ApiClient(self.configuration())
 
     def as_user(self, name: str, groups: Sequence[str] = ()) -> ApiClient:
         """Return a new client that impersonates *name* of *groups*.
 
         The API server adds `system:authenticated`, and to a ServiceAccount without *groups* a ServiceAccount's.
         """
-        return credentials.impersonating(self._configuration(), name, groups)
+        return credentials.impersonating(self.configuration(), name, groups)
 
     def token_kubeconfig(self, namespace: str, service_account: str) -> Path:
         """Return a new kubeconfig with a token of *service_account*, which must exist."""
@@ -132,7 +132,8 @@ class Access:
             env={"KUBECONFIG": str(self.kubeconfig), "HOME": str(self.site.folder), "PATH": search},
         )
 
-    def _configuration(self) -> Configuration:
+    def configuration(self) -> Configuration:
+        """Return the settings of an administrator's client."""
         configuration = Configuration(
             host=self.url,
             ssl_ca_cert=self.site.file("ca.crt"),

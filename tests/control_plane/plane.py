@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -119,17 +120,37 @@ class ControlPlane(Access):
 
     def start_apiserver(self) -> None:
         """Bring the API server back on the same port, with what etcd holds, and return when it is ready."""
-        self._apiserver.start()
-        configuration = self._configuration()
-        configuration.retries = 0  # _await asks again, and quietly
-        with ApiClient(configuration) as client:
-            self._await(self._apiserver, lambda: _ready(client))
+        self._start_apiserver(self._apiserver, self)
         self._controller_manager.start()
 
     def restart_apiserver(self) -> None:
         """Stop the API server and start it again: open connections and watches are cut."""
         self.stop_apiserver()
         self.start_apiserver()
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[Access]:
+        """Run another API server on the same etcd while the context lasts, as clusters have several; give access to it.
+
+        Its kubeconfig and audit log are those of the first.
+        """
+        other = Access()
+        other.site, other.ca_pem = replace(self.site, port=ports.free(1)[0]), self.ca_pem
+        log = f"--audit-log-path={self.site.file('audit-beside.log')}"
+        command = [*arguments.kube_apiserver(other.site), *self._apiserver_arguments, log]
+        program = Program("kube-apiserver-beside", command, self.site.folder)
+        try:
+            self._start_apiserver(program, other)
+            yield other
+        finally:
+            program.stop()
+
+    def _start_apiserver(self, program: Program, access: Access) -> None:
+        program.start()
+        configuration = access.configuration()
+        configuration.retries = 0  # _await asks again, and quietly
+        with ApiClient(configuration) as client:
+            self._await(program, lambda: _ready(client))
 
     def compact(self) -> None:
         """Make etcd forget every revision but the present one.
