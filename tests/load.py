@@ -9,7 +9,7 @@ from kubernetes.client import ApiException
 
 from tests.control_plane.access import Access
 
-THREADS = 4
+THREADS = 4  # clients, and so at most as many requests in flight
 
 
 @dataclass
