@@ -1,4 +1,4 @@
-"""An installation as the chart makes it, on the real control plane: rights, registration, replicas, load."""
+"""An installation as the chart makes it, on the real control plane: registration, replicas, load."""
 
 import base64
 import itertools
@@ -24,57 +24,17 @@ from certs.store import FILES
 from tests.certificates import Dialler, aged
 from tests.control_plane import ControlPlane
 from tests.control_plane.ports import free
+from tests.controller_rights import ACCOUNT, rights
 from tests.gate import bad_pod, config_map
 from tests.load import Load
 from tests.server import Server, serving, wait_for
 from webhook.cluster import MERGE_PATCH, Answer, Cluster, connect
 from webhook.controller.configurations import KINDS
 
-ACCOUNT = "airlock-controller"
 POLICY = "apiVersion: airlock/v1\nkind: Policy\nmode: enforce\n"
 MANIFEST = "apiVersion: airlock/v1\nkind: RequiredEnv\nenv: []\n"
 GUARD = "guard"
 DENIED = 422
-
-
-def rights(namespace: str, configuration: str) -> list[dict[str, Any]]:
-    """Return what the controller's ServiceAccount needs and nothing more."""
-
-    def rule(resources: str, verbs: str, *names: str, group: str = "") -> dict[str, Any]:
-        found: dict[str, Any] = {"apiGroups": [group], "resources": resources.split(), "verbs": verbs.split()}
-        return found | ({"resourceNames": [*names]} if names else {})
-
-    def grant(kind: str, metadata: dict[str, str], rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        version = "rbac.authorization.k8s.io/v1"
-        subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}
-        ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": metadata["name"]}
-        return [
-            {"apiVersion": version, "kind": kind, "metadata": metadata, "rules": rules},
-            {
-                "apiVersion": version,
-                "kind": f"{kind}Binding",
-                "metadata": metadata,
-                "subjects": [subject],
-                "roleRef": ref,
-            },
-        ]
-
-    own = [
-        rule("secrets", "get update", "airlock-ca", "airlock-tls"),
-        rule("secrets configmaps", "create"),
-        rule("configmaps", "get update", "airlock-accepted"),
-        rule("configmaps", "get list watch", "airlock-policy", "airlock-required-env"),
-        rule("endpoints", "get", "airlock"),
-        rule("events", "create patch", group="events.k8s.io"),
-    ]
-    hooks = "mutatingwebhookconfigurations validatingwebhookconfigurations"
-    wide = [
-        rule(hooks, "get patch", configuration, group="admissionregistration.k8s.io"),
-        rule("namespaces", "get list watch"),
-    ]
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": namespace}}
-    role = grant("Role", {"name": ACCOUNT, "namespace": namespace}, own)
-    return [account, *role, *grant("ClusterRole", {"name": configuration}, wide)]
 
 
 @dataclass
