@@ -295,4 +295,6 @@ def _told(error: Exception) -> str:
     """Return what the innermost cause says: urllib3 wraps it, and repeats the address."""
     while (cause := getattr(error, "reason", None) or error.__cause__) and isinstance(cause, Exception):
         error = cause
-    return str(error) or type(error).__name__
+    # The client tells of a connection that never was as "(0)\nReason: SSLError\n[SSL: ...] ...\n".
+    told = error.reason if isinstance(error, ApiException) and not error.status else error
+    return str(told).strip().rpartition("\n")[2] or type(error).__name__
