@@ -4,9 +4,12 @@ The pods are busybox under the names, labels and owners of the official chart's.
 """
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ import yaml
 
 from tests.node import Node
 from tests.node.arguments import NAME
+from tests.scanning import reader
 from webhook.audit.survey import Basis, Group, Survey
 from webhook.audit.taking import Look, survey
 from webhook.documents.manifest import read_manifest
@@ -50,6 +54,7 @@ class Story:
     namespace: str
     old: str  # digests
     new: str
+    viewer: Path  # the kubeconfig of somebody who may only look
 
 
 def component(name: str, policy: str) -> dict[str, Any]:
@@ -76,7 +81,7 @@ def story(node: Node) -> Iterator[Story]:
         new = registry.push(node.build_image(files={"/opt/airflow/plugins/callbacks.py": "VERSION = 2"}), IMAGE)
         run("triggerer", "IfNotPresent")  # made after the push, and served from the cache all the same
         run("worker", "Always")
-        yield Story(node, namespace, old, new)
+        yield Story(node, namespace, old, new, reader(node, namespace, everywhere="view"))
 
 
 def audited(story: Story) -> Survey:
@@ -136,3 +141,38 @@ def test_the_pods_on_the_cached_copy_would_not_come_back(story: Story) -> None:
     found = audited(story)
     assert {one.component.value: one.lost for one in found.groups} == {"scheduler": 1, "triggerer": 1, "worker": 0}
     assert found.lost == 2
+
+
+def airlock(story: Story, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `airlock audit` on the story's namespace as somebody who may only look."""
+    (folder / "policy.yaml").write_text(POLICY)
+    (folder / "required-env.yaml").write_text(MANIFEST)
+    documents = ["--policy", str(folder / "policy.yaml"), "--required-env", str(folder / "required-env.yaml")]
+    command = [sys.executable, "-m", "webhook", "audit", "--kubeconfig", str(story.viewer), "-n", story.namespace]
+    return subprocess.run([*command, *documents, *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_who_may_only_look_is_told_the_story_and_what_would_not_come_back(story: Story, tmp_path: Path) -> None:
+    story.node.namespace("pipelines")
+    endpoint = "--from-literal=MESSAGE_CALLBACK_ENDPOINT=https://callbacks.example.com"
+    story.node.kubectl("create", "configmap", "callbacks", "-n", "pipelines", endpoint)
+    run = airlock(story, tmp_path)
+    assert run.returncode == 1, run.stderr  # something would not come back
+    assert "2 of 3 running pods would not come back" in run.stdout
+    assert f"{IMAGE} " in run.stdout
+    assert f"{short(story.old)}: 2 pods (scheduler, triggerer) on {NAME}" in run.stdout
+    assert f"{short(story.new)}: 1 pod (worker) on {NAME}" in run.stdout
+    assert "MESSAGE_CALLBACK_ENDPOINT" in run.stdout
+    assert "callbacks.example.com" not in run.stdout
+
+
+def test_the_page_shows_three_layers_of_the_story_and_that_nobody_looked_for_the_fourth(
+    story: Story, tmp_path: Path
+) -> None:
+    page = tmp_path / "audit.html"
+    assert airlock(story, tmp_path, "-o", "html", "--output-file", str(page)).returncode == 1
+    text = page.read_text(encoding="utf-8")
+    assert text.count("</svg> found here</p>") == 3
+    assert text.count("</svg> not checked</p>") == 1
+    assert short(story.old) in text
+    assert short(story.new) in text
