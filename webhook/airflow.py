@@ -178,6 +178,14 @@ def claim(labels: Mapping[str, str], rows: tuple[Row, ...] = CHARTS) -> Role | N
     return _TASKS[Chart.COMMUNITY] if executor else None  # only the community chart's template has no labels at all
 
 
+def keys(rows: Iterable[Row]) -> frozenset[str]:
+    """Return the keys of all labels that `claim` looks at."""
+    found = {_EXECUTOR, _OPERATOR}
+    for row in rows:
+        found |= {*row.labels, row.key}
+    return frozenset(found)
+
+
 def task(role: Role | None) -> Role:
     """Return *role* as a task's: what is left when its labels are not believed, or nothing claims them."""
     return _TASKS[Chart.CUSTOM if role is None else role.chart]

@@ -18,7 +18,7 @@ from webhook.verdict import Component
 MOST_NODES = 8  # that a sighting names; it counts all
 
 # The labels that name one Airflow of several in a namespace: the Helm release.
-_RELEASES = ("release", "app.kubernetes.io/instance")
+RELEASES = ("release", "app.kubernetes.io/instance")
 
 # Whose image the others of one Airflow are compared with: the first that is there.
 LEADERS = (
@@ -80,7 +80,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One container of one pod: what it was told to run, and what its node says it does."""
+    """One container of one pod, or of several alike: what it was told to run, and what its node says it does."""
 
     image: Image
     digest: str | None
@@ -92,6 +92,12 @@ class Seen:
     since: datetime
     until: datetime  # now, for one that runs
     running: bool
+    alike: int = 1
+
+    @property
+    def pods(self) -> int:
+        """In how many pods it runs now."""
+        return self.alike if self.running else 0
 
 
 def airflow_of(pod: LivePod) -> Airflow:
@@ -101,7 +107,7 @@ def airflow_of(pod: LivePod) -> Airflow:
 
 def airflow_in(namespace: str, labels: Mapping[str, str]) -> Airflow:
     """Return the Airflow in *namespace* that *labels* name."""
-    return Airflow(namespace, next((labels[key] for key in _RELEASES if labels.get(key)), ""))
+    return Airflow(namespace, next((labels[key] for key in RELEASES if labels.get(key)), ""))
 
 
 def sights(pod: LivePod, role: Role, nodes: Nodes, now: datetime) -> Iterator[Seen]:
@@ -127,6 +133,7 @@ def sights(pod: LivePod, role: Role, nodes: Nodes, now: datetime) -> Iterator[Se
             since=min(run.since, now),
             until=min(run.until or now, now),
             running=run.until is None and not pod.ended,
+            alike=pod.alike,
         )
 
 
@@ -192,10 +199,10 @@ def fleet(seen: Iterable[Seen], remembered: Iterable[Sighting] = ()) -> Fleet:
         if one.image.digest:
             continue  # it cannot run as anything else
         if one.digest is None:
-            inconclusive[image] += 1
+            inconclusive[image] += one.alike
             continue
         key = (image, one.group, one.digest)
-        sightings[key] = _joined(sightings.get(key), one, image, one.digest)
+        sightings[key] = joined(sightings.get(key), one, image, one.digest)
     by_image: dict[str, list[Sighting]] = {}
     for sighting in sorted(sightings.values(), key=lambda s: (s.image, s.group, s.first, s.digest)):
         by_image.setdefault(sighting.image, []).append(sighting)
@@ -214,7 +221,8 @@ def _order(part: Part) -> tuple[str, str, str, datetime, str, str]:
     return (airflow.namespace, airflow.release, part.component, part.first, part.image, part.digest or "")
 
 
-def _joined(sighting: Sighting | None, one: Seen, image: str, digest: str) -> Sighting:
+def joined(sighting: Sighting | None, one: Seen, image: str, digest: str) -> Sighting:
+    """Return *sighting* of *image* as *digest* with *one* more container that was seen to run so."""
     if sighting is None:
         sighting = Sighting(image, one.group, digest, one.since, one.until, 0, (), ())
     nodes, components = {*sighting.nodes, one.node} - {""}, {*sighting.components, one.component}
@@ -222,7 +230,7 @@ def _joined(sighting: Sighting | None, one: Seen, image: str, digest: str) -> Si
         sighting,
         first=min(sighting.first, one.since),
         last=max(sighting.last, one.until),
-        pods=sighting.pods + one.running,
+        pods=sighting.pods + one.pods,
         nodes=tuple(sorted(nodes)[:MOST_NODES]),
         components=tuple(sorted(components)),
     )
@@ -230,14 +238,15 @@ def _joined(sighting: Sighting | None, one: Seen, image: str, digest: str) -> Si
 
 def _joined_part(part: Part | None, one: Seen, image: str) -> Part:
     if part is None:
-        running = int(one.running)
         repository = one.image.repository
-        return Part(one.airflow, one.component, image, repository, one.group, one.digest, one.since, one.until, running)
+        return Part(
+            one.airflow, one.component, image, repository, one.group, one.digest, one.since, one.until, one.pods
+        )
     return replace(
         part,
         first=min(part.first, one.since),
         last=max(part.last, one.until),
-        pods=part.pods + one.running,
+        pods=part.pods + one.pods,
     )
 
 

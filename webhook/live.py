@@ -109,6 +109,7 @@ class LivePod:
     deleting: bool
     version: str  # its resourceVersion
     images: Mapping[tuple[str, str], RunningImage]  # by list ("containers", ...) and container
+    alike: int = 1  # how many pods it stands for, all the same but for their names
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webhook.airflow import Chart
-from webhook.decision import TaskRef
+from webhook.decision import ObjectRef, TaskRef
 from webhook.fleet import Airflow, Part, Sighting
 from webhook.manifests.outcome import Judged, Outcome, Related, Remark, Reported, Spared
 from webhook.manifests.place import Place
@@ -60,6 +60,7 @@ class Group:
     lifted: tuple[Lifted, ...] = ()
     distrusted: Component | None = None  # what their labels claim in vain
     task: TaskRef | None = None
+    regarding: ObjectRef | None = None  # the controller owner of one of its pods, else that pod
 
     @property
     def title(self) -> str:

@@ -20,7 +20,7 @@ from webhook.verdict import Exempted, Violation
 from webhook.workload import ImagePlace
 
 MOST_NODES = 20  # that a group names
-_HASH = "pod-template-hash"
+HASH = "pod-template-hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,12 @@ class Look:
     remarks: tuple[Remark, ...] = ()  # what could not be seen
 
 
-def survey(look: Look, gate: Gate, basis: Basis, now: datetime) -> Survey:
-    """Return what *gate* says of everything in *look* at the time *now*."""
+def survey(look: Look, gate: Gate, basis: Basis, now: datetime, running: Fleet | None = None) -> Survey:
+    """Return what *gate* says of everything in *look* at the time *now*; *running* is what runs, if that is known."""
     known = [(pod, role) for pod in look.pods if (role := gate.recognise(pod)) is not None]
-    seen = (one for pod, role in known for one in sights(pod, role, look.nodes, now))
-    running = fleet(seen, look.remembered)
+    if running is None:
+        seen = (one for pod, role in known for one in sights(pod, role, look.nodes, now))
+        running = fleet(seen, look.remembered)
     groups: dict[tuple[str, ...], _Gathering] = {}
     behind: dict[Airflow, set[Part]] = {}
     for pod, role in known:
@@ -56,7 +57,7 @@ def survey(look: Look, gate: Gate, basis: Basis, now: datetime) -> Survey:
     return Survey(
         basis=basis,
         taken=now,
-        seen=len(look.pods) + look.others,
+        seen=sum(pod.alike for pod in look.pods) + look.others,
         groups=tuple(groups[key].group(look.coverage) for key in sorted(groups)),
         drifts=tuple(_drifts(running)),
         skews=tuple(_skew(airflow, behind[airflow], running) for airflow in sorted(behind, key=_airflow_order)),
@@ -70,7 +71,7 @@ def owner_of(pod: LivePod, task: TaskRef | None) -> tuple[str, str]:
     owner = pod.workload.metadata.controller
     if owner is None:
         return "Pod", f"{task.dag_id}/{task.task_id}" if task is not None else pod.name
-    suffix = f"-{pod.labels.get(_HASH, '')}"
+    suffix = f"-{pod.labels.get(HASH, '')}"
     if owner.kind == "ReplicaSet" and len(suffix) > 1 and owner.name.endswith(suffix):
         return "Deployment", owner.name.removesuffix(suffix)
     return owner.kind, owner.name
@@ -93,15 +94,15 @@ class _Gathering:
     images: dict[tuple[str, str, str, str], tuple[int, set[str]]] = field(default_factory=dict)
 
     def add(self, pod: LivePod, decision: Decision, running: Fleet, nodes: Nodes) -> None:
-        self.pods += 1
-        self.lost += not decision.verdict.allowed
+        self.pods += pod.alike
+        self.lost += 0 if decision.verdict.allowed else pod.alike
         if pod.node:
             self.nodes.add(pod.node)
         for violation in decision.verdict.violations:
             count, example = self.found.get(violation, (0, pod.name))
-            self.found[violation] = (count + 1, example)
+            self.found[violation] = (count + pod.alike, example)
         for exempted in decision.verdict.exempted:
-            self.lifted[exempted] = self.lifted.get(exempted, 0) + 1
+            self.lifted[exempted] = self.lifted.get(exempted, 0) + pod.alike
         for place in pod.workload.images:
             policy = place.policy or default_pull_policy(place.image)
             key = (place.container, place.image, policy, _kind(place, running))
@@ -109,7 +110,7 @@ class _Gathering:
             run = pod.images.get((place.field, place.container))
             if run is not None and run.digest:
                 digests.add(nodes.canonical(run.digest))
-            self.images[key] = (count + 1, digests)
+            self.images[key] = (count + pod.alike, digests)
 
     def group(self, coverage: Coverage) -> Group:
         namespace = self.first.namespace
@@ -129,6 +130,7 @@ class _Gathering:
             lifted=tuple(Lifted(exempted, count) for exempted, count in self.lifted.items()),
             distrusted=self.decision.distrusted,
             task=self.decision.task,
+            regarding=self.decision.owner or self.decision.regarding,
         )
 
 

@@ -85,6 +85,11 @@ class Api:
         answer = self._send("PATCH", path, [test, *operations], JSON_PATCH)
         return self._written("patch", path, answer, _STALE | {HTTPStatus.UNPROCESSABLE_ENTITY})
 
+    def delete(self, path: str, version: str) -> Written:
+        """Delete the object at *path*, if its resourceVersion is still *version*."""
+        body: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"resourceVersion": version}}
+        return self._written("delete", path, self._send("DELETE", path, body), _STALE)
+
     def _send(self, method: str, path: str, body: Object | list[Object], content_type: str = JSON) -> Answer:
         query = {"fieldManager": FIELD_MANAGER}
         return self._connection.call(method, path, query=query, body=body, content_type=content_type)

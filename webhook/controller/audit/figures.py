@@ -1,0 +1,134 @@
+"""The audit's metrics: what the last run saw, replaced as a whole, in a bounded number of series."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client import Counter as CounterMetric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from webhook.audit.survey import Survey
+from webhook.verdict import Component, Mode
+
+MOST_SERIES = 500  # of airlock_audit_findings, and of airlock_audit_would_not_return
+OTHER = "other"  # the namespace that stands for those beyond
+
+
+class Outcome(StrEnum):
+    """What became of a run."""
+
+    DONE = "done"
+    PARTIAL = "partial"  # not all of the cluster was known
+    FAILED = "failed"
+
+
+Finding = tuple[str, Mode, Component, str]  # rule, mode, component, namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one run saw, in numbers."""
+
+    findings: Mapping[Finding, int] = field(default_factory=dict)
+    lost: Mapping[str, int] = field(default_factory=dict)  # pods that would not return, by namespace
+    pods: int = 0
+    capped: bool = False  # whether namespaces had to be summed up
+
+
+def figures(survey: Survey, most: int = MOST_SERIES) -> Figures:
+    """Return *survey* in numbers, in at most *most* series each: a finding counts once for the pods of one owner."""
+    findings: Counter[Finding] = Counter()
+    lost: Counter[str] = Counter()
+    for group in survey.groups:
+        lost[group.namespace] += 0 if group.admission is False and survey.basis.installed else group.lost
+        for key in {(f.violation.rule, f.violation.mode, group.component, group.namespace) for f in group.found}:
+            findings[key] += 1
+    shown = _shown(findings, lost, most)
+    if shown >= lost.keys():
+        return Figures(findings, lost, survey.pods)
+    summed: Counter[Finding] = Counter()
+    for (rule, mode, component, namespace), count in findings.items():
+        summed[rule, mode, component, namespace if namespace in shown else OTHER] += count
+    others: Counter[str] = Counter()
+    for namespace, count in lost.items():
+        others[namespace if namespace in shown else OTHER] += count
+    return Figures(summed, others, survey.pods, capped=True)
+
+
+def _shown(findings: Mapping[Finding, int], lost: Mapping[str, int], most: int) -> frozenset[str]:
+    """Return the namespaces that have series of their own: those with the most findings, as long as all others fit."""
+    series: dict[str, set[tuple[str, Mode, Component]]] = {namespace: set() for namespace in lost}
+    weight: Counter[str] = Counter()
+    for (rule, mode, component, namespace), count in findings.items():
+        series[namespace].add((rule, mode, component))
+        weight[namespace] += count
+    if sum(map(len, series.values())) <= most and len(lost) <= most:
+        return frozenset(lost)
+    rest = len(set().union(*series.values()))  # what "other" may need
+    shown: set[str] = set()
+    used = rest
+    for namespace in sorted(series, key=lambda name: (-weight[name], -lost[name], name)):
+        used += len(series[namespace])
+        if used > most or len(shown) + 1 >= most:
+            break
+        shown.add(namespace)
+    return frozenset(shown)
+
+
+class AuditMetrics(Collector):
+    """Shows the figures of the last run; swapped whole, so that no scrape sees half of them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._figures = Figures()
+        self._last: datetime | None = None
+        self._seconds = 0.0
+        self._complete = False
+        text = "Audits by what became of them"
+        self._runs = CounterMetric("airlock_audit_runs", text, ["outcome"], registry=registry)
+        for outcome in Outcome:
+            self._runs.labels(outcome.value)
+        registry.register(self)
+
+    def ran(self, found: Figures, at: datetime, seconds: float, *, complete: bool) -> None:
+        """Show *found*, of a run that was over *at* and took so many *seconds*."""
+        self._figures, self._last, self._seconds, self._complete = found, at, seconds, complete
+        self._runs.labels((Outcome.DONE if complete else Outcome.PARTIAL).value).inc()
+
+    def failed(self) -> None:
+        """Count a run that came to nothing; what was seen before stays."""
+        self._complete = False
+        self._runs.labels(Outcome.FAILED.value).inc()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what the last run saw."""
+        found = self._figures
+        findings = GaugeMetricFamily(
+            "airlock_audit_findings",
+            "Findings in what runs; one of a rule counts once for the pods of one owner, or of one task",
+            labels=["rule", "mode", "component", "namespace"],
+        )
+        for (rule, mode, component, namespace), count in sorted(found.findings.items()):
+            findings.add_metric([rule, mode.value, component.value, namespace], count)
+        yield findings
+        lost = GaugeMetricFamily(
+            "airlock_audit_would_not_return",
+            "Running pods that would be denied if they were made again now",
+            labels=["namespace"],
+        )
+        for namespace, count in sorted(found.lost.items()):
+            lost.add_metric([namespace], count)
+        yield lost
+        last = self._last.timestamp() if self._last is not None else 0.0
+        yield _gauge("pods", "Pods of Airflow that run, as the last audit saw them", found.pods)
+        yield _gauge("last_run_timestamp_seconds", "When the last audit was done; 0 before the first", last)
+        yield _gauge("duration_seconds", "How long the last audit took", self._seconds)
+        yield _gauge("complete", "1 when the last audit knew all pods and could tell of all it found", self._complete)
+        yield _gauge("series_capped", "1 when namespaces are summed up as 'other'", found.capped)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"airlock_audit_{name}", text, value=value)

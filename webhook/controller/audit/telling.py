@@ -1,0 +1,115 @@
+"""Which findings become Events: each once when it appears, the strictest first, a few at a time. Pure."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from webhook.audit.survey import Group, Survey
+from webhook.controller.audit.notebook import MOST_TOLD
+from webhook.decision import Decision, ObjectRef
+from webhook.evaluate import AUDIT
+from webhook.events.ledger import Bucket
+from webhook.events.occurrence import Occurrence
+from webhook.message import note
+from webhook.verdict import Verdict, Violation
+
+# Well below what `webhook.events.ledger` lets through, so that nothing is dropped there; the rest waits for its turn.
+RATE, BURST = 0.5, 15.0
+
+_RUN = re.compile(r"-\d{8,}$")  # what a CronJob adds to its own name for each Job
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A finding of one rule in the pods of one group."""
+
+    mark: str  # what makes it the same finding: "o" or "t", for an owner's or a task's, and 16 digits
+    rank: int  # of its mode
+    regarding: ObjectRef
+    decision: Decision
+
+    def occurrence(self, at: datetime) -> Occurrence:
+        """Return what the Event says."""
+        return Occurrence(self.mark, self.regarding, "Warning", "Audited", "Audit", at, note(self.decision))
+
+
+def news(survey: Survey) -> Iterator[News]:
+    """Yield what *survey* found: by owner, rule and images, or by DAG, task, rule and images."""
+    for group in survey.groups:
+        by_rule: dict[str, list[Violation]] = {}
+        for found in group.found:
+            by_rule.setdefault(found.violation.rule, []).append(found.violation)
+        for rule, violations in by_rule.items():
+            yield _news(group, rule, violations)
+
+
+def _news(group: Group, rule: str, violations: list[Violation]) -> News:
+    images = sorted({violation.finding.image for violation in violations})
+    name = _RUN.sub("", group.name) if group.kind == "Job" else group.name
+    facts = [group.namespace, group.kind, name, group.component, rule, images]
+    mark = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    regarding = group.regarding or ObjectRef("v1", "Pod", group.namespace, group.name)
+    decision = Decision(
+        path=AUDIT,
+        uid="",
+        operation="CREATE",
+        dry_run=False,
+        regarding=regarding,
+        owner=None,
+        component=group.component,
+        distrusted=group.distrusted,
+        task=group.task,
+        verdict=Verdict(tuple(violations)),
+    )
+    rank = max(violation.mode.rank for violation in violations)
+    return News(("t" if group.kind == "Pod" else "o") + mark, rank, regarding, decision)
+
+
+class Told:
+    """Remembers by marks what was told, so that it is not told again while it lasts.
+
+    What pods without an owner show comes and goes with them, so it counts as lasting for the whole *window*.
+    """
+
+    def __init__(self, window: timedelta, now: float, most: int = MOST_TOLD) -> None:
+        self.waiting = 0  # findings that are yet to be told
+        self._window = window.total_seconds()
+        self._most = most
+        self._marks: dict[str, int] = {}
+        self._bucket = Bucket(RATE, BURST, BURST, now)
+
+    @property
+    def marks(self) -> Mapping[str, int]:
+        """When what was told was last so, by its mark; in seconds since 1970."""
+        return self._marks
+
+    def recall(self, marks: Mapping[str, int]) -> None:
+        """Know what was told in an earlier life."""
+        self._marks = {**marks, **self._marks}
+
+    def take(self, found: Iterable[News], at: datetime, now: float, *, complete: bool) -> list[News]:
+        """Return what of the findings *found* is to be told now; *complete* says whether all were looked for."""
+        moment = int(at.timestamp())
+        present = {one.mark: one for one in found}
+        for mark, last in list(self._marks.items()):
+            if mark in present:
+                self._marks[mark] = moment
+            elif (complete and mark.startswith("o")) or moment - last > self._window:
+                del self._marks[mark]
+        fresh = [one for mark, one in present.items() if mark not in self._marks]
+        fresh.sort(key=lambda one: -one.rank)
+        told = fresh[: self._allowed(now, len(fresh))]
+        self._marks |= {one.mark: moment for one in told}
+        self.waiting = len(fresh) - len(told)
+        return told
+
+    def _allowed(self, now: float, wanted: int) -> int:
+        """Return how many may be told now: of those that are *wanted*, as far as there is room to remember them."""
+        self._bucket = self._bucket.filled(now)
+        count = max(0, min(wanted, int(self._bucket.level), self._most - len(self._marks)))
+        for _ in range(count):
+            self._bucket = self._bucket.taken()
+        return count
