@@ -131,7 +131,7 @@ class Installation:
         return [
             "controller", "--namespace", self.namespace, "--webhook-configuration", self.configuration, *replicas,
             "--accepted", f"{source}accepted", "--policy", f"{source}policy", "--required-env", f"{source}required-env",
-            "--host", "127.0.0.1", "--metrics-port", "0", "--interval", "0.2", *more,
+            "--host", "127.0.0.1", "--metrics-port", "0", "--interval", "0.2", "--no-audit", *more,
         ]  # fmt: skip
 
     def environ(self) -> dict[str, str]:

@@ -30,15 +30,20 @@ def rights(namespace: str, configuration: str) -> list[dict[str, Any]]:
     own = [
         rule("secrets", "get update", "airlock-ca", "airlock-tls"),
         rule("secrets configmaps", "create"),
-        rule("configmaps", "get update", "airlock-accepted"),
+        rule("configmaps", "get update", "airlock-accepted", "airlock-sightings"),
+        rule("configmaps", "get list update delete"),  # the reports, whose names are not known beforehand
         rule("configmaps", "get list watch", "airlock-policy", "airlock-required-env"),
         rule("endpoints", "get", "airlock"),
-        rule("events", "create patch", group="events.k8s.io"),
     ]
     hooks = "mutatingwebhookconfigurations validatingwebhookconfigurations"
     wide = [
         rule(hooks, "get patch", configuration, group="admissionregistration.k8s.io"),
-        rule("namespaces", "get list watch"),
+        rule("namespaces", "list"),
+        rule("events", "create patch", group="events.k8s.io"),
+        rule("pods", "list watch"),
+        rule("nodes", "get list"),
+        rule("reports", "create", group="openreports.io"),
+        rule("reports", "get list update delete", "airlock", group="openreports.io"),
     ]
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": namespace}}
     role = grant("Role", {"name": ACCOUNT, "namespace": namespace}, own)

@@ -1,5 +1,6 @@
 """The API server is asked as who we are, with time limits, and every answer is a value."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -127,7 +128,8 @@ def test_a_watch_tells_its_lines_and_ends(cluster: Cluster, namespace: str) -> N
     query = {"watch": "1", "timeoutSeconds": "1"}
     lines = cluster.watch(f"/api/v1/namespaces/{namespace}/serviceaccounts", query=query, seconds=5)
     assert lines.refusal is None
-    assert ("ADDED", "default") in {(line["type"], line["object"]["metadata"]["name"]) for line in lines}
+    told = {(line.type, json.loads(bytes(line.object))["metadata"]["name"]) for line in lines}
+    assert ("ADDED", "default") in told
     lines.close()
 
 

@@ -7,15 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.control_plane import ControlPlane
 from tests.control_plane.waiting import until
 from tests.proxy import Proxy
 from webhook.backoff import backoff
-from webhook.cluster import Answer, Cluster, Lines, connect
+from webhook.cluster import Answer, Change, Cluster, Lines, connect
 from webhook.known import Absence
-from webhook.sources.configmap import PACE, Absent, ConfigMapWatch, Pace, Present, State
+from webhook.sources.configmap import Absent, ConfigMapWatch, Present, State
+from webhook.sources.watch import PACE, Pace
 
 NAME = "callbacks"
 QUICK = Pace(longest=2.0, jitter=0.0, slack=1.0, forbidden=0.5)
@@ -57,10 +59,10 @@ class Overheard:
         self.close = lines.close
         self.interrupt = lines.interrupt
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[Change]:
         for line in self._lines:
-            if line["type"] == "ERROR":
-                self._errors.append(line["object"]["code"])
+            if line.type == "ERROR":
+                self._errors.append(msgspec.json.decode(line.object)["code"])
             yield line
 
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
+import msgspec
 from kubernetes.client import ApiClient, ApiException, Configuration
 from kubernetes.config import list_kube_config_contexts, load_kube_config
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME, SERVICE_TOKEN_FILENAME, InClusterConfigLoader
@@ -77,6 +78,16 @@ class Page:
         return Answer(self.status, _parsed(self.data)).why
 
 
+class Change(msgspec.Struct, frozen=True):
+    """An event of a watch; the object is not parsed, since of most little is needed."""
+
+    type: str
+    object: msgspec.Raw
+
+
+_changes = msgspec.json.Decoder(Change)
+
+
 class Lines:
     """The events of a watch, a line of JSON each; iterating raises UnreachableError when the connection breaks."""
 
@@ -85,12 +96,12 @@ class Lines:
         self._response = response
         self._deadline = deadline
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[Change]:
         rest = b""
         try:
             for chunk in self._response.stream():
                 *lines, rest = (rest + chunk).split(b"\n")
-                yield from map(json.loads, lines)
+                yield from map(_changes.decode, lines)
                 self._rearm()
         except HTTPError as error:
             raise UnreachableError(_told(error)) from error

@@ -8,11 +8,13 @@ from certs.issue import CA_LIFE, LEAF_LIFE
 from certs.names import Names, parse_names
 from certs.plan import Pace
 from webhook.commands.options import ConfigMapSrc, Span, log_level, setting
+from webhook.controller.audit.options import AuditOptions
 from webhook.controller.replicas import split_address
 from webhook.log import configure
 from webhook.sources.source import ConfigMapName
 
 PACE = Pace()
+AUDIT = AuditOptions()
 
 
 @click.command()
@@ -80,6 +82,34 @@ PACE = Pace()
     help="A replica that the Service's Endpoints do not name; entries that call it by URL are airlock's too. May be"
     " repeated.",
 )
+@setting(
+    "--audit/--no-audit",
+    default=True,
+    show_default=True,
+    help="Whether to look at the pods that run, and tell as Events, metrics and reports what is wrong with them. It"
+    " denies and changes nothing.",
+)
+@setting(
+    "--audit-interval",
+    type=click.FloatRange(0.05, 3600),
+    default=AUDIT.interval,
+    show_default=True,
+    help="Seconds between two audits; an edit of a document is followed by one at once.",
+)
+@setting(
+    "--audit-window",
+    type=Span(),
+    default=AUDIT.window,
+    help="For how long it is remembered as which digest an image has run, also over a restart; 24h by default. Workers"
+    " live for seconds, and drift shows only when two of them are compared.",
+)
+@setting(
+    "--audit-reports/--no-audit-reports",
+    default=True,
+    show_default=True,
+    help="Whether to write one report for each namespace: a Report of openreports.io where the cluster has those, else"
+    " the ConfigMap airlock-report-NAMESPACE beside airlock.",
+)
 @setting("--kubeconfig", help="Whose cluster to work in; without it $KUBECONFIG, else the one this pod runs in.")
 @log_level()
 def controller(  # noqa: PLR0913 - an argument for each option
@@ -102,6 +132,10 @@ def controller(  # noqa: PLR0913 - an argument for each option
     settling: float,
     interval: float,
     replica: tuple[str, ...],
+    audit: bool,
+    audit_interval: float,
+    audit_window: timedelta,
+    audit_reports: bool,
     kubeconfig: str | None,
     log_level: str,
 ) -> None:
@@ -110,6 +144,10 @@ def controller(  # noqa: PLR0913 - an argument for each option
     It makes the authority and the certificate, renews both long before they end, and sets the caBundle in webhook
     configurations that exist; it never creates one. Everything is decided from what is there and written only if that
     has not changed meanwhile: it may be killed at any time, and two at once do no harm.
+
+    Beside that it watches the pods of the whole cluster and tells what the policy and the manifest say of those that
+    run: what would be denied today, one tag that runs as two images, components that run different ones, variables
+    that are missing. Digests are kept in the ConfigMap airlock-sightings.
 
     It exits with 0 after SIGTERM or Ctrl-C, with 1 when the port is taken or no cluster can be found, with 2 for a
     wrong option.
@@ -133,6 +171,7 @@ def controller(  # noqa: PLR0913 - an argument for each option
         pace=Pace(propagation=propagation, settling=settling),
         interval=interval,
         break_glass_label=break_glass_label,
+        audit=AuditOptions(audit_interval, audit_window, audit_reports) if audit else None,
     )
     try:
         cluster = connect(kubeconfig=kubeconfig)

@@ -15,8 +15,8 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def setting(name: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's
-    """Return the option *name* with a variable for it: `--cert-dir` is AIRLOCK_CERT_DIR."""
-    variable = f"AIRLOCK_{name.lstrip('-').upper().replace('-', '_')}"
+    """Return the option *name* with a variable for it: `--cert-dir` is AIRLOCK_CERT_DIR, `--x/--no-x` AIRLOCK_X."""
+    variable = f"AIRLOCK_{name.partition('/')[0].lstrip('-').upper().replace('-', '_')}"
     return click.option(name, envvar=variable, show_envvar=True, **attributes)
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from webhook.accepted import KEYS, Accepted, read_accepted, write_accepted
 from webhook.controller.api import FIELD_MANAGER, Api, Written
 from webhook.documents.document import DocumentError
-from webhook.documents.manifest import read_manifest
-from webhook.documents.policy import Policy, read_policy
+from webhook.documents.manifest import EMPTY, RequiredEnv, read_manifest
+from webhook.documents.policy import DEFAULT, Policy, read_policy
 from webhook.sources.configmap import ConfigMapWatch, Connection, Present, State
 from webhook.sources.source import ConfigMapName, Reload, Source
 
 READERS: Mapping[str, Callable[[str], object]] = {"policy": read_policy, "required-env": read_manifest}
+BUILT_IN: Mapping[str, object] = {"policy": DEFAULT, "required-env": EMPTY}  # where no place is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,20 @@ class Document:
         self.source.take(state.known, KEYS[self.name], "" if isinstance(state, Present) else state.why)
 
 
-class Keeper:
-    """Writes what is accepted into *place*, a ConfigMap in airlock's namespace."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The documents by which replicas judge, and what they are called."""
 
-    def __init__(self, api: Api, place: ConfigMapName, documents: tuple[Document, ...]) -> None:
+    policy: Policy
+    manifest: RequiredEnv
+    policy_name: str
+    manifest_name: str
+
+
+class Keeper:
+    """Knows what is in force, and writes what is accepted into *place*, a ConfigMap in airlock's namespace, if any."""
+
+    def __init__(self, api: Api, place: ConfigMapName | None, documents: tuple[Document, ...]) -> None:
         self._api = api
         self._place = place
         self._documents = documents
@@ -61,6 +72,8 @@ class Keeper:
 
     def keep(self) -> Written | None:
         """Write what was accepted since; None when that is there already. Raises OSError."""
+        if self._place is None:
+            return None
         path = f"/api/v1/namespaces/{self._place.namespace}/configmaps"
         present = self._api.get(f"{path}/{self._place.name}")
         self._data = (present or {}).get("data") or {}
@@ -79,10 +92,28 @@ class Keeper:
     @property
     def policy(self) -> Policy | None:
         """The policy that replicas go by: the last good one, if need be that of an earlier life of this process."""
-        for document in self._documents:
-            if document.source.value is not None and isinstance(document.source.value.value, Policy):
-                return document.source.value.value
+        found = self._in_force("policy")
+        return found[0] if found is not None and isinstance(found[0], Policy) else None
+
+    @property
+    def standing(self) -> Standing | None:
+        """All documents that replicas go by; None while one of them is not known."""
+        policy, manifest = self._in_force("policy"), self._in_force("required-env")
+        if policy is None or manifest is None:
+            return None
+        if not isinstance(policy[0], Policy) or not isinstance(manifest[0], RequiredEnv):
+            return None
+        return Standing(policy[0], manifest[0], policy[1], manifest[1])
+
+    def _in_force(self, name: str) -> tuple[object, str] | None:
+        """Return the document *name* and what it is called; None when none is known to be in force."""
+        document = next((each for each in self._documents if each.name == name), None)
+        if document is None:
+            return BUILT_IN[name], f"the built-in {name}"
+        if (held := document.source.value) is not None:
+            return held.value, f"{document.place}, revision {document.source.revision}"
+        text = read_accepted(self._data, name)
         try:
-            return read_policy(read_accepted(self._data, "policy") or "")
+            return None if text is None else (READERS[name](text), f"{self._place}")
         except DocumentError:
             return None

@@ -15,13 +15,15 @@ from certs.plan import Pace, Rest, plan
 from webhook.app import Readiness
 from webhook.backoff import backoff
 from webhook.controller import api
+from webhook.controller.audit.auditor import Auditor, Connection
+from webhook.controller.audit.options import AuditOptions
 from webhook.controller.certificates import Certificates, Lives
 from webhook.controller.documents import Document, Keeper
 from webhook.controller.exposure import enforces
 from webhook.controller.scene import Observer, Site, read_configurations
 from webhook.controller.telemetry import STEPS, Telemetry
 from webhook.decision import ObjectRef
-from webhook.sources import configmap
+from webhook.events.occurrence import Occurrence
 from webhook.sources.source import ConfigMapName, Outcome, Reload
 
 if TYPE_CHECKING:
@@ -47,14 +49,14 @@ class Options:
     pace: Pace = field(default_factory=Pace)
     interval: float = 2.0  # seconds between two looks
     break_glass_label: str = "airlock/skip"
-
-
-class Connection(api.Connection, configmap.Connection, Protocol):
-    """An API server, for single requests and for watches."""
+    audit: AuditOptions | None = field(default_factory=AuditOptions)  # None: what runs is not looked at
 
 
 class Announcer(Protocol):
     """Who writes Events."""
+
+    def tell(self, told: Occurrence) -> None:
+        """Tell of *told*, whose note is composed."""
 
     def announce(self, reason: str, note: str, about: ObjectRef, *, good: bool = False) -> None:
         """Tell what happened, in the object *about*."""
@@ -83,7 +85,8 @@ class Controller:
         self._documents = tuple(
             Document(name, place, connection, self._reloaded) for name, place in options.documents.items()
         )
-        self._keeper = Keeper(self._api, options.accepted, self._documents) if options.accepted else None
+        self._keeper = Keeper(self._api, options.accepted, self._documents)
+        self._auditor = self._make_auditor(connection)
         self._configurations: tuple[Configuration, ...] = ()
         self._why = "nothing has been looked at yet"
         self._open = False
@@ -97,18 +100,23 @@ class Controller:
     def readiness(self) -> Readiness:
         """Whether the last look at everything went well, and what the plan says."""
         lines = [f"{part}: {trouble}" for part, trouble in self._troubles.items()]
-        return Readiness(not self._troubles, (*lines, f"certificates: {self._why}"))
+        audit = self._auditor.lines if self._auditor is not None else ()
+        return Readiness(not self._troubles, (*lines, f"certificates: {self._why}", *audit))
 
     def run(self) -> None:
         """Work until `stop` is called."""
         for document in self._documents:
             document.start()
+        if self._auditor is not None:
+            self._auditor.start()
         failures = 0
         while not self._stopping:
             failures = 0 if self.turn() else failures + 1
             pause = backoff(failures, self._chance()) if failures else 0.0
             self._awake.wait(self._options.interval + pause)
             self._awake.clear()
+        if self._auditor is not None:
+            self._auditor.stop()
         for document in self._documents:
             document.stop()
 
@@ -168,8 +176,6 @@ class Controller:
             log.info("certificates", step=STEPS[type(step)], outcome=outcome.value)
 
     def _keep_documents(self) -> None:
-        if self._keeper is None:
-            return
         written = self._keeper.keep()
         accepted = [document.accepted for document in self._documents if document.accepted is not None]
         revisions = {each.document: each.revision for each in accepted}
@@ -179,7 +185,7 @@ class Controller:
 
     def _look_at_exposure(self) -> None:
         """Tell once when the policy enforces while the webhook lets everything pass that it cannot ask about."""
-        policy = self._keeper.policy if self._keeper is not None else None
+        policy = self._keeper.policy
         open_ = policy is not None and enforces(policy) and any(c.fails_open for c in self._configurations)
         self._telemetry.opened(fails_open=open_)
         if open_ and not self._open:
@@ -215,6 +221,22 @@ class Controller:
         good = reload.outcome is Outcome.ACCEPTED
         (log.info if good else log.error)("document", document=reload.document, text=reload.text)
         self._awake.set()
+        if self._auditor is not None:
+            self._auditor.wake()
+
+    def _make_auditor(self, connection: Connection) -> Auditor | None:
+        options = self._options
+        if options.audit is None:
+            return None
+        return Auditor(
+            options.audit,
+            options.site,
+            connection,
+            metrics=self._telemetry.audit,
+            tell=self._announcer.tell,
+            standing=lambda: self._keeper.standing,
+            now=self._now,
+        )
 
     def _announce(self, reason: str, note: str) -> None:
         """Write an Event about the policy."""

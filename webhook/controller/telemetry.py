@@ -14,6 +14,7 @@ from prometheus_client import (
 
 from certs.plan import AddAuthority, DropAuthorities, IssueLeaf, Publish, Rest, Step
 from webhook import metrics
+from webhook.controller.audit.figures import AuditMetrics
 from webhook.controller.configurations import KINDS, Configuration
 from webhook.controller.scene import Scene
 
@@ -55,6 +56,7 @@ class Telemetry:
         self._reloads = self._counter("policy_reloads", "Changes of a document that were seen", "document", "outcome")
         self._events = self._counter("events", "Announcements by what became of their Event", "outcome")
         self._names = tuple(configurations)
+        self.audit = AuditMetrics(self.registry)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self._prepare()

@@ -107,6 +107,10 @@ class Events:
         """Tell what happened to a document, in the object *about*: *good* news is of type Normal, other a Warning."""
         self._put(partial(self._add, announcement(reason, note, about, self._now(), good=good)))
 
+    def tell(self, told: Occurrence) -> None:
+        """Tell of *told*, whose note is composed."""
+        self._put(partial(self._add, told))
+
     def start(self) -> None:
         """Begin to write; in the process that serves, since threads do not survive a fork."""
         self._thread.start()

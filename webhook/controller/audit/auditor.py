@@ -1,0 +1,173 @@
+"""The background audit, in threads of its own: look, judge, tell; what is in its way is in the way of nothing else."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from webhook.audit.coverage import Coverage
+from webhook.audit.survey import Basis, Survey
+from webhook.audit.taking import HASH, Look, survey
+from webhook.backoff import backoff
+from webhook.controller import api
+from webhook.controller.audit import feed
+from webhook.controller.audit.feed import Feed, Lens, Snapshot
+from webhook.controller.audit.figures import AuditMetrics, figures
+from webhook.controller.audit.notebook import Memory
+from webhook.controller.audit.options import AuditOptions
+from webhook.controller.audit.outlets import Outlets
+from webhook.controller.audit.stock import Keep
+from webhook.controller.audit.surroundings import Surroundings
+from webhook.controller.audit.troubles import Troubles
+from webhook.controller.documents import Standing
+from webhook.controller.scene import Site
+from webhook.evaluate import Gate
+from webhook.events.occurrence import Occurrence
+from webhook.fleet import RELEASES
+from webhook.sources import configmap
+from webhook.sources.lookup import Lookup
+
+APART = 1.0  # seconds between the beginnings of two runs at least, whatever happens
+WAITING = 5.0  # seconds until it is looked again for what an audit cannot do without
+SOURCES = 10.0  # seconds for which a ConfigMap that a `from` names and nobody has read yet is waited for
+
+
+class Connection(api.Connection, feed.Connection, configmap.Connection, Protocol):
+    """An API server, for all that an audit asks."""
+
+
+class _Waiting(Exception):  # noqa: N818 - no error: it is too early
+    """There is something that an audit cannot do without, and that will come; the text says what."""
+
+
+class Auditor:
+    """Audits what runs, until `stop`; *standing* gives the documents in force, *tell* writes an Event."""
+
+    def __init__(  # noqa: PLR0913 - whom to ask, whom to tell
+        self,
+        options: AuditOptions,
+        site: Site,
+        connection: Connection,
+        *,
+        metrics: AuditMetrics,
+        tell: Callable[[Occurrence], None],
+        standing: Callable[[], Standing | None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._interval = options.interval
+        self._metrics = metrics
+        self._standing = standing
+        self._now = now
+        self._clock = time.monotonic
+        asking = api.Api(connection)
+        self._outlets = Outlets(options, site.namespace, asking, tell, self._clock)
+        self._surroundings = Surroundings(connection, asking, site.configurations, self._clock)
+        self._feed = Feed(connection, Memory(options.window), self.wake, now=now)
+        self._lookup = Lookup(lambda: connection, self.wake)
+        self._began = self._clock()
+        self._failures = 0
+        self._troubles = Troubles()
+        self._said = "nothing has been looked at yet"
+        self._awake, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What it saw last, and what is in its way."""
+        return f"audit: {self._said}", *(f"audit: {part}: {why}" for part, why in self._troubles.items())
+
+    def start(self) -> None:
+        """Begin to audit."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Audit soon: something has changed."""
+        self._awake.set()
+
+    def stop(self) -> None:
+        """End every thread, and keep what is to be remembered."""
+        self._stopping.set()
+        self._awake.set()
+        self._thread.join(5.0)
+        if self._feed.started:
+            self._feed.stop()
+        self._lookup.stop()
+        with Troubles().of("sightings"):
+            self._outlets.keep(self._feed.remembered(), last=True)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            due = self._clock() + min(APART, self._interval)
+            self._awake.wait(self._turn())
+            self._awake.clear()
+            self._stopping.wait(max(0.0, due - self._clock()))
+
+    def _turn(self) -> float:
+        """Audit once, if that can be done; return how long to wait until the next time."""
+        began, troubles = self._clock(), Troubles()
+        with troubles.of("run"):
+            try:
+                self._audit(troubles)
+            except _Waiting as why:
+                self._said = str(why)
+                return min(self._interval, WAITING)
+        self._failures = self._failures + 1 if "run" in troubles else 0
+        if self._failures:
+            self._metrics.failed()
+        troubles.log_new(self._troubles)
+        self._troubles = troubles
+        pause = backoff(self._failures, 1.0) if self._failures else self._interval - (self._clock() - began)
+        return max(0.0, min(pause, self._interval))
+
+    def _audit(self, troubles: Troubles) -> None:
+        """Look, judge and tell; raises _Waiting, and OSError when nothing can be said of the cluster."""
+        began = self._clock()
+        with troubles.of("sightings"):
+            self._feed.recall(self._outlets.recall(self._now()))
+        standing = self._standing()
+        if standing is None:
+            raise _Waiting("there is no policy in force yet")
+        gate = self._gate(standing)
+        snapshot = self._look(standing, gate, troubles)
+        now = self._now()
+        found = self._judge(snapshot, standing, gate, now, troubles)
+        complete = not troubles.keys() & {"pods", "room"}
+        self._outlets.tell(found, now, troubles, complete=complete)
+        with troubles.of("sightings"):
+            self._outlets.keep(self._feed.remembered())
+        self._metrics.ran(figures(found), now, self._clock() - began, complete=complete)
+        counts = ", ".join(f"{count} {mode.value}" for mode, count in sorted(found.counts.items()))
+        self._said = f"{found.pods} pods, findings: {counts or 'none'}; judged by {standing.policy_name}"
+
+    def _gate(self, standing: Standing) -> Gate:
+        self._lookup.want(standing.manifest.sources)
+        if (unread := self._lookup.unread) and self._clock() - self._began < SOURCES:
+            raise _Waiting(f"ConfigMap {unread[0]} of the manifest has not been read yet")
+        return Gate(standing.policy, standing.manifest, self._lookup.known)
+
+    def _look(self, standing: Standing, gate: Gate, troubles: Troubles) -> Snapshot:
+        labels = gate.labels | {*RELEASES, HASH}
+        keep = Keep(labels, frozenset(variable.name for variable in standing.manifest.env))
+        self._feed.look_through(Lens(keep, standing.policy.components, gate), self._surroundings.nodes())
+        if not self._feed.started:
+            self._feed.start()
+        snapshot = self._feed.look(self._now())
+        if snapshot is None:
+            if self._feed.trouble:
+                raise OSError(self._feed.trouble)
+            raise _Waiting("the pods are being listed")
+        if self._feed.trouble:
+            troubles["pods"] = self._feed.trouble
+        if snapshot.unremembered:
+            troubles["room"] = f"{snapshot.unremembered} pods are left out: they are of too many kinds to be kept"
+        return snapshot
+
+    def _judge(self, snapshot: Snapshot, standing: Standing, gate: Gate, now: datetime, troubles: Troubles) -> Survey:
+        coverage = Coverage()
+        with troubles.of("coverage"):
+            coverage = self._surroundings.coverage(frozenset(pod.namespace for pod in snapshot.pods))
+        installed = coverage.registration is not None if coverage.known else None
+        basis = Basis("the cluster", standing.policy_name, standing.manifest_name, installed)
+        look = Look(snapshot.pods, self._surroundings.nodes(), coverage)
+        return survey(look, gate, basis, now, snapshot.fleet)

@@ -1,0 +1,84 @@
+"""Where an audit's findings go: Events, reports, and the notes for the next life; none is in the way of another."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from webhook.audit.survey import Survey
+from webhook.controller.api import Api
+from webhook.controller.audit.logbook import NAME, Logbook
+from webhook.controller.audit.notebook import Key, Notes
+from webhook.controller.audit.options import AuditOptions
+from webhook.controller.audit.publisher import Pace, Publisher
+from webhook.controller.audit.report import reports
+from webhook.controller.audit.telling import Told, news
+from webhook.controller.audit.troubles import Troubles
+from webhook.events.occurrence import Occurrence
+from webhook.fleet import Sighting
+from webhook.sources.source import ConfigMapName
+
+log = structlog.stdlib.get_logger("airlock.audit")
+
+
+class Outlets:
+    """Tells what was found: *tell* writes an Event, *namespace* is airlock's own."""
+
+    def __init__(
+        self,
+        options: AuditOptions,
+        namespace: str,
+        api: Api,
+        tell: Callable[[Occurrence], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._told = Told(options.window, clock())
+        pace = Pace()
+        pace = replace(pace, linger=min(pace.linger, options.window.total_seconds()))
+        self._publisher = Publisher(api, namespace, clock, pace) if options.reports else None
+        self._logbook = Logbook(api, ConfigMapName(namespace, NAME), options.window, clock)
+        self._recalled = False
+
+    def recall(self, now: datetime) -> Mapping[Key, Sighting]:
+        """Return what was remembered in an earlier life, once; raises OSError when that cannot be known."""
+        if self._recalled:
+            return {}
+        notes = self._logbook.read(now)
+        self._told.recall(notes.told)
+        self._recalled = True
+        return notes.sightings
+
+    def tell(self, found: Survey, now: datetime, troubles: Troubles, *, complete: bool) -> None:
+        """Tell of what is new in *found*, and write the reports that have changed.
+
+        *complete* says whether what was not found is not there.
+        """
+        with troubles.of("events"):
+            for one in self._told.take(news(found), now, self._clock(), complete=complete):
+                rule, ref = one.decision.verdict.violations[0].rule, one.regarding
+                log.warning("finding", rule=rule, namespace=ref.namespace, kind=ref.kind, name=ref.name)
+                self._tell(one.occurrence(now))
+            if self._told.waiting:
+                log.info("findings wait for their Events", number=self._told.waiting)
+        if self._publisher is not None:
+            with troubles.of("reports"):
+                self._publish(self._publisher, found, troubles)
+
+    def keep(self, sightings: Mapping[Key, Sighting], *, last: bool = False) -> None:
+        """Keep *sightings*, and what was told, for the next life; raises OSError.
+
+        Not before it is known what was kept in the last one: that would be lost.
+        """
+        if self._recalled:
+            self._logbook.keep(Notes(sightings, dict(self._told.marks)), last=last)
+
+    def _publish(self, publisher: Publisher, found: Survey, troubles: Troubles) -> None:
+        made = reports(found)
+        publisher.publish(made)
+        if refused := publisher.troubles:
+            troubles["reports"] = f"{len(refused)} cannot be written, such as: {refused[0]}"
+        if beyond := len({group.namespace for group in found.groups}) - len(made):
+            troubles["reports"] = f"{beyond} namespaces have none: there are {len(made)} already"

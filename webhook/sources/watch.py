@@ -1,0 +1,258 @@
+"""A collection of the API server, listed and then watched, whatever networks and servers do to the watch."""
+
+import logging
+import random
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Protocol
+
+import msgspec
+
+from webhook.backoff import backoff
+
+logger = logging.getLogger("airlock.watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the server is asked, in seconds; together less than 30 s pass until a dead connection is left."""
+
+    longest: float = 25.0  # until the server ends a watch, which is a sign of life
+    jitter: float = 5.0  # less than that, by chance
+    slack: float = 3.0  # without that sign, and the connection counts as dead
+    apart: float = 1.0  # between the beginnings of two requests that did not fail
+    forbidden: float = 30.0  # until it is asked again whether it may be read now
+    broken: float = 15.0  # after a mistake on this side
+
+
+class Answer(Protocol):
+    """What the API server says at once."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def body(self) -> Any:  # noqa: ANN401  # JSON
+        """The parsed JSON."""
+
+    @property
+    def why(self) -> str:
+        """The message of an error."""
+
+
+class Change(Protocol):
+    """A line of a watch."""
+
+    @property
+    def type(self) -> str:
+        """ADDED, MODIFIED, DELETED, BOOKMARK or ERROR."""
+
+    @property
+    def object(self) -> msgspec.Raw:
+        """The object's JSON, or a Status's."""
+
+
+class Lines(Protocol):
+    """What the API server says bit by bit; iterating raises OSError when the connection breaks."""
+
+    @property
+    def refusal(self) -> Answer | None:
+        """The answer, when it is an error."""
+
+    def __iter__(self) -> Iterator[Change]: ...
+
+    def close(self) -> None:
+        """Let go of it."""
+
+    def interrupt(self) -> None:
+        """End it from another thread than the one that iterates."""
+
+
+class Watching(Protocol):
+    """An API server that can be watched; raises OSError when it cannot be reached."""
+
+    def watch(self, path: str, *, query: Mapping[str, str], seconds: float) -> Lines:
+        """Ask for a watch that is over after *seconds*, or broken."""
+
+
+PACE = Pace()
+
+
+class _Again(Exception):  # noqa: N818  # no error: the way on
+    """What was known of the server's versions is worth nothing any more: list anew."""
+
+
+class FailedError(Exception):
+    """The server answered with an error that may pass."""
+
+
+class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    resource_version: str = ""
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    metadata: _Metadata
+
+
+class _Status(msgspec.Struct, frozen=True):
+    code: int = 0
+    message: str = ""
+
+
+class Watch(ABC):
+    """Lists the collection *path* and watches it from a thread of its own, for ever.
+
+    Whoever derives from it says how to list, what to do with a change, and what each sign of life means.
+    """
+
+    def __init__(  # noqa: PLR0913  # whom to ask for what, and what a test would fake
+        self,
+        connection: Watching,
+        label: str,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        thread: str,
+        pace: Pace = PACE,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._watching = connection
+        self._label = label
+        self._path = path
+        self._query = query
+        self._pace = pace
+        self._clock = clock
+        self._chance = chance
+        self._version = ""  # of the cluster, as far as it was told; "" asks for a list
+        self._failures = 0
+        self._lines: Lines | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=thread, daemon=True)
+
+    @abstractmethod
+    def _list(self) -> float:
+        """Read everything and set `_version`, or leave that empty; return how long after the beginning to go on.
+
+        Raises OSError or FailedError.
+        """
+
+    @abstractmethod
+    def _take(self, kind: str, object_: msgspec.Raw) -> None:
+        """Take note of a change: *kind* is ADDED, MODIFIED or DELETED."""
+
+    def _seen(self) -> None:  # noqa: B027  # not everybody minds
+        """Take note that the server has shown what is known to be the present state."""
+
+    def _failing(self, error: Exception) -> None:  # noqa: B027  # same
+        """Take note that *error* is in the way."""
+
+    def _unwanted(self) -> bool:
+        """Return whether a watch that begins now is to end at once: it could not be interrupted before."""
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        """Begin to watch; the first state comes when the server has answered."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End the watching at once; nobody is told anything afterwards. Also for who is just being told."""
+        self._stopping.set()
+        self._interrupt()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def _interrupt(self) -> None:
+        if (lines := self._lines) is not None:
+            lines.interrupt()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            began = self._clock()
+            try:
+                pause = self._turn() - (self._clock() - began)
+            except _Again:
+                self._version, pause = "", self._pace.apart
+            except (OSError, FailedError) as error:
+                pause = self._fail(error)
+            except Exception:  # neither a strange answer nor whoever is told may end the watching
+                logger.exception("%s: watching it failed", self._label)
+                self._version, pause = "", self._pace.broken
+            self._stopping.wait(max(0.0, pause))
+
+    def _turn(self) -> float:
+        """Ask once, list or watch; return how long after its beginning to ask again."""
+        if not self._version:
+            return self._list()
+        self._follow()
+        return self._pace.apart
+
+    def _forbidden(self) -> float:
+        """Return how long to wait when the collection may not be read."""
+        self._failures = 0
+        return self._pace.forbidden * (0.9 + self._chance() / 5)
+
+    def _follow(self) -> None:
+        """Watch until the server ends it."""
+        seconds = max(1, round(self._pace.longest - self._pace.jitter * self._chance()))
+        query = {
+            **self._query,
+            "watch": "1",
+            "resourceVersion": self._version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(seconds),
+        }
+        with closing(self._watching.watch(self._path, query=query, seconds=seconds + self._pace.slack)) as lines:
+            self._lines = lines
+            if self._unwanted():
+                return
+            if lines.refusal is not None:
+                self._refused(lines.refusal)
+            self._recovered()
+            for line in lines:
+                self._hear(line.type, line.object)
+        if not self._stopping.is_set():
+            self._seen()
+
+    def _hear(self, kind: str, object_: msgspec.Raw) -> None:
+        if self._stopping.is_set():
+            return
+        match kind:
+            case "ADDED" | "MODIFIED" | "DELETED":
+                self._take(kind, object_)
+            case "BOOKMARK":
+                self._seen()
+            case _:  # ERROR, and the object is a Status
+                status = msgspec.json.decode(object_, type=_Status)
+                if status.code == HTTPStatus.GONE:
+                    raise _Again
+                raise FailedError(f"{status.code} {status.message}")
+        self._version = msgspec.json.decode(object_, type=_Versioned).metadata.resource_version
+
+    def _refused(self, answer: Answer) -> None:
+        if answer.status == HTTPStatus.GONE:
+            raise _Again
+        if answer.status == HTTPStatus.FORBIDDEN:  # then only a list can say what is the case
+            self._version = ""
+        raise FailedError(f"{answer.status} {answer.why}")
+
+    def _fail(self, error: Exception) -> float:
+        """Return the pause after *error*, which is logged when it is the first in a row."""
+        self._failures += 1
+        if self._stopping.is_set():
+            return 0.0
+        if self._failures == 1:
+            logger.warning("%s cannot be watched: %s", self._label, error)
+        self._failing(error)
+        return backoff(self._failures, self._chance())
+
+    def _recovered(self) -> None:
+        if self._failures:
+            logger.info("%s is watched again", self._label)
+        self._failures = 0
