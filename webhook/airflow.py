@@ -178,12 +178,20 @@ def claim(labels: Mapping[str, str], rows: tuple[Row, ...] = CHARTS) -> Role | N
     return _TASKS[Chart.COMMUNITY] if executor else None  # only the community chart's template has no labels at all
 
 
-def keys(rows: Iterable[Row]) -> frozenset[str]:
-    """Return the keys of all labels that `claim` looks at."""
-    found = {_EXECUTOR, _OPERATOR}
+def telling(rows: Iterable[Row]) -> dict[str, frozenset[str] | None]:
+    """Return the labels that make a difference to `claim`: keys, and the values that do; None for any value."""
+    truth = frozenset({"True"})
+    found: dict[str, frozenset[str] | None] = {_EXECUTOR: truth, _OPERATOR: truth}
+
+    def add(key: str, values: frozenset[str] | None) -> None:
+        known = found.get(key, frozenset())
+        found[key] = None if known is None or values is None else known | values
+
     for row in rows:
-        found |= {*row.labels, row.key}
-    return frozenset(found)
+        add(row.key, frozenset(row.roles))
+        for key, value in row.labels.items():
+            add(key, None if value is None else frozenset({value}))
+    return found
 
 
 def task(role: Role | None) -> Role:

@@ -67,9 +67,9 @@ class Gate:
         self._modes, self._creates, self._variables = modes, creates, variables
 
     @property
-    def labels(self) -> frozenset[str]:
-        """The keys of the labels by which pods are known and told apart; no other label matters."""
-        return airflow.keys(self._rows) | frozenset(_TASK_KEYS[:2])
+    def labels(self) -> dict[str, frozenset[str] | None]:
+        """The labels by which pods are known and told apart: keys, and the values that matter; None for any."""
+        return airflow.telling(self._rows) | dict.fromkeys(_TASK_KEYS[:2])
 
     def validate(self, request: Request, today: date) -> Decision:
         """Return the decision on the final object in *request*; exemptions are those in force on *today* (UTC)."""

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -13,12 +13,12 @@ from webhook.backoff import backoff
 from webhook.controller import api
 from webhook.controller.audit import feed
 from webhook.controller.audit.feed import Feed, Lens, Snapshot
-from webhook.controller.audit.figures import AuditMetrics, figures
+from webhook.controller.audit.figures import AuditMetrics, Count
 from webhook.controller.audit.notebook import Memory
 from webhook.controller.audit.options import AuditOptions
 from webhook.controller.audit.outlets import Outlets
 from webhook.controller.audit.stock import Keep
-from webhook.controller.audit.surroundings import Surroundings
+from webhook.controller.audit.surroundings import NodeBook, Registry
 from webhook.controller.audit.troubles import Troubles
 from webhook.controller.documents import Standing
 from webhook.controller.scene import Site
@@ -62,8 +62,10 @@ class Auditor:
         self._clock = time.monotonic
         asking = api.Api(connection)
         self._outlets = Outlets(options, site.namespace, asking, tell, self._clock)
-        self._surroundings = Surroundings(connection, asking, site.configurations, self._clock)
-        self._feed = Feed(connection, Memory(options.window), self.wake, now=now)
+        self._registry = Registry(connection, asking, site.configurations, self._clock)
+        self._book = NodeBook(connection, self._clock)
+        self._grouping = 0
+        self._feed = Feed(connection, Memory(options.window), self._book, self.wake, now=now)
         self._lookup = Lookup(lambda: connection, self.wake)
         self._began = self._clock()
         self._failures = 0
@@ -131,14 +133,17 @@ class Auditor:
         gate = self._gate(standing)
         snapshot = self._look(standing, gate, troubles)
         now = self._now()
-        found = self._judge(snapshot, standing, gate, now, troubles)
+        count = Count()
+        self._outlets.begin(now, troubles)
+        for found in self._surveys(snapshot, standing, gate, now, troubles):
+            self._outlets.tell(found, now, troubles)
+            count.add(found)
         complete = not troubles.keys() & {"pods", "room"}
-        self._outlets.tell(found, now, troubles, complete=complete)
+        self._outlets.end(troubles, complete=complete)
         with troubles.of("sightings"):
             self._outlets.keep(self._feed.remembered())
-        self._metrics.ran(figures(found), now, self._clock() - began, complete=complete)
-        counts = ", ".join(f"{count} {mode.value}" for mode, count in sorted(found.counts.items()))
-        self._said = f"{found.pods} pods, findings: {counts or 'none'}; judged by {standing.policy_name}"
+        self._metrics.ran(count.figures(), now, self._clock() - began, complete=complete)
+        self._said = f"{count.pods} pods, {count.findings.total()} findings; judged by {standing.policy_name}"
 
     def _gate(self, standing: Standing) -> Gate:
         self._lookup.want(standing.manifest.sources)
@@ -147,9 +152,10 @@ class Auditor:
         return Gate(standing.policy, standing.manifest, self._lookup.known)
 
     def _look(self, standing: Standing, gate: Gate, troubles: Troubles) -> Snapshot:
-        labels = gate.labels | {*RELEASES, HASH}
+        labels = gate.labels | dict.fromkeys((*RELEASES, HASH))
         keep = Keep(labels, frozenset(variable.name for variable in standing.manifest.env))
-        self._feed.look_through(Lens(keep, standing.policy.components, gate), self._surroundings.nodes())
+        self._grouping += self._book.refresh()
+        self._feed.look_through(Lens(keep, standing.policy.components, self._grouping, gate))
         if not self._feed.started:
             self._feed.start()
         snapshot = self._feed.look(self._now())
@@ -163,11 +169,14 @@ class Auditor:
             troubles["room"] = f"{snapshot.unremembered} pods are left out: they are of too many kinds to be kept"
         return snapshot
 
-    def _judge(self, snapshot: Snapshot, standing: Standing, gate: Gate, now: datetime, troubles: Troubles) -> Survey:
+    def _surveys(
+        self, snapshot: Snapshot, standing: Standing, gate: Gate, now: datetime, troubles: Troubles
+    ) -> Iterator[Survey]:
+        """Yield what was found, some groups at a time: all of them together would take many times their shapes."""
         coverage = Coverage()
         with troubles.of("coverage"):
-            coverage = self._surroundings.coverage(frozenset(pod.namespace for pod in snapshot.pods))
+            coverage = self._registry.coverage(snapshot.namespaces)
         installed = coverage.registration is not None if coverage.known else None
         basis = Basis("the cluster", standing.policy_name, standing.manifest_name, installed)
-        look = Look(snapshot.pods, self._surroundings.nodes(), coverage)
-        return survey(look, gate, basis, now, snapshot.fleet)
+        for pods in snapshot.batches:
+            yield survey(Look(pods, snapshot.nodes, coverage), gate, basis, now, snapshot.fleet)

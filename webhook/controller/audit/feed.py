@@ -1,7 +1,7 @@
 """The pods of the cluster, listed in pages, then watched; what is not Airflow's is dropped at once."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -10,7 +10,8 @@ from typing import Protocol
 import msgspec
 
 from webhook.controller.audit.notebook import Key, Memory
-from webhook.controller.audit.stock import MOST, Keep, Most, Stock
+from webhook.controller.audit.stock import MOST_SHAPES, Keep, Stock
+from webhook.controller.audit.surroundings import NodeBook
 from webhook.documents.policy import ComponentRow
 from webhook.evaluate import Gate
 from webhook.fleet import Fleet, Sighting, fleet, sights
@@ -31,10 +32,11 @@ class Connection(Reading, Watching, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """What pods are looked at through: another *keep* or other *rows* make that all must be looked at again."""
+    """What pods are looked at through: if anything but the gate is another, all must be looked at again."""
 
     keep: Keep
     rows: tuple[ComponentRow, ...]
+    grouping: int  # how often a node has changed its group
     gate: Gate = field(compare=False)
 
 
@@ -42,8 +44,10 @@ class Lens:
 class Snapshot:
     """What runs, at one moment."""
 
-    pods: tuple[LivePod, ...]  # one for all that are judged alike
+    batches: Iterator[tuple[LivePod, ...]]  # one for all that are judged alike, by namespace and owner
+    namespaces: frozenset[str]
     fleet: Fleet
+    nodes: Nodes
     unremembered: int  # pods for which there was no room
 
 
@@ -57,20 +61,21 @@ class Feed(Watch):
         self,
         connection: Connection,
         memory: Memory,
+        book: NodeBook,
         changed: Callable[[], None],
         *,
-        most: Most = MOST,
+        most: int = MOST_SHAPES,
         pace: Pace = PACE,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         super().__init__(connection, "pods", PODS, {}, thread="audit pods", pace=pace)
         self._connection = connection
         self._memory = memory
+        self._book = book
         self._changed = changed
         self._most = most
         self._now = now
         self._lock = threading.Lock()  # for stock and memory
-        self._nodes = Nodes()
         self._lens: Lens | None = None
         self._listed: Lens | None = None  # by which the present stock was made
         self._stock: Stock | None = None
@@ -87,10 +92,8 @@ class Feed(Watch):
         """Whether it has begun to look."""
         return self._thread.is_alive()
 
-    def look_through(self, lens: Lens, nodes: Nodes) -> None:
-        """Look through *lens* from now on, and know *nodes*."""
-        with self._lock:
-            self._nodes = nodes
+    def look_through(self, lens: Lens) -> None:
+        """Look through *lens* from now on."""
         self._lens = lens
         if self._listed is not None and self._listed != lens:
             self._interrupt()
@@ -101,11 +104,14 @@ class Feed(Watch):
             stock, lens = self._stock, self._lens
             if stock is None or lens is None or self._listed != lens:
                 return None  # what was not kept would seem to be missing
-            roles = ((pod, lens.gate.recognise(pod)) for pod in stock.shapes())
-            seen = (one for pod, role in roles if role is not None for one in sights(pod, role, self._nodes, now))
+            if there := self._book.nodes.groups:
+                stock.forget_nodes(there)
+            nodes = self._nodes(stock)
+            roles = ((pod, lens.gate.recognise(pod)) for pod in stock.places())
+            seen = (one for pod, role in roles if role is not None for one in sights(pod, role, nodes, now))
             running = fleet(seen, self._memory.sightings.values())
             self._memory.learn(running, now)
-            return Snapshot(tuple(stock.merged(self._nodes)), running, stock.unremembered)
+            return Snapshot(stock.batches(), stock.namespaces, running, nodes, stock.unremembered)
 
     def recall(self, sightings: Mapping[Key, Sighting]) -> None:
         """Remember *sightings* of an earlier life."""
@@ -141,8 +147,10 @@ class Feed(Watch):
             self._changed()
             return self._forbidden()
         with self._lock:
-            for pod in self._stock.shapes() if self._stock is not None else ():
-                self._remember(pod, lens.gate, self._contact)  # it may be gone, and nobody said so
+            if (before := self._stock) is not None:
+                nodes = self._nodes(before)
+                for pod in before.places():
+                    self._remember(pod, nodes, self._contact)  # it may be gone, and nobody said so
             self._stock = stock
         self._listed, self._version, self._trouble = lens, listing.version, ""
         self._contact = self._now()
@@ -161,22 +169,27 @@ class Feed(Watch):
         except UnreadableError:  # no JSON, from an API server
             return
         ours = gate.recognise(pod) is not None
+        group = self._book.group(pod.node) if ours else ""
         with self._lock:
             if ours and not gone and not pod.ended:
-                stock.put(pod)
+                stock.put(pod, group)
                 return
             if ours:
-                self._remember(pod, gate, self._now())
+                self._remember(pod, self._book.nodes, self._now())
             stock.drop(pod.uid)
 
-    def _left(self, pod: LivePod) -> None:
+    def _left(self, pod: LivePod, group: str) -> None:
         """Take note, with the lock, that the last pod of a shape is gone; *pod* stands for it."""
-        if (lens := self._lens) is not None:
-            self._remember(pod, lens.gate, self._now())
+        self._remember(pod, Nodes({pod.node: group}, self._book.nodes.representatives), self._now())
 
-    def _remember(self, pod: LivePod, gate: Gate, now: datetime) -> None:
-        if (role := gate.recognise(pod)) is not None:
-            self._memory.saw(sights(pod, role, self._nodes, now))
+    def _remember(self, pod: LivePod, nodes: Nodes, now: datetime) -> None:
+        if (lens := self._lens) is not None and (role := lens.gate.recognise(pod)) is not None:
+            self._memory.saw(sights(pod, role, nodes, now))
+
+    def _nodes(self, stock: Stock) -> Nodes:
+        """Return what is known of nodes, those included that are gone and still named in *stock*."""
+        nodes = self._book.nodes
+        return Nodes({**stock.groups(), **nodes.groups}, nodes.representatives)
 
     def _seen(self) -> None:
         self._contact = self._now()

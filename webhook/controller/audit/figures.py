@@ -39,24 +39,34 @@ class Figures:
     capped: bool = False  # whether namespaces had to be summed up
 
 
-def figures(survey: Survey, most: int = MOST_SERIES) -> Figures:
-    """Return *survey* in numbers, in at most *most* series each: a finding counts once for the pods of one owner."""
-    findings: Counter[Finding] = Counter()
-    lost: Counter[str] = Counter()
-    for group in survey.groups:
-        lost[group.namespace] += 0 if group.admission is False and survey.basis.installed else group.lost
-        for key in {(f.violation.rule, f.violation.mode, group.component, group.namespace) for f in group.found}:
-            findings[key] += 1
-    shown = _shown(findings, lost, most)
-    if shown >= lost.keys():
-        return Figures(findings, lost, survey.pods)
-    summed: Counter[Finding] = Counter()
-    for (rule, mode, component, namespace), count in findings.items():
-        summed[rule, mode, component, namespace if namespace in shown else OTHER] += count
-    others: Counter[str] = Counter()
-    for namespace, count in lost.items():
-        others[namespace if namespace in shown else OTHER] += count
-    return Figures(summed, others, survey.pods, capped=True)
+class Count:
+    """Figures while surveys come in: a finding counts once for the pods of one owner."""
+
+    def __init__(self) -> None:
+        self.findings: Counter[Finding] = Counter()
+        self.lost: Counter[str] = Counter()
+        self.pods = 0
+
+    def add(self, survey: Survey) -> None:
+        """Take note of a *survey* of further groups."""
+        self.pods += survey.pods
+        for group in survey.groups:
+            self.lost[group.namespace] += 0 if group.admission is False and survey.basis.installed else group.lost
+            for key in {(f.violation.rule, f.violation.mode, group.component, group.namespace) for f in group.found}:
+                self.findings[key] += 1
+
+    def figures(self, most: int = MOST_SERIES) -> Figures:
+        """Return what was counted, in at most *most* series each."""
+        shown = _shown(self.findings, self.lost, most)
+        if shown >= self.lost.keys():
+            return Figures(self.findings, self.lost, self.pods)
+        summed: Counter[Finding] = Counter()
+        for (rule, mode, component, namespace), count in self.findings.items():
+            summed[rule, mode, component, namespace if namespace in shown else OTHER] += count
+        others: Counter[str] = Counter()
+        for namespace, count in self.lost.items():
+            others[namespace if namespace in shown else OTHER] += count
+        return Figures(summed, others, self.pods, capped=True)
 
 
 def _shown(findings: Mapping[Finding, int], lost: Mapping[str, int], most: int) -> frozenset[str]:

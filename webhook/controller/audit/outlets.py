@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 
 import structlog
 
@@ -12,7 +13,7 @@ from webhook.controller.audit.logbook import NAME, Logbook
 from webhook.controller.audit.notebook import Key, Notes
 from webhook.controller.audit.options import AuditOptions
 from webhook.controller.audit.publisher import Pace, Publisher
-from webhook.controller.audit.report import reports
+from webhook.controller.audit.report import Draft
 from webhook.controller.audit.telling import Told, news
 from webhook.controller.audit.troubles import Troubles
 from webhook.events.occurrence import Occurrence
@@ -41,6 +42,7 @@ class Outlets:
         self._publisher = Publisher(api, namespace, clock, pace) if options.reports else None
         self._logbook = Logbook(api, ConfigMapName(namespace, NAME), options.window, clock)
         self._recalled = False
+        self._draft: Draft | None = None
 
     def recall(self, now: datetime) -> Mapping[Key, Sighting]:
         """Return what was remembered in an earlier life, once; raises OSError when that cannot be known."""
@@ -51,21 +53,39 @@ class Outlets:
         self._recalled = True
         return notes.sightings
 
-    def tell(self, found: Survey, now: datetime, troubles: Troubles, *, complete: bool) -> None:
-        """Tell of what is new in *found*, and write the reports that have changed.
+    def begin(self, now: datetime, troubles: Troubles) -> None:
+        """Begin to tell of an audit made at *now*."""
+        self._draft = None
+        self._told.begin(now, self._clock())
+        with troubles.of("reports"):
+            if self._publisher is not None:
+                self._publisher.begin()
 
-        *complete* says whether what was not found is not there.
-        """
-        with troubles.of("events"):
-            for one in self._told.take(news(found), now, self._clock(), complete=complete):
+    def tell(self, found: Survey, now: datetime, troubles: Troubles) -> None:
+        """Tell of what is new in *found*, and write the reports that are whole; namespaces come one after the other."""
+        for one in news(found):
+            if self._told.is_new(one.mark):
                 rule, ref = one.decision.verdict.violations[0].rule, one.regarding
                 log.warning("finding", rule=rule, namespace=ref.namespace, kind=ref.kind, name=ref.name)
                 self._tell(one.occurrence(now))
-            if self._told.waiting:
-                log.info("findings wait for their Events", number=self._told.waiting)
-        if self._publisher is not None:
+        for namespace, groups in groupby(found.groups, key=lambda group: group.namespace):
+            if self._draft is None or self._draft.namespace != namespace:
+                self._publish(troubles)
+                self._draft = Draft(namespace, found.basis.policy)
+            self._draft.add(groups)
+
+    def end(self, troubles: Troubles, *, complete: bool) -> None:
+        """End the audit; *complete* says whether what was not found is not there."""
+        self._publish(troubles)
+        self._told.end(complete=complete)
+        if self._told.waiting:
+            log.info("findings wait for their Events", number=self._told.waiting)
+        if self._publisher is not None and "reports" not in troubles:
             with troubles.of("reports"):
-                self._publish(self._publisher, found, troubles)
+                if complete:
+                    self._publisher.end()
+                if refused := self._publisher.troubles:
+                    troubles["reports"] = "; ".join(refused[:3])
 
     def keep(self, sightings: Mapping[Key, Sighting], *, last: bool = False) -> None:
         """Keep *sightings*, and what was told, for the next life; raises OSError.
@@ -75,10 +95,9 @@ class Outlets:
         if self._recalled:
             self._logbook.keep(Notes(sightings, dict(self._told.marks)), last=last)
 
-    def _publish(self, publisher: Publisher, found: Survey, troubles: Troubles) -> None:
-        made = reports(found)
-        publisher.publish(made)
-        if refused := publisher.troubles:
-            troubles["reports"] = f"{len(refused)} cannot be written, such as: {refused[0]}"
-        if beyond := len({group.namespace for group in found.groups}) - len(made):
-            troubles["reports"] = f"{beyond} namespaces have none: there are {len(made)} already"
+    def _publish(self, troubles: Troubles) -> None:
+        """Write the report that is whole now; without those before, if these met with trouble."""
+        draft, self._draft = self._draft, None
+        if draft is not None and self._publisher is not None and "reports" not in troubles:
+            with troubles.of("reports"):
+                self._publisher.publish(draft.report())

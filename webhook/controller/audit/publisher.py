@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.controller.api import FIELD_MANAGER, Api, ApiError, Object, Written
-from webhook.controller.audit.report import OPEN_REPORTS, Report, as_json, as_open_report, content
+from webhook.controller.audit.report import MOST_REPORTS, OPEN_REPORTS, Report, as_json, as_open_report, content
 
 OPEN_NAME, PREFIX, KEY = "airlock", "airlock-report-", "report.json"
 LABEL = "airlock/report"
@@ -82,31 +82,49 @@ class Publisher:
         self._form: _Form | None = None
         self._looked = 0.0
         self._known: dict[str, _Known] = {}
+        self._present: set[str] = set()
         self._missing: dict[str, float] = {}  # since when
+        self._beyond = 0
         self._refused: dict[str, tuple[float, str]] = {}  # when and why
 
     @property
     def troubles(self) -> tuple[str, ...]:
         """What could not be written, and why."""
-        return tuple(why for _, why in self._refused.values())
+        beyond = f"there are {MOST_REPORTS} reports, and {self._beyond} namespaces have none"
+        return (*(why for _, why in self._refused.values() if why), *([beyond] if self._beyond else ()))
 
-    def publish(self, reports: Mapping[str, Report]) -> int:
-        """Write those of *reports* that have changed, and remove those on other namespaces; return how many writes."""
-        form = self._look()
+    def begin(self) -> None:
+        """Begin an audit: find out how the cluster takes reports."""
+        self._look()
         now = self._clock()
         self._refused = {name: told for name, told in self._refused.items() if now - told[0] < self._pace.refused}
-        writes = sum(self._write(form, report) for report in reports.values() if report.namespace not in self._refused)
-        self._missing = {name: self._missing.get(name, now) for name in self._known if name not in reports}
-        gone = [name for name, since in self._missing.items() if now - since >= self._pace.linger]
-        for namespace in gone:
-            self._remove(form, namespace)
-        return writes + len(gone)
+        self._present = set()
+        self._beyond = 0
 
-    def _look(self) -> _Form:
-        """Return the form that the cluster takes; when that is another than before, what is there is read anew."""
+    def publish(self, report: Report) -> None:
+        """Write *report*, if it has changed."""
+        name = report.namespace
+        self._present.add(name)
+        if name in self._refused or self._form is None:
+            return
+        if name not in self._known and len(self._known) >= MOST_REPORTS:
+            self._beyond += 1
+            return
+        self._write(self._form, report)
+
+    def end(self) -> None:
+        """End the audit: remove reports on namespaces that had none of Airflow's pods for long."""
+        now = self._clock()
+        self._missing = {name: self._missing.get(name, now) for name in self._known if name not in self._present}
+        for namespace in [name for name, since in self._missing.items() if now - since >= self._pace.linger]:
+            if self._form is not None:
+                self._remove(self._form, namespace)
+
+    def _look(self) -> None:
+        """Find out which form the cluster takes; when that is another than before, what is there is read anew."""
         now = self._clock()
         if self._form is not None and now - self._looked < self._pace.discovery:
-            return self._form
+            return
         served = self._api.get(_OPEN) or {}
         found = any(each.get("name") == "reports" for each in served.get("resources") or ())
         form = _OPEN_FORM if found else self._plain
@@ -115,7 +133,6 @@ class Publisher:
             for namespace, _ in self._read(self._plain) if found else ():
                 self._remove(self._plain, namespace)
         self._form, self._looked = form, now
-        return form
 
     def _read(self, form: _Form) -> Iterator[tuple[str, _Known]]:
         """Yield what is there of an earlier life, by namespace."""
@@ -131,20 +148,19 @@ class Publisher:
             if not token:
                 return
 
-    def _write(self, form: _Form, report: Report) -> bool:
+    def _write(self, form: _Form, report: Report) -> None:
         fields, now = form.fields(report), self._clock()
         wanted = _Known(content(fields), report.substance, now)
         known = self._known.get(report.namespace)
         if known is not None:
             fresh = known.substance == wanted.substance and now - known.at < self._pace.figures
             if fresh or known.content == wanted.content:
-                return False
+                return
         try:
             if self._put(form, report.namespace, fields, wanted) is Written.DONE:
                 self._known[report.namespace] = wanted
         except ApiError as error:
             self._refuse(report.namespace, str(error))
-        return True
 
     def _put(self, form: _Form, namespace: str, fields: Object, wanted: _Known) -> Written:
         collection, name = form.place(namespace)
@@ -173,7 +189,8 @@ class Publisher:
         self._missing.pop(namespace, None)
 
     def _refuse(self, namespace: str, why: str) -> None:
-        self._refused[namespace] = (self._clock(), why)
+        going = "because it is being terminated" in why  # that is nobody's trouble
+        self._refused[namespace] = (self._clock(), "" if going else why)
 
 
 def _is_ours(item: Object) -> bool:

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from webhook.audit.survey import Found, Group, Survey
+from webhook.audit.survey import Found, Group
 from webhook.message import broken_up, fitted, sentence
 from webhook.verdict import Mode
 
@@ -52,39 +53,45 @@ class Report:
     pods: int
     sound: int  # owners and tasks without a finding
     exempted: int
-    rows: tuple[Row, ...]
+    counts: Mapping[Mode, int]  # of findings
+    rows: tuple[Row, ...]  # the strictest of them
 
     @property
     def substance(self) -> str:
         """What stays the same while only figures change."""
         return _digest([self.policy, sorted(row.substance for row in self.rows)])
 
-    def counts(self) -> Mapping[Mode, int]:
-        """Return how many findings there are of each mode."""
-        return {mode: sum(row.mode is mode for row in self.rows) for mode in _RESULTS}
 
+class Draft:
+    """The report on *namespace* while surveys come in; no more rows are kept than would be shown."""
 
-def reports(survey: Survey) -> dict[str, Report]:
-    """Return the report on each namespace in which pods of Airflow run; of too many, those with the most findings."""
-    groups: dict[str, list[Group]] = {}
-    for group in survey.groups:
-        groups.setdefault(group.namespace, []).append(group)
-    made = [_report(namespace, survey.basis.policy, of) for namespace, of in groups.items()]
-    made.sort(key=lambda report: (-len(report.rows), report.namespace))
-    return {report.namespace: report for report in made[:MOST_REPORTS]}
+    def __init__(self, namespace: str, policy: str) -> None:
+        self.namespace = namespace
+        self._policy = policy
+        self._pods = self._sound = self._exempted = 0
+        self._counts: Counter[Mode] = Counter()
+        self._rows: list[Row] = []
 
+    def add(self, groups: Iterable[Group]) -> None:
+        """Take note of further *groups* of the namespace."""
+        for group in groups:
+            rows: dict[tuple[str, ...], Row] = {}
+            for found in group.found:
+                row = _row(group, found)
+                known = rows.get(row.substance)
+                rows[row.substance] = row if known is None else replace(known, pods=known.pods + row.pods)
+            self._pods += group.pods
+            self._sound += not rows
+            self._exempted += len(group.lifted)
+            self._counts.update(row.mode for row in rows.values())
+            self._rows += rows.values()
+        self._rows.sort(key=lambda row: (-row.mode.rank, row.component, row.kind, row.name, row.rule))
+        del self._rows[MOST_FINDINGS:]
 
-def _report(namespace: str, policy: str, groups: list[Group]) -> Report:
-    rows: dict[tuple[str, ...], Row] = {}
-    for group in groups:
-        for found in group.found:
-            row = _row(group, found)
-            known = rows.get(row.substance)
-            rows[row.substance] = row if known is None else replace(known, pods=known.pods + row.pods)
-    order = sorted(rows.values(), key=lambda row: (-row.mode.rank, row.component, row.kind, row.name, row.rule))
-    sound = sum(not group.found for group in groups)
-    exempted = sum(len(group.lifted) for group in groups)
-    return Report(namespace, policy, sum(group.pods for group in groups), sound, exempted, tuple(order))
+    def report(self) -> Report:
+        """Return the report."""
+        counts = {mode: self._counts[mode] for mode in _RESULTS}
+        return Report(self.namespace, self._policy, self._pods, self._sound, self._exempted, counts, tuple(self._rows))
 
 
 def _row(group: Group, found: Found) -> Row:
@@ -106,22 +113,22 @@ def _row(group: Group, found: Found) -> Row:
 
 def as_json(report: Report) -> dict[str, Any]:
     """Return *report* as the document in a ConfigMap."""
-    findings, more = _fitting(report.rows, _as_finding)
+    findings, more = _fitting(report, _as_finding)
     return {
         "namespace": report.namespace,
         "policy": report.policy,
         "pods": report.pods,
-        "summary": {mode.value: count for mode, count in report.counts().items()} | {"sound": report.sound},
+        "summary": {mode.value: count for mode, count in report.counts.items()} | {"sound": report.sound},
         "findings": findings,
     } | ({"more": f"and {more} more"} if more else {})
 
 
 def as_open_report(report: Report) -> dict[str, Any]:
     """Return *report* as the fields of a Report of openreports.io."""
-    results, more = _fitting(report.rows, lambda row: _as_result(report.namespace, row))
+    results, more = _fitting(report, lambda row: _as_result(report.namespace, row))
     if more:
         results.append({"policy": "airlock", "result": "warn", "severity": "info", "message": f"and {more} more"})
-    counts = report.counts()
+    counts = report.counts
     summary = {
         "pass": report.sound,
         "fail": counts[Mode.ENFORCE],
@@ -172,18 +179,17 @@ def _as_result(namespace: str, row: Row) -> dict[str, Any]:
     return found
 
 
-def _fitting(rows: Iterable[Row], render: Callable[[Row], dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """Return the first of *rows*, rendered, as far as there is room, and how many more there are."""
+def _fitting(report: Report, render: Callable[[Row], dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """Return the first rows of *report*, rendered, as far as there is room, and how many more findings there are."""
     taken: list[dict[str, Any]] = []
-    room, more = _ROOM, 0
-    for row in rows:
+    room = _ROOM
+    for row in report.rows:
         body = render(row)
         room -= len(json.dumps(body).encode()) + 2
-        if more or room < 0 or len(taken) == MOST_FINDINGS:
-            more += 1
-        else:
-            taken.append(body)
-    return taken, more
+        if room < 0:
+            break
+        taken.append(body)
+    return taken, sum(report.counts.values()) - len(taken)
 
 
 def _digest(value: Any) -> str:  # noqa: ANN401 - JSON

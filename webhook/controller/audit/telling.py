@@ -1,9 +1,9 @@
-"""Which findings become Events: each once when it appears, the strictest first, a few at a time. Pure."""
+"""Which findings become Events: each once when it appears, and a few at a time. Pure."""
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,7 +27,6 @@ class News:
     """A finding of one rule in the pods of one group."""
 
     mark: str  # what makes it the same finding: "o" or "t", for an owner's or a task's, and 16 digits
-    rank: int  # of its mode
     regarding: ObjectRef
     decision: Decision
 
@@ -64,14 +63,14 @@ def _news(group: Group, rule: str, violations: list[Violation]) -> News:
         task=group.task,
         verdict=Verdict(tuple(violations)),
     )
-    rank = max(violation.mode.rank for violation in violations)
-    return News(("t" if group.kind == "Pod" else "o") + mark, rank, regarding, decision)
+    return News(("t" if group.kind == "Pod" else "o") + mark, regarding, decision)
 
 
 class Told:
     """Remembers by marks what was told, so that it is not told again while it lasts.
 
-    What pods without an owner show comes and goes with them, so it counts as lasting for the whole *window*.
+    Each audit is a `begin`, an `is_new` for each finding, and an `end`. What pods without an owner show comes and goes
+    with them, so it counts as lasting for the whole *window*.
     """
 
     def __init__(self, window: timedelta, now: float, most: int = MOST_TOLD) -> None:
@@ -80,6 +79,7 @@ class Told:
         self._most = most
         self._marks: dict[str, int] = {}
         self._bucket = Bucket(RATE, BURST, BURST, now)
+        self._moment = 0
 
     @property
     def marks(self) -> Mapping[str, int]:
@@ -90,26 +90,25 @@ class Told:
         """Know what was told in an earlier life."""
         self._marks = {**marks, **self._marks}
 
-    def take(self, found: Iterable[News], at: datetime, now: float, *, complete: bool) -> list[News]:
-        """Return what of the findings *found* is to be told now; *complete* says whether all were looked for."""
-        moment = int(at.timestamp())
-        present = {one.mark: one for one in found}
-        for mark, last in list(self._marks.items()):
-            if mark in present:
-                self._marks[mark] = moment
-            elif (complete and mark.startswith("o")) or moment - last > self._window:
-                del self._marks[mark]
-        fresh = [one for mark, one in present.items() if mark not in self._marks]
-        fresh.sort(key=lambda one: -one.rank)
-        told = fresh[: self._allowed(now, len(fresh))]
-        self._marks |= {one.mark: moment for one in told}
-        self.waiting = len(fresh) - len(told)
-        return told
-
-    def _allowed(self, now: float, wanted: int) -> int:
-        """Return how many may be told now: of those that are *wanted*, as far as there is room to remember them."""
+    def begin(self, at: datetime, now: float) -> None:
+        """Begin an audit."""
+        self._moment, self.waiting = int(at.timestamp()), 0
         self._bucket = self._bucket.filled(now)
-        count = max(0, min(wanted, int(self._bucket.level), self._most - len(self._marks)))
-        for _ in range(count):
+
+    def is_new(self, mark: str) -> bool:
+        """Take note of a finding; return whether it is to be told now: it is new, and its turn has come."""
+        new = mark not in self._marks
+        if new and (self._bucket.wait or len(self._marks) >= self._most):
+            self.waiting += 1
+            return False
+        if new:
             self._bucket = self._bucket.taken()
-        return count
+        self._marks[mark] = self._moment
+        return new
+
+    def end(self, *, complete: bool) -> None:
+        """End the audit; *complete* says whether what was not found is not there."""
+        for mark, last in list(self._marks.items()):
+            missing = last < self._moment
+            if (missing and complete and mark.startswith("o")) or self._moment - last > self._window:
+                del self._marks[mark]
