@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from prometheus_client import CollectorRegistry, generate_latest
+
 from tests.livepods import NOW, REPOSITORY, ago, digest, live, node, running, task
 from webhook.audit.survey import Basis, Survey
 from webhook.audit.taking import Look, survey
-from webhook.controller.audit.figures import OTHER, Count
+from webhook.controller.audit.figures import OTHER, AuditMetrics, Count
 from webhook.controller.audit.report import LARGEST, MOST_FINDINGS, Draft, Report, as_json, as_open_report, content
 from webhook.controller.audit.telling import BURST, Told, news
 from webhook.documents.policy import read_policy
@@ -67,6 +69,14 @@ def test_another_image_another_rule_and_another_task_are_news() -> None:
     ]
     assert len(marks(*drifting)) == 5  # both are mutable and drift, and the triggerer is not the scheduler's image
     assert set(first) < set(marks(*drifting))
+
+
+def test_a_drift_that_all_tasks_of_an_airflow_show_is_one_piece_of_news() -> None:
+    new = f"{REPOSITORY}@{digest('2')}"
+    pods = [task(dag="a"), task(dag="b"), task(dag="c", image_id=new, node="node-b"), task(dag="d", release="other")]
+    drifts = [mark for one, mark in zip(news(found(*pods)), marks(*pods), strict=True) if "image-drift" in str(one)]
+    assert len(drifts) == 4
+    assert len(set(drifts)) == 2  # one for each Airflow
 
 
 def audits(told: Told, at: float, present: Iterable[str], *, complete: bool = True) -> list[str]:
@@ -156,6 +166,18 @@ def test_namespaces_that_do_not_fit_are_summed_up_and_nothing_is_lost() -> None:
     assert sum(figures.lost.values()) == 31
     names = {namespace for *_, namespace in figures.findings}
     assert {"team-7", OTHER} < names  # the one with the most findings keeps its name
+
+
+def test_before_the_first_audit_nothing_is_claimed() -> None:
+    registry = CollectorRegistry()
+    metrics = AuditMetrics(registry)
+    shown = generate_latest(registry).decode()
+    assert "# HELP airlock_audit_last_run_timestamp_seconds" in shown
+    assert [line for line in shown.splitlines() if line.startswith("airlock_audit_") and "_runs_" not in line] == []
+    metrics.failed()
+    assert "airlock_audit_complete 0.0" in generate_latest(registry).decode()
+    metrics.ran(Count().figures(), NOW, 0.5, complete=True)
+    assert registry.get_sample_value("airlock_audit_last_run_timestamp_seconds") == NOW.timestamp()
 
 
 # reports

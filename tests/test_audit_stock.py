@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.livepods import REPOSITORY, ago, digest, live, running, task
 from webhook.audit.taking import HASH, owner_of
-from webhook.controller.audit.stock import Keep, Stock
+from webhook.controller.audit.shape import Keep
+from webhook.controller.audit.stock import Stock
 from webhook.documents.policy import read_policy
 from webhook.evaluate import Gate
 from webhook.fleet import RELEASES
@@ -93,6 +94,20 @@ def test_ten_thousand_pods_of_one_owner_are_one_shape() -> None:
     ((pod,),) = made.batches()
     assert pod.alike == 10_000
     assert len([place for place in made.places() if place.alike == 0]) == 7  # of the nodes, some are named
+
+
+def test_texts_as_long_as_somebody_likes_take_no_more_than_their_share() -> None:
+    made, _ = stock(10_000)
+    for number in range(40):
+        body = task(name=f"w-{number}", dag=f"{number:03}" + "x" * 1_000_000)
+        made.put(live(body), "")
+    assert sum(alike(made).values()) < 16
+    assert made.unremembered + sum(alike(made).values()) == 40
+    for number in range(40):
+        made.drop(live(task(name=f"w-{number}")).uid)
+    made.put(live(running()), "")
+    assert made.unremembered == 0
+    assert sum(alike(made).values()) == 1
 
 
 def test_values_of_variables_that_no_manifest_names_are_not_kept() -> None:

@@ -100,6 +100,7 @@ def rules(objects: list[Object], kind: str, name: str, namespace: str | None = N
 
 
 EVENTS = ("events.k8s.io", "events", "(all)", "create,patch")
+AUDIT = [("", "pods", "(all)", "list,watch"), ("", "nodes", "(all)", "get,list")]
 CONFIGURATIONS = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
 
 
@@ -111,11 +112,15 @@ def test_rights_are_the_table_and_nothing_more() -> None:
     assert rules(objects, "ClusterRole", "airlock-controller") == [
         ("admissionregistration.k8s.io", CONFIGURATIONS, "airlock", "get,patch"),
         ("", "namespaces", "(all)", "list"),
+        *AUDIT,
+        ("openreports.io", "reports", "(all)", "create"),
+        ("openreports.io", "reports", "airlock", "get,list,update,delete"),
         EVENTS,
     ]
     assert rules(objects, "Role", "airlock-controller") == [
         documents,
-        ("", "configmaps", "airlock-accepted", "get,update"),
+        ("", "configmaps", "airlock-accepted,airlock-sightings", "get,update"),
+        ("", "configmaps", "(all)", "get,list,update,delete"),
         ("", "configmaps,secrets", "(all)", "create"),
         ("", "secrets", "airlock-ca,airlock-tls", "get,update"),
         ("", "endpoints", "airlock", "get"),
@@ -123,12 +128,41 @@ def test_rights_are_the_table_and_nothing_more() -> None:
     assert len(of_kind(objects, "Role", "ClusterRole")) == 4
 
 
+def test_without_reports_the_controller_may_change_no_config_map_but_its_own() -> None:
+    objects = render({"audit": {"reports": False}})
+    wide = rules(objects, "ClusterRole", "airlock-controller")
+    assert [rule for rule in wide if rule in AUDIT] == AUDIT
+    assert "openreports.io" not in str(wide)
+    own = [rule for rule in rules(objects, "Role", "airlock-controller") if "configmaps" in rule[1]]
+    assert [(names, verbs) for _, _, names, verbs in own] == [
+        (",".join(OWN), "get,list,watch"),
+        ("airlock-accepted,airlock-sightings", "get,update"),
+        ("(all)", "create"),
+    ]
+
+
+def test_without_the_audit_its_rights_are_gone() -> None:
+    objects = render({"audit": {"enabled": False}} | values_of("story"))
+    granted = str([each["rules"] for each in of_kind(objects, "Role", "ClusterRole")])
+    assert not [word for word in ("pods", "nodes", "openreports.io", "sightings") if word in granted]
+    for namespace in ("pipelines", "platform"):
+        (subject,) = one(objects, "RoleBinding", "airlock-sources", namespace)["subjects"]
+        assert subject["name"] == "airlock"
+    controller = one(objects, "Deployment", "airlock-controller")["spec"]["template"]["spec"]["containers"][0]
+    assert "--no-audit" in controller["args"]
+
+
+def test_what_a_from_names_may_be_read_by_the_audit_too() -> None:
+    subjects = one(render(values_of("story")), "RoleBinding", "airlock-sources", "pipelines")["subjects"]
+    assert [subject["name"] for subject in subjects] == ["airlock", "airlock-controller"]
+
+
 def test_with_cert_manager_the_controller_touches_no_secret_and_no_registration() -> None:
     objects = render(values_of("cert-manager"))
     assert "secrets" not in str(of_kind(objects, "Role", "ClusterRole"))
     assert rules(objects, "ClusterRole", "airlock-controller")[0][3] == "get"
     controller = one(objects, "Deployment", "airlock-controller")["spec"]["template"]["spec"]["containers"][0]
-    assert controller["args"][-1] == "--no-certificates"
+    assert "--no-certificates" in controller["args"]
     certificate = one(objects, "Certificate")
     assert certificate["spec"]["secretName"] == "airlock-tls"
     assert certificate["spec"]["dnsNames"] == ["airlock.airlock.svc"]
@@ -144,9 +178,8 @@ def test_no_right_has_a_wildcard_and_every_binding_has_its_own_role(name: str) -
     roles = {(r["kind"], r["metadata"]["name"], r["metadata"].get("namespace")) for r in objects if "rules" in r}
     bound = set()
     for binding in of_kind(objects, "RoleBinding", "ClusterRoleBinding"):
-        (subject,) = binding["subjects"]
-        assert subject["name"] in accounts
-        assert subject["namespace"] == NAMESPACE
+        assert {subject["name"] for subject in binding["subjects"]} <= accounts
+        assert {subject["namespace"] for subject in binding["subjects"]} == {NAMESPACE}
         reference = binding["roleRef"]
         bound.add((reference["kind"], reference["name"], binding["metadata"].get("namespace")))
     assert bound == roles
@@ -241,6 +274,9 @@ def _objects(node: Any, path: str = "") -> list[tuple[str, Object]]:
         ({"dashboard": {"labels": {"grafana_dashboard": 1}}}, "got number, want string"),
         ({"certificates": {"leafLife": "1y"}}, "/certificates/leafLife"),
         ({"certificates": {"caLife": "0d"}}, "/certificates/caLife"),
+        ({"audit": {"interval": "1m"}}, "/audit/interval"),
+        ({"audit": {"window": "a day"}}, "/audit/window"),
+        ({"audit": {"report": True}}, "additional properties 'report' not allowed"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(values: Object, told: str) -> None:
@@ -252,10 +288,10 @@ def test_values_that_mean_nothing_are_refused(values: Object, told: str) -> None
 
 
 def test_airlocks_own_programs_take_the_arguments() -> None:
-    for name in ("default", "production", "cert-manager"):
+    for name in VALUES:
         for pod, template in pods(render(values_of(name))):
             (container,) = template["spec"]["containers"]
-            if pod != "airlock-test":
+            if not pod.endswith("-test"):
                 command, *arguments = container["args"]
                 found = main.commands[command]
                 assert isinstance(found, click.Command)

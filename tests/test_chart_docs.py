@@ -43,7 +43,17 @@ def test_the_readme_lists_every_value_and_its_default() -> None:
 
 def test_every_value_is_explained_above_it() -> None:
     lines = VALUES.splitlines()
-    bare = {"image:", "serve:", "controller:", "policy:", "requiredEnv:", "webhooks:", "certificates:", "certManager:"}
+    bare = {
+        "image:",
+        "serve:",
+        "controller:",
+        "audit:",
+        "policy:",
+        "requiredEnv:",
+        "webhooks:",
+        "certificates:",
+        "certManager:",
+    }
     bare |= {"networkPolicy:", "serviceMonitor:", "prometheusRule:", "dashboard:", "helmTest:"}
     bare |= {"document:", "resources:"}
     told_together = {

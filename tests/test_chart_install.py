@@ -1,6 +1,7 @@
 """The chart on a real API server: helm installs, upgrades, rolls back and uninstalls it, beside the controller."""
 
 import json
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,10 @@ ALLOWED = {
         ("get", "endpoints/airlock", HOME),
         ("patch", "validatingwebhookconfigurations.admissionregistration.k8s.io/airlock", ""),
         ("list", "namespaces", ""),
+        ("watch", "pods", ""),
+        ("get", "nodes/any", ""),
+        ("update", "configmaps/airlock-sightings", HOME),
+        ("delete", "configmaps/airlock-report-airflow", HOME),
     ],
 }
 FORBIDDEN = {
@@ -135,7 +140,12 @@ FORBIDDEN = {
         ("create", "validatingwebhookconfigurations.admissionregistration.k8s.io", ""),
         ("delete", "validatingwebhookconfigurations.admissionregistration.k8s.io/airlock", ""),
         ("patch", "validatingwebhookconfigurations.admissionregistration.k8s.io/other", ""),
-        ("update", "configmaps/airlock-policy", HOME),
+        ("patch", "configmaps/airlock-policy", HOME),
+        ("list", "configmaps", "airflow"),
+        ("get", "configmaps/airlock-report-airflow", "airflow"),
+        ("get", "pods/any", "airflow"),
+        ("delete", "pods/any", "airflow"),
+        ("patch", "nodes/any", ""),
     ],
 }
 
@@ -178,7 +188,24 @@ def test_the_controller_registers_airlock_with_the_rights_and_arguments_of_the_c
         assert found["type"] == "kubernetes.io/tls"
         assert found["data"].keys() == {"tls.crt", "tls.key", "ca.crt"}
         wait_for(lambda: accepted(release), 10, f"the accepted documents: {log.read_text()}")
+        wait_for(lambda: audited(log), 20, f"an audit: {log.read_text()}")
         assert "forbidden" not in log.read_text()
+
+
+def audited(log: Path) -> bool:
+    """Return whether an audit has been done by the controller that writes *log*."""
+    records = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    port = next(record["metrics_port"] for record in records if record["event"] == "listening")
+    return b'airlock_audit_runs_total{outcome="done"} 1.0' in metrics(port)
+
+
+def metrics(port: int) -> bytes:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read()
+    finally:
+        connection.close()
 
 
 def accepted(release: Release) -> bool:

@@ -79,7 +79,8 @@ class Release:
             finally:
                 process.terminate()
                 process.wait(20)
-                made = ("secret/airlock-ca", "secret/airlock-tls", "configmap/airlock-accepted")
+                maps = ("configmap/airlock-accepted", "configmap/airlock-sightings")
+                made = ("secret/airlock-ca", "secret/airlock-tls", *maps)
                 self.plane.run_kubectl("delete", "-n", HOME, "--ignore-not-found", *made)
 
     def policies(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ from webhook.controller.audit.figures import AuditMetrics, Count
 from webhook.controller.audit.notebook import Memory
 from webhook.controller.audit.options import AuditOptions
 from webhook.controller.audit.outlets import Outlets
-from webhook.controller.audit.stock import Keep
+from webhook.controller.audit.shape import Keep
 from webhook.controller.audit.surroundings import NodeBook, Registry
 from webhook.controller.audit.troubles import Troubles
 from webhook.controller.documents import Standing

@@ -10,7 +10,8 @@ from typing import Protocol
 import msgspec
 
 from webhook.controller.audit.notebook import Key, Memory
-from webhook.controller.audit.stock import MOST_SHAPES, Keep, Stock
+from webhook.controller.audit.shape import Keep
+from webhook.controller.audit.stock import MOST_SHAPES, Stock
 from webhook.controller.audit.surroundings import NodeBook
 from webhook.documents.policy import ComponentRow
 from webhook.evaluate import Gate

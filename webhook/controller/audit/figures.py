@@ -96,7 +96,7 @@ class AuditMetrics(Collector):
         self._figures = Figures()
         self._last: datetime | None = None
         self._seconds = 0.0
-        self._complete = False
+        self._complete: bool | None = None
         text = "Audits by what became of them"
         self._runs = CounterMetric("airlock_audit_runs", text, ["outcome"], registry=registry)
         for outcome in Outcome:
@@ -132,13 +132,15 @@ class AuditMetrics(Collector):
         for namespace, count in sorted(found.lost.items()):
             lost.add_metric([namespace], count)
         yield lost
-        last = self._last.timestamp() if self._last is not None else 0.0
-        yield _gauge("pods", "Pods of Airflow that run, as the last audit saw them", found.pods)
-        yield _gauge("last_run_timestamp_seconds", "When the last audit was done; 0 before the first", last)
-        yield _gauge("duration_seconds", "How long the last audit took", self._seconds)
-        yield _gauge("complete", "1 when the last audit knew all pods and could tell of all it found", self._complete)
-        yield _gauge("series_capped", "1 when namespaces are summed up as 'other'", found.capped)
+        last = self._last.timestamp() if self._last is not None else None
+        pods, seconds, capped = (found.pods, self._seconds, found.capped) if self._last is not None else (None,) * 3
+        yield _gauge("pods", "Pods of Airflow that run, as the last audit saw them", pods)
+        yield _gauge("last_run_timestamp_seconds", "When the last audit was done", last)
+        yield _gauge("duration_seconds", "How long the last audit took", seconds)
+        yield _gauge("complete", "1 when the last audit knew all pods", self._complete)
+        yield _gauge("series_capped", "1 when namespaces are summed up as 'other'", capped)
 
 
-def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+def _gauge(name: str, text: str, value: float | None) -> GaugeMetricFamily:
+    """Return the gauge, without a sample as long as nothing is known: zero would be a lie, and a reason for alerts."""
     return GaugeMetricFamily(f"airlock_audit_{name}", text, value=value)

@@ -14,6 +14,7 @@ from webhook.evaluate import AUDIT
 from webhook.events.ledger import Bucket
 from webhook.events.occurrence import Occurrence
 from webhook.message import note
+from webhook.rules import RULES
 from webhook.verdict import Verdict, Violation
 
 # Well below what `webhook.events.ledger` lets through, so that nothing is dropped there; the rest waits for its turn.
@@ -48,6 +49,8 @@ def news(survey: Survey) -> Iterator[News]:
 def _news(group: Group, rule: str, violations: list[Violation]) -> News:
     images = sorted({violation.finding.image for violation in violations})
     name = _RUN.sub("", group.name) if group.kind == "Job" else group.name
+    if group.kind == "Pod" and RULES[rule].live:  # it is about the image, whichever DAG runs it
+        name = group.airflow.release
     facts = [group.namespace, group.kind, name, group.component, rule, images]
     mark = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
     regarding = group.regarding or ObjectRef("v1", "Pod", group.namespace, group.name)
