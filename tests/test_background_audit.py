@@ -120,7 +120,7 @@ def test_a_variable_that_the_manifest_begins_to_name_is_looked_for_in_pods_that_
         try:
             require(entry, other)
             (row,) = wait_for(lambda: report(made, namespace).get("findings"), 15, "the report")
-            assert "TEAM is missing in this running pod" in row["message"]
+            assert "TEAM is missing in a running pod" in row["message"]
             require(entry | {"value": "prod-us"})
             wait_for(lambda: "has another value" in str(report(made, namespace)), 15, "the other finding")
             texts = [str(report(made, namespace)), str(told(made, namespace)), process.log.read_text()]
