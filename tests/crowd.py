@@ -9,17 +9,17 @@ from typing import Any
 
 from tests.livepods import REPOSITORY
 
-NAMESPACES, NODES, DAGS, TASKS = 40, 300, 12, 6  # per namespace so many DAGs of so many tasks each
+NODES, DAGS, TASKS = 300, 12, 6  # in each namespace so many DAGs of so many tasks
 COMPONENTS = ("scheduler", "webserver", "triggerer", "worker", "dag-processor")
 _FILLER: dict[str, Any] = {f"f:{number}": {"f:name": {}, "f:value": {}} for number in range(30)}
 
 
-def pods(number: int, seed: int = 1) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield *number* pods by their keys in etcd: a tenth long-lived components, the others tasks."""
+def pods(number: int, airflows: int, seed: int = 1) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield *number* pods of so many *airflows* by their keys in etcd: a tenth of them components, the others tasks."""
     random = Random(seed)  # noqa: S311 - the same pods each time
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     for nth in range(number):
-        namespace = f"airflow-{nth % NAMESPACES}"
+        namespace = f"airflow-{nth % airflows}"
         component = COMPONENTS[random.randrange(5)] if nth % 10 == 0 else "task"
         yield _pod(random, namespace, component, f"{component}-{seed}-{nth}", now)
 

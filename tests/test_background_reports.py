@@ -1,5 +1,6 @@
 """Reports, as openreports.io where that is served; the definition made here has the fields that are used."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,9 @@ from tests.controller import Installation, installation
 from tests.livepods import REPOSITORY, digest, running
 from tests.running import Kubelets, fresh_name, good, nodes, since
 from tests.server import wait_for
+from webhook.controller.api import Api
+from webhook.controller.audit.publisher import Pace, Publisher
+from webhook.controller.audit.report import Draft
 
 AUDIT = ("--audit", "--audit-interval", "0.5", "--no-certificates")
 TEXT = {"type": "string"}
@@ -147,3 +151,23 @@ def test_a_report_that_somebody_changes_meanwhile_is_not_overwritten_blindly(
         faulty.run(pod | {"spec": pod["spec"] | {"nodeName": ""}})
         wait_for(lambda: len((open_report(made, faulty.namespace) or {})["results"]) == 2, 30, "both findings")
     assert before["metadata"]["uid"] == (open_report(made, faulty.namespace) or {})["metadata"]["uid"]
+
+
+def test_a_report_that_somebody_deletes_comes_back(made: Installation, faulty: Kubelets) -> None:
+    publisher = Publisher(Api(made.cluster), made.namespace, time.monotonic, Pace(discovery=0.0))
+    draft = Draft(faulty.namespace, "the policy")
+
+    def audit() -> None:
+        publisher.begin()
+        publisher.publish(draft.report())
+        publisher.end()
+
+    audit()
+    first = plain(made, faulty.namespace)
+    audit()
+    assert plain(made, faulty.namespace) == first is not None
+    made.delete(f"configmaps/airlock-report-{faulty.namespace}")
+    audit()
+    again = plain(made, faulty.namespace)
+    assert again is not None
+    assert again["data"] == first["data"]

@@ -26,7 +26,7 @@ from webhook.evaluate import Gate
 from webhook.events.occurrence import Occurrence
 from webhook.fleet import RELEASES
 from webhook.sources import configmap
-from webhook.sources.lookup import Lookup
+from webhook.sources.lookup import Lookup, Name
 
 APART = 1.0  # seconds between the beginnings of two runs at least, whatever happens
 WAITING = 5.0  # seconds until it is looked again for what an audit cannot do without
@@ -67,7 +67,7 @@ class Auditor:
         self._grouping = 0
         self._feed = Feed(connection, Memory(options.window), self._book, self.wake, now=now)
         self._lookup = Lookup(lambda: connection, self.wake)
-        self._began = self._clock()
+        self._wanted: tuple[frozenset[Name], float] = (frozenset(), 0.0)  # sources, and since when
         self._failures = 0
         self._troubles = Troubles()
         self._said = "nothing has been looked at yet"
@@ -146,8 +146,11 @@ class Auditor:
         self._said = f"{count.pods} pods, {count.findings.total()} findings; judged by {standing.policy_name}"
 
     def _gate(self, standing: Standing) -> Gate:
-        self._lookup.want(standing.manifest.sources)
-        if (unread := self._lookup.unread) and self._clock() - self._began < SOURCES:
+        sources = standing.manifest.sources
+        if sources != self._wanted[0]:
+            self._wanted = sources, self._clock()
+            self._lookup.want(sources)
+        if (unread := self._lookup.unread) and self._clock() - self._wanted[1] < SOURCES:
             raise _Waiting(f"ConfigMap {unread[0]} of the manifest has not been read yet")
         return Gate(standing.policy, standing.manifest, self._lookup.known)
 

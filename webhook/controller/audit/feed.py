@@ -25,6 +25,7 @@ from webhook.workload import UnreadableError
 
 PODS = "/api/v1/pods"
 PACE = Pace(forbidden=300.0)
+PAGE = 250  # pods; one of them in Airflow's charts has some 10 kB, and a page is held as a whole
 
 
 class Connection(Reading, Watching, Protocol):
@@ -135,7 +136,7 @@ class Feed(Watch):
         if lens is None:
             return self._pace.apart
         stock = Stock(lens.keep, self._left, self._most)
-        listing = Listing(self._connection, self._path, stop=self._stopping)
+        listing = Listing(self._connection, self._path, limit=PAGE, stop=self._stopping)
         try:
             for raw in listing:
                 self._enter(stock, raw, lens.gate)

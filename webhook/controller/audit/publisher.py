@@ -121,16 +121,19 @@ class Publisher:
                 self._remove(self._form, namespace)
 
     def _look(self) -> None:
-        """Find out which form the cluster takes; when that is another than before, what is there is read anew."""
+        """Find out, now and then, which form the cluster takes, and what is there: somebody may have deleted it."""
         now = self._clock()
         if self._form is not None and now - self._looked < self._pace.discovery:
             return
         served = self._api.get(_OPEN) or {}
         found = any(each.get("name") == "reports" for each in served.get("resources") or ())
         form = _OPEN_FORM if found else self._plain
-        if form is not self._form:
-            self._known = dict(self._read(form))
-            for namespace, _ in self._read(self._plain) if found else ():
+        before = self._known if form is self._form else {}
+        there = dict(self._read(form))
+        # Since when a report is as it is was known better before.
+        self._known = {n: b if (b := before.get(n)) and b.content == k.content else k for n, k in there.items()}
+        if form is not self._form and form is _OPEN_FORM:
+            for namespace in dict(self._read(self._plain)):
                 self._remove(self._plain, namespace)
         self._form, self._looked = form, now
 
