@@ -145,7 +145,7 @@ class Feed(Watch):
         except ListError as error:
             if error.status != HTTPStatus.FORBIDDEN:
                 raise
-            self._trouble = str(error)
+            self._failing(error)
             self._changed()
             return self._forbidden()
         with self._lock:
@@ -205,7 +205,7 @@ class Feed(Watch):
         return super()._fail(error)
 
     def _failing(self, error: Exception) -> None:
-        self._trouble = str(error)
+        self._trouble = f"pods cannot be read: {error}"
 
     def _recovered(self) -> None:
         super()._recovered()
