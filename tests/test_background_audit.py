@@ -233,9 +233,31 @@ def test_an_api_server_that_restarts_and_forgets_is_caught_up_with(
         assert process.metric("airlock_audit_complete") == 1
 
 
-def test_pods_that_may_not_be_listed_are_said_once_and_certificates_go_on(made: Installation) -> None:
+def without(made: Installation, resource: str) -> dict[str, Any]:
+    """Return the controller's rights in the whole cluster without those on *resource*."""
     (role,) = [each for each in rights(made.namespace, made.configuration) if each["kind"] == "ClusterRole"]
-    made.apply(role | {"rules": [rule for rule in role["rules"] if rule["resources"] != ["pods"]]})
+    return role | {"rules": [rule for rule in role["rules"] if rule["resources"] != [resource]]}
+
+
+def test_where_nodes_may_not_be_read_digests_are_compared_with_a_reservation(
+    made: Installation, kubelets: Kubelets, two: tuple[str, str]
+) -> None:
+    made.apply(without(made, "nodes"))
+    image = f"apache/airflow:2.10.5-{fresh_name()}"
+    try:
+        with made.controlled(*AUDIT) as process:
+            kubelets.deploy(running("scheduler", image, started=since(hours=2)), {two[0]: OLD})
+            kubelets.deploy(running("triggerer", image, started=since(hours=1)), {two[1]: NEW})
+            doubtful = series("image-drift", "audit", "scheduler", kubelets.namespace)
+            wait_for(lambda: process.metric(doubtful) == 1, 30, "drift with a reservation")
+            assert process.metric("airlock_audit_complete") == 1
+            wait_for(lambda: "nodes may not be read" in str(report(made, kubelets.namespace)), 10, "the report")
+    finally:
+        made.apply(*rights(made.namespace, made.configuration))
+
+
+def test_pods_that_may_not_be_listed_are_said_once_and_certificates_go_on(made: Installation) -> None:
+    made.apply(without(made, "pods"))
     try:
         with made.controlled(*AUDIT) as process:
             wait_for(
