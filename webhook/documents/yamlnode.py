@@ -31,6 +31,7 @@ _WAYS_OUT = (
     ("expected ':'", "write each key with a colon and a blank after it"),
     ("end of stream", "close the quote or bracket that is open"),
     ("tag", "remove it, or quote text that begins with !"),
+    ("nesting depth", "flatten it"),  # of libyaml from 0.2.6 on, where much is nested in one line
     ("alias", "quote text that begins with *"),
     ("anchor", "quote text that begins with &"),
     ("escape", "double the backslash, or use single quotes"),
