@@ -154,4 +154,6 @@ def installing(node: Node, folder: Path) -> Iterator[Installed]:
     try:
         yield installed
     finally:
+        # A test may have done it; and whatever is wrong with the release, nobody is asked any more.
         node.run_kubectl("delete", "validatingwebhookconfigurations,mutatingwebhookconfigurations", RELEASE)
+        installed.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--ignore-not-found", "--wait")

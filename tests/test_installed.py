@@ -112,6 +112,7 @@ def test_three_replicas_rolled_twenty_times_lose_no_request(installed: Installed
     load = rolled(installed, judged, 20)
     assert load.failures == []
     assert load.sent > 5000
+    print(f"{load.sent} asked, the slowest answer after {load.slowest:.2f} s")  # noqa: T201 - pytest shows it with -rP
 
 
 def test_one_of_three_replicas_that_is_killed_costs_hardly_more_than_the_requests_in_flight(
