@@ -9,7 +9,7 @@ import yaml
 
 from tests.chart.rendering import CHART, ROOT, Object, of_kind, one, render, values_of
 from tests.chart.schema import read
-from tests.monitoring.charted import API_SERVER, AUDIT, JOB, MONITORING, alerts, alerts_of, objects, selectors, shown
+from tests.monitoring.charted import API_SERVER, JOB, MONITORING, alerts, alerts_of, objects, selectors, shown
 from tests.monitoring.programs import promtool
 
 FOLDER = Path(__file__).with_name("monitoring")
@@ -98,7 +98,7 @@ def test_operations_explain_every_alert_and_no_other() -> None:
 
 
 def test_alerts_speak_of_metrics_that_there_are() -> None:
-    there = shown() | AUDIT | API_SERVER
+    there = shown() | API_SERVER
     for name, rule in alerts().items():
         found = [*selectors(rule["expr"])]
         assert found, name

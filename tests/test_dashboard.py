@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.chart.rendering import CHART, Object, of_kind, one, render, values_of
-from tests.monitoring.charted import AUDIT, Query, dashboard, objects, panels, queries, selectors, shown
+from tests.monitoring.charted import Query, dashboard, objects, panels, queries, selectors, shown
 from tests.monitoring.programs import promtool
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -41,7 +41,7 @@ def test_queries_leave_no_variable_of_grafana_unknown() -> None:
 
 
 def test_queries_speak_of_metrics_that_there_are_and_of_the_chosen_job() -> None:
-    there = shown() | AUDIT
+    there = shown()
     assert there >= PROCESS
     for query in queries():
         found = [*selectors(query.expr)]
@@ -56,7 +56,7 @@ def test_the_dashboard_shows_every_metric_but_those_that_another_tells_better() 
     ours = {
         name for name in shown() if name.startswith("airlock_") and not name.endswith(("_bucket", "_sum", "_count"))
     }
-    assert (ours | AUDIT) - named == {"airlock_accepted_info"}  # as a revision in force, but for new replicas
+    assert ours - named == {"airlock_accepted_info"}  # as a revision in force, but for new replicas
 
 
 def test_a_legend_names_labels_that_the_query_keeps() -> None:

@@ -15,14 +15,6 @@ from webhook.rules import RULES
 MONITORING = ("--api-versions", "monitoring.coreos.com/v1")
 ON = {"dashboard": {"enabled": True}, "prometheusRule": {"enabled": True}, "serviceMonitor": {"enabled": True}}
 JOB = "airlock-metrics"
-# What the controller's audit shows.
-AUDIT = frozenset(
-    f"airlock_audit_{name}"
-    for name in (
-        "findings", "would_not_return", "pods", "last_run_timestamp_seconds", "duration_seconds", "complete",
-        "runs_total", "series_capped",
-    )
-)  # fmt: skip
 API_SERVER = frozenset(
     {"apiserver_admission_webhook_rejection_count", "apiserver_admission_webhook_fail_open_count"},
 )
