@@ -1,13 +1,8 @@
-"""The API server of a cluster: the only place that imports `kubernetes`, half a second others pay only if they need it.
+"""One API server, asked as one user: which, by kubeconfig or by the pod's own credentials, and with which limits."""
 
-Everything is asked in plain JSON: the client's models cost fourteen times the parsing and thirty times the memory.
-"""
-
-import json
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -15,12 +10,13 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
-import msgspec
 from kubernetes.client import ApiClient, ApiException, Configuration
 from kubernetes.config import list_kube_config_contexts, load_kube_config
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME, SERVICE_TOKEN_FILENAME, InClusterConfigLoader
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
+
+from webhook.cluster.answers import Answer, Lines, Page, UnreachableError, answer_of, data_of, retry_after_of, told
 
 CONNECT, READ = 5.0, 10.0  # seconds
 CREDENTIALS = Path(SERVICE_TOKEN_FILENAME).parent
@@ -33,95 +29,8 @@ class ClusterError(ValueError):
     """It cannot be known which cluster to talk to, or as whom."""
 
 
-class UnreachableError(OSError):
-    """There was no answer: the connection was refused, cut or silent for too long."""
-
-
 class UnidentifiedError(PermissionError):
     """A request would go out without the credentials that it should have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the API server said: an object, or a Status that tells what is wrong."""
-
-    status: int
-    body: Any
-    retry_after: float | None = None  # seconds
-
-    @property
-    def ok(self) -> bool:
-        """Whether it did what was asked."""
-        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
-
-    @property
-    def why(self) -> str:
-        """The message of an error."""
-        text = str(self.body.get("message", "")) if isinstance(self.body, dict) else str(self.body)
-        anonymous = self.status == HTTPStatus.FORBIDDEN and '"system:anonymous"' in text
-        if anonymous or self.status == HTTPStatus.UNAUTHORIZED:
-            return f"{text} (no credentials came with the request, or none that the API server knows)"
-        return text
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What the API server said, not parsed: for lists, of which little is needed."""
-
-    status: int
-    data: bytes
-    retry_after: float | None = None  # seconds
-
-    @property
-    def why(self) -> str:
-        """The message of an error."""
-        return Answer(self.status, _parsed(self.data)).why
-
-
-class Change(msgspec.Struct, frozen=True):
-    """An event of a watch; the object is not parsed, since of most little is needed."""
-
-    type: str
-    object: msgspec.Raw
-
-
-_changes = msgspec.json.Decoder(Change)
-
-
-class Lines:
-    """The events of a watch, a line of JSON each; iterating raises UnreachableError when the connection breaks."""
-
-    def __init__(self, response: HTTPResponse, refusal: Answer | None, deadline: float) -> None:
-        self.refusal = refusal
-        self._response = response
-        self._deadline = deadline
-
-    def __iter__(self) -> Iterator[Change]:
-        rest = b""
-        try:
-            for chunk in self._response.stream():
-                *lines, rest = (rest + chunk).split(b"\n")
-                yield from map(_changes.decode, lines)
-                self._rearm()
-        except HTTPError as error:
-            raise UnreachableError(_told(error)) from error
-        if rest:
-            raise UnreachableError("the watch ended within a line")
-
-    def close(self) -> None:
-        """Let go of the connection, which serves again if the watch was read to its end."""
-        self._response.close()
-
-    def interrupt(self) -> None:
-        """End the watch from another thread than the one that reads it."""
-        with suppress(OSError, ValueError, RuntimeError):  # it is over already
-            self._response.shutdown()
-
-    def _rearm(self) -> None:
-        """Have the next read end when the whole watch should, not as long after the last line again."""
-        sock = getattr(self._response.connection, "sock", None)
-        if sock is not None:
-            sock.settimeout(max(0.1, self._deadline - time.monotonic()))
 
 
 class Cluster:
@@ -157,7 +66,7 @@ class Cluster:
         """Ask for *path* and return the whole answer, whatever it is; raises UnreachableError when there is none."""
         response = self._send(method, _target(path, query), body, content_type)
         try:
-            return _answer(response)
+            return answer_of(response)
         finally:
             response.close()
 
@@ -168,7 +77,7 @@ class Cluster:
         """
         response = self._send("GET", _target(path, query), None, JSON, accept_encoding="gzip")
         try:
-            return Page(response.status, _data(response), _retry_after(response))
+            return Page(response.status, data_of(response), retry_after_of(response))
         finally:
             response.close()
 
@@ -176,7 +85,7 @@ class Cluster:
         """Ask for a watch that breaks when it is not over after *seconds*."""
         deadline = time.monotonic() + seconds
         response = self._send("GET", _target(path, query), None, JSON, seconds)
-        refusal = None if response.status == HTTPStatus.OK else _answer(response)
+        refusal = None if response.status == HTTPStatus.OK else answer_of(response)
         return Lines(response, refusal, deadline)
 
     def create_event(self, event: Mapping[str, Any]) -> Answer:
@@ -209,7 +118,7 @@ class Cluster:
         try:
             response = self._client.call_api(method, url, headers, body, _request_timeout=(CONNECT, seconds)).response
         except (HTTPError, ApiException, OSError) as error:
-            raise UnreachableError(_told(error)) from error
+            raise UnreachableError(told(error)) from error
         assert isinstance(response, HTTPResponse)  # noqa: S101  # what urllib3 gives without preload
         return response
 
@@ -277,35 +186,3 @@ def _place(kubeconfig: str | None, context: str | None, environ: Mapping[str, st
 
 def _target(path: str, query: Mapping[str, str] | None) -> str:
     return f"{path}?{urlencode(query)}" if query else path
-
-
-def _answer(response: HTTPResponse) -> Answer:
-    return Answer(response.status, _parsed(_data(response)), _retry_after(response))
-
-
-def _data(response: HTTPResponse) -> bytes:
-    try:
-        return response.read()
-    except HTTPError as error:
-        raise UnreachableError(_told(error)) from error
-
-
-def _parsed(data: bytes) -> Any:  # noqa: ANN401  # JSON
-    try:
-        return json.loads(data)
-    except ValueError:  # from a proxy, or a server that stops
-        return data[:200].decode(errors="replace")
-
-
-def _retry_after(response: HTTPResponse) -> float | None:
-    after = response.headers.get("Retry-After", "")
-    return float(after) if after.isascii() and after.isdigit() else None
-
-
-def _told(error: Exception) -> str:
-    """Return what the innermost cause says: urllib3 wraps it, and repeats the address."""
-    while (cause := getattr(error, "reason", None) or error.__cause__) and isinstance(cause, Exception):
-        error = cause
-    # The client tells of a connection that never was as "(0)\nReason: SSLError\n[SSL: ...] ...\n".
-    told = error.reason if isinstance(error, ApiException) and not error.status else error
-    return str(told).strip().rpartition("\n")[2] or type(error).__name__

@@ -1,0 +1,136 @@
+"""What an API server says: whole answers, pages that are not parsed, the events of a watch, and that nobody answers."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from kubernetes.client import ApiException
+from urllib3 import HTTPResponse
+from urllib3.exceptions import HTTPError
+
+
+class UnreachableError(OSError):
+    """There was no answer: the connection was refused, cut or silent for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the API server said: an object, or a Status that tells what is wrong."""
+
+    status: int
+    body: Any
+    retry_after: float | None = None  # seconds
+
+    @property
+    def ok(self) -> bool:
+        """Whether it did what was asked."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def why(self) -> str:
+        """The message of an error."""
+        text = str(self.body.get("message", "")) if isinstance(self.body, dict) else str(self.body)
+        anonymous = self.status == HTTPStatus.FORBIDDEN and '"system:anonymous"' in text
+        if anonymous or self.status == HTTPStatus.UNAUTHORIZED:
+            return f"{text} (no credentials came with the request, or none that the API server knows)"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the API server said, not parsed: for lists, of which little is needed."""
+
+    status: int
+    data: bytes
+    retry_after: float | None = None  # seconds
+
+    @property
+    def why(self) -> str:
+        """The message of an error."""
+        return Answer(self.status, _parsed(self.data)).why
+
+
+class Change(msgspec.Struct, frozen=True):
+    """An event of a watch; the object is not parsed, since of most little is needed."""
+
+    type: str
+    object: msgspec.Raw
+
+
+_changes = msgspec.json.Decoder(Change)
+
+
+class Lines:
+    """The events of a watch, a line of JSON each; iterating raises UnreachableError when the connection breaks."""
+
+    def __init__(self, response: HTTPResponse, refusal: Answer | None, deadline: float) -> None:
+        self.refusal = refusal
+        self._response = response
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[Change]:
+        rest = b""
+        try:
+            for chunk in self._response.stream():
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from map(_changes.decode, lines)
+                self._rearm()
+        except HTTPError as error:
+            raise UnreachableError(told(error)) from error
+        if rest:
+            raise UnreachableError("the watch ended within a line")
+
+    def close(self) -> None:
+        """Let go of the connection, which serves again if the watch was read to its end."""
+        self._response.close()
+
+    def interrupt(self) -> None:
+        """End the watch from another thread than the one that reads it."""
+        with suppress(OSError, ValueError, RuntimeError):  # it is over already
+            self._response.shutdown()
+
+    def _rearm(self) -> None:
+        """Have the next read end when the whole watch should, not as long after the last line again."""
+        sock = getattr(self._response.connection, "sock", None)
+        if sock is not None:
+            sock.settimeout(max(0.1, self._deadline - time.monotonic()))
+
+
+def answer_of(response: HTTPResponse) -> Answer:
+    """Return the whole answer in *response*; raises UnreachableError when it breaks off."""
+    return Answer(response.status, _parsed(data_of(response)), retry_after_of(response))
+
+
+def data_of(response: HTTPResponse) -> bytes:
+    """Return the bytes of *response*; raises UnreachableError when it breaks off."""
+    try:
+        return response.read()
+    except HTTPError as error:
+        raise UnreachableError(told(error)) from error
+
+
+def _parsed(data: bytes) -> Any:  # noqa: ANN401  # JSON
+    try:
+        return json.loads(data)
+    except ValueError:  # from a proxy, or a server that stops
+        return data[:200].decode(errors="replace")
+
+
+def retry_after_of(response: HTTPResponse) -> float | None:
+    """Return for how many seconds the server wants to be left alone; None when it does not say."""
+    after = response.headers.get("Retry-After", "")
+    return float(after) if after.isascii() and after.isdigit() else None
+
+
+def told(error: Exception) -> str:
+    """Return what the innermost cause says: urllib3 wraps it, and repeats the address."""
+    while (cause := getattr(error, "reason", None) or error.__cause__) and isinstance(cause, Exception):
+        error = cause
+    # The client tells of a connection that never was as "(0)\nReason: SSLError\n[SSL: ...] ...\n".
+    text = error.reason if isinstance(error, ApiException) and not error.status else error
+    return str(text).strip().rpartition("\n")[2] or type(error).__name__
