@@ -35,10 +35,25 @@ def one_job(run: str) -> dict[str, Any]:
 
 
 def marks(*pods: dict[str, Any]) -> list[str]:
-    return [one.mark for one in news(found(*pods))]
+    return [mark for one in news(found(*pods)) for mark in one.marks]
 
 
 # Events
+
+
+def test_everything_about_one_owner_is_told_in_one_event_and_again_when_there_is_more() -> None:
+    stale = running("worker", LATEST, f"{REPOSITORY}@{digest('2')}", node="node-b")
+    scheduler, worker = news(found(running("scheduler", LATEST), stale))
+    assert (len(scheduler.marks), len(worker.marks)) == (2, 3)
+    note = worker.occurrence(NOW).note
+    assert note.startswith("3 problems in the worker ReplicaSet airflow/airflow-worker-6d4cf:")
+    assert [line.split(":")[0] for line in note.splitlines()[1:]] == ["- mutable-tag", "- image-drift", "- image-skew"]
+    told = Told(DAY, 0.0)
+    told.begin(NOW, 0.0)
+    assert told.is_new(*worker.marks[:1])
+    assert told.is_new(*worker.marks)
+    assert not told.is_new(*worker.marks)
+    assert not told.is_new(*worker.marks[1:])
 
 
 def test_what_is_told_says_owner_rule_and_images() -> None:
@@ -74,7 +89,7 @@ def test_another_image_another_rule_and_another_task_are_news() -> None:
 def test_a_drift_that_all_tasks_of_an_airflow_show_is_one_piece_of_news() -> None:
     new = f"{REPOSITORY}@{digest('2')}"
     pods = [task(dag="a"), task(dag="b"), task(dag="c", image_id=new, node="node-b"), task(dag="d", release="other")]
-    drifts = [mark for one, mark in zip(news(found(*pods)), marks(*pods), strict=True) if "image-drift" in str(one)]
+    drifts = [mark for one in news(found(*pods)) for mark in one.marks if "image-drift" in str(one)]
     assert len(drifts) == 4
     assert len(set(drifts)) == 2  # one for each Airflow
 

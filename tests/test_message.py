@@ -69,6 +69,14 @@ def test_a_note_has_at_most_1024_bytes_and_no_half_character(texts: list[str]) -
     assert len(text.encode()) <= 1024
 
 
+def test_a_note_names_every_problem_before_it_says_what_to_do() -> None:
+    found = [Violation(rule, Mode.WARN, Finding("spec", "w" * 200, "f" * 200)) for rule in ("a", "b", "c")]
+    few, many = (message.note(decision(Verdict(tuple(found[:count])))) for count in (2, 3))
+    assert few.count("; fix: ") == 2
+    assert many.count("; fix: ") == 0
+    assert [line[:3] for line in many.splitlines()[1:]] == ["- a", "- b", "- c"]
+
+
 @given(st.text(alphabet=st.characters(), max_size=400), st.integers(1, 300))
 def test_printable_text_is_printable_and_no_longer_than_asked(text: str, limit: int) -> None:
     shown = printable(text, limit)

@@ -18,11 +18,20 @@ _RETRIED = re.compile(r"(exceeded) (quota)|(object has) (been modified)", re.IGN
 
 def sentence(violation: Violation) -> str:
     """Return what is wrong and what to do: `rule: path (container x): what is wrong; fix: ...`."""
+    return _told(violation, f"; fix: {violation.finding.fix}")
+
+
+def problem(violation: Violation) -> str:
+    """Return what is wrong, as `sentence` says it, without what to do."""
+    return _told(violation, "")
+
+
+def _told(violation: Violation, fix: str) -> str:
     finding = violation.finding
     where = printable(finding.path, _NAME) or "the object"
     container = f" (container {printable(finding.container, 63)})" if finding.container else ""
     note = f"; {violation.note}" if violation.note else ""
-    return f"{violation.rule}: {where}{container}: {finding.text}; fix: {finding.fix}{note}"
+    return f"{violation.rule}: {where}{container}: {finding.text}{fix}{note}"
 
 
 def headline(decision: Decision, count: int) -> str:
@@ -60,10 +69,16 @@ def warnings(verdict: Verdict) -> list[str]:
 
 
 def note(decision: Decision) -> str:
-    """Return the note of an Event: the first line and every violation, at most 1,024 bytes of UTF-8."""
+    """Return the note of an Event: the first line and every violation, at most 1,024 bytes of UTF-8.
+
+    Where that is too little, what to do gives way first, so that as many problems as can be are named.
+    """
     violations = decision.verdict.violations
-    lines = [headline(decision, len(violations)), *(f"- {sentence(violation)}" for violation in violations)]
-    return broken_up(fitted(lines, _NOTE))
+    first = headline(decision, len(violations))
+    whole = [first, *(f"- {sentence(violation)}" for violation in violations)]
+    if len("\n".join(whole).encode("utf-8", "backslashreplace")) > _NOTE:
+        whole = [first, *(f"- {problem(violation)}" for violation in violations)]
+    return broken_up(fitted(whole, _NOTE))
 
 
 def fitted(lines: Iterable[str], limit: int) -> str:

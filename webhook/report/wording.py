@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from webhook.audit.survey import Survey
 from webhook.fleet import Airflow
 from webhook.manifests.outcome import Judged, Outcome
-from webhook.message import sentence
 from webhook.text import printable
-from webhook.verdict import Finding, Mode, Violation
+from webhook.verdict import Finding, Mode
 
 _INDEX = re.compile(r"\[\d+\]")
 _HOURS, _DAYS = 2, 2  # from where on an age is told in them
@@ -26,13 +25,6 @@ class Options:
     fail_on: Mode = Mode.WARN
     fix_hints: bool = False
     exempted: bool = False
-
-
-def problem(violation: Violation) -> str:
-    """Return the sentence on *violation* without its fix."""
-    tail = f"; fix: {violation.finding.fix}"
-    note = f"; {violation.note}" if violation.note else ""
-    return sentence(violation).removesuffix(tail + note) + note
 
 
 def shown(text: object) -> str:

@@ -64,9 +64,9 @@ class Outlets:
     def tell(self, found: Survey, now: datetime, troubles: Troubles) -> None:
         """Tell of what is new in *found*, and write the reports that are whole; namespaces come one after the other."""
         for one in news(found):
-            if self._told.is_new(one.mark):
-                rule, ref = one.decision.verdict.violations[0].rule, one.regarding
-                log.warning("finding", rule=rule, namespace=ref.namespace, kind=ref.kind, name=ref.name)
+            if self._told.is_new(*one.marks):
+                rules, ref = sorted({found.rule for found in one.decision.verdict.violations}), one.regarding
+                log.warning("findings", rules=rules, namespace=ref.namespace, kind=ref.kind, name=ref.name)
                 self._tell(one.occurrence(now))
         for namespace, groups in groupby(found.groups, key=lambda group: group.namespace):
             if self._draft is None or self._draft.namespace != namespace:

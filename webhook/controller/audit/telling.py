@@ -1,4 +1,4 @@
-"""Which findings become Events: each once when it appears, and a few at a time. Pure."""
+"""Which findings become Events: an owner's together when one of them is new, and a few Events at a time. Pure."""
 
 import hashlib
 import json
@@ -25,34 +25,44 @@ _RUN = re.compile(r"-\d{8,}$")  # what a CronJob adds to its own name for each J
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """A finding of one rule in the pods of one group."""
+    """What the pods of one owner show, by all rules; or what those of one task show by one rule."""
 
-    mark: str  # what makes it the same finding: "o" or "t", for an owner's or a task's, and 16 digits
+    marks: tuple[str, ...]  # what makes each rule's findings the same: "o" (an owner's) or "t" (a task's), 16 digits
     regarding: ObjectRef
     decision: Decision
 
     def occurrence(self, at: datetime) -> Occurrence:
         """Return what the Event says."""
-        return Occurrence(self.mark, self.regarding, "Warning", "Audited", "Audit", at, note(self.decision))
+        return Occurrence(" ".join(self.marks), self.regarding, "Warning", "Audited", "Audit", at, note(self.decision))
 
 
 def news(survey: Survey) -> Iterator[News]:
-    """Yield what *survey* found: by owner, rule and images, or by DAG, task, rule and images."""
+    """Yield what *survey* found: for each owner all of it together, for each DAG and task by rule.
+
+    Whatever runs a task shows the drift and skew of its Airflow, so these are told once and not with each task.
+    """
     for group in survey.groups:
         by_rule: dict[str, list[Violation]] = {}
         for found in group.found:
             by_rule.setdefault(found.violation.rule, []).append(found.violation)
-        for rule, violations in by_rule.items():
-            yield _news(group, rule, violations)
+        marks = {rule: _mark(group, rule, violations) for rule, violations in by_rule.items()}
+        if group.kind == "Pod":
+            yield from (_news(group, (marks[rule],), violations) for rule, violations in by_rule.items())
+        elif marks:
+            yield _news(group, tuple(marks.values()), [found.violation for found in group.found])
 
 
-def _news(group: Group, rule: str, violations: list[Violation]) -> News:
+def _mark(group: Group, rule: str, violations: list[Violation]) -> str:
+    """Return what stays the same while *rule* finds the same in the pods of *group*, whichever they are."""
     images = sorted({violation.finding.image for violation in violations})
     name = _RUN.sub("", group.name) if group.kind == "Job" else group.name
     if group.kind == "Pod" and RULES[rule].live:  # it is about the image, whichever DAG runs it
         name = group.airflow.release
     facts = [group.namespace, group.kind, name, group.component, rule, images]
-    mark = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    return ("t" if group.kind == "Pod" else "o") + hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _news(group: Group, marks: tuple[str, ...], violations: list[Violation]) -> News:
     regarding = group.regarding or ObjectRef("v1", "Pod", group.namespace, group.name)
     decision = Decision(
         path=AUDIT,
@@ -66,7 +76,7 @@ def _news(group: Group, rule: str, violations: list[Violation]) -> News:
         task=group.task,
         verdict=Verdict(tuple(violations)),
     )
-    return News(("t" if group.kind == "Pod" else "o") + mark, regarding, decision)
+    return News(marks, regarding, decision)
 
 
 class Told:
@@ -77,7 +87,7 @@ class Told:
     """
 
     def __init__(self, window: timedelta, now: float, most: int = MOST_TOLD) -> None:
-        self.waiting = 0  # findings that are yet to be told
+        self.waiting = 0  # Events that are yet to be written
         self._window = window.total_seconds()
         self._most = most
         self._marks: dict[str, int] = {}
@@ -98,16 +108,19 @@ class Told:
         self._moment, self.waiting = int(at.timestamp()), 0
         self._bucket = self._bucket.filled(now)
 
-    def is_new(self, mark: str) -> bool:
-        """Take note of a finding; return whether it is to be told now: it is new, and its turn has come."""
-        new = mark not in self._marks
-        if new and (self._bucket.wait or len(self._marks) >= self._most):
+    def is_new(self, *marks: str) -> bool:
+        """Take note of findings that are told together; return whether to tell them: one is new, and it is its turn."""
+        known = [mark for mark in marks if mark in self._marks]
+        self._marks.update(dict.fromkeys(known, self._moment))
+        fresh = len(marks) - len(known)
+        if not fresh:
+            return False
+        if self._bucket.wait or len(self._marks) + fresh > self._most:
             self.waiting += 1
             return False
-        if new:
-            self._bucket = self._bucket.taken()
-        self._marks[mark] = self._moment
-        return new
+        self._bucket = self._bucket.taken()
+        self._marks.update(dict.fromkeys(marks, self._moment))
+        return True
 
     def end(self, *, complete: bool) -> None:
         """End the audit; *complete* says whether what was not found is not there."""
