@@ -24,10 +24,12 @@ def seen(*pods: dict[str, Any]) -> list[Seen]:
     return [one for pod in lives if (role := gate.recognise(pod)) for one in sights(pod, role, NODES, NOW)]
 
 
-def sighting(letter: str, *, first: float, last: float, pods: int = 1) -> Sighting:
+def sighting(
+    letter: str, *, first: float, last: float, pods: int = 1, component: Component = Component.TASK
+) -> Sighting:
     """Return a sighting that began *first* hours ago and was last seen *last* hours ago."""
     begin, end = NOW - timedelta(hours=first), NOW - timedelta(hours=last)
-    return Sighting(IMAGE, GROUP, digest(letter), begin, end, pods, ("node-a",), (Component.SCHEDULER,))
+    return Sighting(IMAGE, GROUP, digest(letter), begin, end, pods, ("node-a",), (component,))
 
 
 def test_pods_of_one_reference_and_digest_are_one_sighting() -> None:
@@ -68,6 +70,12 @@ def test_digests_that_ran_at_the_same_time_are_a_drift_and_others_are_a_proof_on
     apart = fleet(seen(running(started=ago(hours=1))), [sighting("2", first=4, last=3)])
     assert not apart.drift(IMAGE, GROUP)
     assert [one.digest for one in apart.proof(IMAGE)] == [digest("2"), digest("1")]
+
+
+def test_an_image_that_a_component_no_longer_runs_is_no_drift_any_more() -> None:
+    before = sighting("2", first=9, last=1, component=Component.SCHEDULER)
+    assert not fleet(seen(running()), [before]).drift(IMAGE, GROUP)
+    assert fleet(seen(running()), [before]).proof(IMAGE)
 
 
 def test_digests_between_nodes_that_are_not_known_prove_nothing_unless_one_node_has_both() -> None:

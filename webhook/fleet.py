@@ -44,6 +44,11 @@ class Sighting:
     nodes: tuple[str, ...]  # some of them, sorted
     components: tuple[Component, ...]  # sorted
 
+    @property
+    def of_tasks(self) -> bool:
+        """Whether pods of tasks ran it."""
+        return Component.TASK in self.components
+
     def overlaps(self, other: "Sighting") -> bool:
         """Return whether both ran at the same time."""
         return self.first <= other.last and other.first <= self.last
@@ -91,7 +96,7 @@ class Seen:
     own: bool  # whether it is the component's own container
     since: datetime
     until: datetime  # now, for one that runs
-    running: bool
+    running: bool  # whether its pod does
     alike: int = 1
 
     @property
@@ -132,7 +137,7 @@ def sights(pod: LivePod, role: Role, nodes: Nodes, now: datetime) -> Iterator[Se
             own,
             since=min(run.since, now),
             until=min(run.until or now, now),
-            running=run.until is None and not pod.ended,
+            running=not pod.ended,  # what an init container has left there is in use
             alike=pod.alike,
         )
 
@@ -146,8 +151,11 @@ class Fleet:
     inconclusive: Mapping[str, int] = field(default_factory=dict)  # containers without a digest to compare, by image
 
     def drift(self, image: str, group: str) -> tuple[Sighting, ...]:
-        """Return the digests as which *image* runs at the same time on nodes of *group*; none unless there are two."""
-        here = [one for one in self.sightings.get(image, ()) if one.group == group]
+        """Return the digests as which *image* runs at the same time on nodes of *group*; none unless there are two.
+
+        What runs no longer counts only where tasks ran it: they live for seconds, and the next may meet that node.
+        """
+        here = [one for one in self.sightings.get(image, ()) if one.group == group and (one.pods or one.of_tasks)]
         found = tuple(one for one in here if any(one is not other and one.overlaps(other) for other in here))
         return found if any(one.pods for one in found) else ()
 
