@@ -42,7 +42,7 @@ env:
   - name: MESSAGE_CALLBACK_ENDPOINT
     namespaces: [airflow-story]
     reason: SLA callbacks run inside the scheduler
-    from: {configMap: {namespace: pipelines, name: callbacks, key: MESSAGE_CALLBACK_ENDPOINT}}
+    from: {configMap: {namespace: story-pipelines, name: callbacks, key: MESSAGE_CALLBACK_ENDPOINT}}
 """
 
 
@@ -90,7 +90,7 @@ def audited(story: Story) -> Survey:
     nodes = json.loads(story.node.kubectl("get", "nodes", "-o", "json"))["items"]
     pods = tuple(decode_pod(json.dumps(pod).encode()) for pod in found)
     facts = known(node for one in nodes if (node := decode_node(json.dumps(one).encode())) is not None)
-    sources = {("pipelines", "callbacks"): {"MESSAGE_CALLBACK_ENDPOINT": "https://callbacks.example.com"}}
+    sources = {("story-pipelines", "callbacks"): {"MESSAGE_CALLBACK_ENDPOINT": "https://callbacks.example.com"}}
     gate = Gate(read_policy(POLICY), read_manifest(MANIFEST), sources)
     latest = max(image.since for pod in pods for image in pod.images.values() if image.since is not None)
     basis = Basis("the story", "enforces mutable-tag", "one", None)
@@ -153,9 +153,9 @@ def airlock(story: Story, folder: Path, *arguments: str) -> subprocess.Completed
 
 
 def test_who_may_only_look_is_told_the_story_and_what_would_not_come_back(story: Story, tmp_path: Path) -> None:
-    story.node.namespace("pipelines")
+    story.node.namespace("story-pipelines")
     endpoint = "--from-literal=MESSAGE_CALLBACK_ENDPOINT=https://callbacks.example.com"
-    story.node.kubectl("create", "configmap", "callbacks", "-n", "pipelines", endpoint)
+    story.node.kubectl("create", "configmap", "callbacks", "-n", "story-pipelines", endpoint)
     run = airlock(story, tmp_path)
     assert run.returncode == 1, run.stderr  # something would not come back
     assert "2 of 3 running pods would not come back" in run.stdout

@@ -48,10 +48,11 @@ def main(kubeconfig: Path | None) -> None:
     try:
         programs = binaries.find()
         with ControlPlane(programs) as plane, _copied(plane.kubeconfig, kubeconfig) as shown:
+            # Blocked after the start, since children inherit it, and before anybody is told that it runs:
+            # where SIGINT is ignored, as in a shell's background, one that comes earlier is lost.
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
             version = ".".join(map(str, plane.version))
             click.echo(UP.format(version=version, url=plane.url, kubeconfig=shown, folder=plane.site.folder))
-            # Blocked after the start, since children inherit it.
-            signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
             while signal.sigtimedwait(ENDINGS, 1) is None:
                 plane.check()
     except RuntimeError as error:
