@@ -15,9 +15,13 @@ import pytest
 from rich.console import Console
 
 from tests import surveys
+from tests.livepods import NOW, live, running
 from tests.schemas import assert_junit, assert_sarif
+from webhook.audit import taking
 from webhook.audit.preview import Preview, preview
 from webhook.audit.survey import Survey
+from webhook.documents.policy import read_policy
+from webhook.evaluate import Gate
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.report import audit_document, audit_table, junit, page, sarif
@@ -137,6 +141,17 @@ def test_what_could_not_be_seen_is_in_every_format() -> None:
     assert words in invocation["toolExecutionNotifications"][0]["message"]["text"]
     assert words in junit.render(survey.outcome, PLAIN)
     assert words in page.render(survey)
+
+
+@pytest.mark.parametrize(("workloads", "rest"), [(6, ""), (7, "and 2 more workloads")])
+def test_one_workload_more_than_fits_is_named_rather_than_counted(workloads: int, rest: str) -> None:
+    pods = [running("worker", "apache/airflow:latest", release=f"r{number}") for number in range(workloads)]
+    gate = Gate(read_policy("{apiVersion: airlock/v1, kind: Policy, mode: enforce}"))
+    survey = taking.survey(taking.Look(tuple(live(pod) for pod in pods)), gate, surveys.BASIS, NOW)
+    losses = table(survey).partition("Findings")[0]
+    assert losses.count("1 of 1 pod, by mutable-tag") == (workloads if not rest else 5)
+    assert ("more workload" in losses) == bool(rest)
+    assert rest in losses
 
 
 def test_a_table_of_ten_thousand_findings_can_be_read() -> None:

@@ -107,15 +107,17 @@ def _losses(lost: list[Group], survey: Survey) -> Iterator[list[Line]]:
 
     for namespace, groups in sorted(by_namespace.items(), key=lambda item: -pods(item[1])):
         lines: list[Line] = [(2, Text(f"{shown(namespace)}: {plural(pods(groups), 'pod')}", "bold"))]
-        for group in sorted(groups, key=lambda group: -survey.loss(group))[:_WORKLOADS]:
+        # One more takes no more lines than to say that there is one more.
+        told = len(groups) if len(groups) == _WORKLOADS + 1 else _WORKLOADS
+        for group in sorted(groups, key=lambda group: -survey.loss(group))[:told]:
             enforced = (one.violation for one in group.found if one.violation.mode is Mode.ENFORCE)
             rules = sorted({violation.rule for violation in enforced})
             share = f"{survey.loss(group)} of {plural(group.pods, 'pod')}"
             lines.append(
                 (4, Text(f"{group.component} {group.kind} {shown(group.name)}: {share}, by {', '.join(rules)}"))
             )
-        if len(groups) > _WORKLOADS:
-            lines.append((4, Text(f"and {plural(len(groups) - _WORKLOADS, 'more workload')}", "dim")))
+        if len(groups) > told:
+            lines.append((4, Text(f"and {plural(len(groups) - told, 'more workload')}", "dim")))
         yield lines
 
 
