@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.livepods import NOW, REPOSITORY, ago, digest, live, node, running, task
+from webhook.airflow import Component
 from webhook.controller.audit.notebook import (
     LARGEST,
     MOST_SIGHTINGS,
@@ -20,7 +21,6 @@ from webhook.controller.audit.notebook import (
 from webhook.evaluate import Gate
 from webhook.fleet import Seen, Sighting, fleet, sights
 from webhook.nodes import known
-from webhook.verdict import Component
 
 DAY = timedelta(hours=24)
 NODES = known([node("node-a"), node("node-b")])

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.reviews import UID, owned, review, scheduler, task
 from tests.server import Server, serving
-from webhook.review import Request, ReviewError, decode
+from webhook.request import Request
+from webhook.review import ReviewError, decode
 
 PATHS = ("/validate", "/mutate")
 MEBIBYTE = 1024 * 1024

@@ -20,7 +20,7 @@ from webhook.fleet import Live, Sighting, fleet, sights
 from webhook.known import Absence
 from webhook.nodes import known
 from webhook.review import decode
-from webhook.rules import RULES
+from webhook.rules.catalogue import RULES
 
 CASES = Path(__file__).parent / "cases"
 FILES = sorted(path for rule in RULES for path in (CASES / rule).glob("*.yaml"))

@@ -13,7 +13,7 @@ from tests.chart.rendering import CHART, ROOT, render
 from webhook.__main__ import main
 from webhook.controller.telemetry import Telemetry
 from webhook.metrics import Metrics
-from webhook.rules import RULES
+from webhook.rules.catalogue import RULES
 
 README, INSTALL, OPERATIONS = (
     path.read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from webhook.manifests.outcome import Outcome, Remark
 from webhook.manifests.place import Place
 from webhook.report import document, junit, sarif, table
 from webhook.report.wording import Options
-from webhook.rules import RULES
+from webhook.rules.catalogue import RULES
 
 CASES = Path(__file__).parent / "cases" / "check" / "formats"
 INPUT = ("airflow.yaml", "pods.yaml", "broken.yaml", "absent.yaml")

@@ -19,7 +19,7 @@ from webhook.cluster import Cluster, connect
 from webhook.decision import Decision, ObjectRef
 from webhook.events.ledger import CREATES, Fate
 from webhook.events.observer import MOST_QUEUED, Answer, Events, Writer, log_writer
-from webhook.verdict import Mode
+from webhook.finding import Mode
 
 
 class Fates:

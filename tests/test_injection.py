@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.reviews import owned, review
 from webhook.documents.document import DocumentError
-from webhook.documents.manifest import RequiredEnv, read_manifest, references
+from webhook.documents.manifest import RequiredEnv, read_manifest
 from webhook.documents.policy import read_policy
+from webhook.documents.variable import references
 from webhook.evaluate import Gate
 from webhook.review import decode
 

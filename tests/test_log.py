@@ -16,9 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.decisions import CLEAN, DENIED, IMAGE, NOT_AIRFLOW, POD, decision, violation
+from webhook.airflow import Component
 from webhook.decision import Mutation, TaskRef
+from webhook.finding import Mode
 from webhook.log import LONGEST, LONGEST_LIST, LONGEST_TRACEBACK, configure, decision_fields, log_decision
-from webhook.verdict import Component, Exempted, Mode, Verdict
+from webhook.verdict import Exempted, Verdict
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 

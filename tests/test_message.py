@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook import message
+from webhook.airflow import Component
 from webhook.decision import Decision, ObjectRef, TaskRef
+from webhook.finding import Finding, Mode
 from webhook.text import printable
-from webhook.verdict import Component, Finding, Mode, Verdict, Violation
+from webhook.verdict import Verdict, Violation
 
 FINDING = Finding("spec.containers[0].image", "tag 'latest' is mutable", "set a full version", "scheduler")
 

@@ -20,7 +20,8 @@ from webhook.events.occurrence import (
     regarding,
     series,
 )
-from webhook.verdict import Mode, Verdict
+from webhook.finding import Mode
+from webhook.verdict import Verdict
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DEPLOYMENT = ObjectRef("apps/v1", "Deployment", "airflow", "airflow-scheduler", "d1")

@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from webhook.airflow import Component
 from webhook.documents.document import DocumentError
 from webhook.documents.policy import (
     DEFAULT,
@@ -20,9 +21,9 @@ from webhook.documents.policy import (
     schema,
 )
 from webhook.documents.yamltext import dump
+from webhook.finding import Mode
 from webhook.image import parse
-from webhook.rules import RULES
-from webhook.verdict import Component, Mode
+from webhook.rules.catalogue import RULES
 
 law = settings(max_examples=150)
 MODES = st.sampled_from([mode.value for mode in Mode])

@@ -10,12 +10,12 @@ from webhook.accepted import KEYS
 from webhook.documents.document import revision
 from webhook.documents.manifest import EMPTY, read_manifest
 from webhook.documents.policy import DEFAULT
+from webhook.finding import Mode
 from webhook.known import Absence
 from webhook.scan.documents import POLICY, REQUIRED_ENV, installed, read_sources
 from webhook.scan.dump import Dump
 from webhook.scan.pages import ListError
 from webhook.scan.supply import Collection
-from webhook.verdict import Mode
 
 ENFORCING = "{apiVersion: airlock/v1, kind: Policy, mode: enforce}"
 

@@ -7,13 +7,14 @@ import pytest
 
 from tests.livepods import running, task
 from tests.scanning import ENFORCING, dumped, workload
+from webhook.airflow import Component
 from webhook.audit.judging import Law, judge
 from webhook.audit.preview import preview
 from webhook.audit.survey import Basis, Group, Survey, code
 from webhook.documents.manifest import EMPTY, read_manifest
 from webhook.documents.policy import read_policy
+from webhook.finding import Mode
 from webhook.scan.look import Scope, interest, look, read_admission
-from webhook.verdict import Component, Mode
 
 LATEST, GOOD = "apache/airflow:latest", "apache/airflow:2.10.5"
 CFG = "[core]\nexecutor = KubernetesExecutor\n[kubernetes_executor]\nworker_container_repository = {}\n"

@@ -4,8 +4,7 @@ Facts: the official chart's `images.airflow.pullPolicy` and `images.airflow.dige
 KubernetesExecutor, whose image is `worker_container_repository:worker_container_tag` (apache/airflow#58625).
 """
 
-from webhook.airflow import Chart, Role
-from webhook.verdict import Component
+from webhook.airflow import Chart, Component, Role
 
 _ANY = "name a full version or a digest, or set imagePullPolicy: Always"
 _TASK_POD = f"{_ANY}, in what makes this pod (pod_override, the operator's arguments, the pod template)"

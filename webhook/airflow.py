@@ -8,7 +8,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from webhook.verdict import Component
+
+class Component(StrEnum):
+    """The Airflow role of a workload."""
+
+    SCHEDULER = "scheduler"
+    DAG_PROCESSOR = "dag-processor"
+    TRIGGERER = "triggerer"
+    WORKER = "worker"
+    API_SERVER = "api-server"
+    WEBSERVER = "webserver"
+    TASK = "task"  # pods of the KubernetesExecutor and the KubernetesPodOperator
+    JOB = "job"  # migrations, create-user, cleanup
+    SUPPORT = "support"  # redis, statsd, pgbouncer, flower, ...
+    OTHER = "other"  # an Airflow chart's label with a component nobody knows
 
 
 class Chart(StrEnum):

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from webhook.airflow import Chart
-from webhook.verdict import Component, Verdict
+from webhook.airflow import Chart, Component
+from webhook.verdict import Verdict
 
 
 class Mutation(StrEnum):

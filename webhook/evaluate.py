@@ -6,20 +6,23 @@ from datetime import UTC, date
 from functools import lru_cache
 
 from webhook import airflow
-from webhook.airflow import Chart, Role
+from webhook.airflow import Chart, Component, Role
 from webhook.decision import Decision, Mutation, ObjectRef, TaskRef
-from webhook.documents.manifest import EMPTY, RequiredEnv, Variable
+from webhook.documents.manifest import EMPTY, RequiredEnv
 from webhook.documents.policy import DEFAULT, Exemption, Policy
+from webhook.documents.variable import Variable
+from webhook.finding import Finding, Mode
 from webhook.fleet import Live
 from webhook.image import parse
 from webhook.injection import Need, State, needs, operations
 from webhook.known import ConfigMaps
 from webhook.live import LivePod
 from webhook.patch import Operation
-from webhook.review import Request
-from webhook.rules import RULES, required_env
+from webhook.request import Request
+from webhook.rules import required_env
+from webhook.rules.catalogue import RULES
 from webhook.rules.rule import Rule, Stage, Subject
-from webhook.verdict import Component, Exempted, Finding, Mode, Verdict, Violation
+from webhook.verdict import Exempted, Verdict, Violation
 from webhook.workload import ImagePlace, Metadata, Workload
 
 AUDIT = "audit"  # the path of a decision that nobody asked for

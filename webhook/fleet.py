@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 
-from webhook.airflow import Chart, Role
+from webhook.airflow import Chart, Component, Role
 from webhook.image import Image, ImageError, parse
 from webhook.live import LivePod
 from webhook.nodes import Nodes
-from webhook.verdict import Component
 
 MOST_NODES = 8  # that a sighting names; it counts all
 

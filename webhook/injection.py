@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from webhook.airflow import Role
-from webhook.documents.manifest import Variable, escape, references
+from webhook.documents.variable import Variable, escape, references
 from webhook.known import Absence, ConfigMaps
 from webhook.patch import Operation, add, pointer, replace
 from webhook.workload import Container, EnvVar, PodSpec

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import structlog
 
 from webhook.decision import Decision
-from webhook.verdict import Mode
+from webhook.finding import Mode
 
 LONGEST = 512  # characters of one string in a record
 LONGEST_TRACEBACK = 8192  # of which the end is kept: it names the error

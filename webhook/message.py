@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable
 
 from webhook.decision import Decision
+from webhook.finding import Mode
 from webhook.text import printable
-from webhook.verdict import Mode, Verdict, Violation
+from webhook.verdict import Verdict, Violation
 
 _WARNING, _WARNINGS = 256, 4096  # characters; what is longer the API server cuts or drops (filters/warning.go)
 _NOTE = 1024  # bytes of an Event's note (pkg/apis/core/validation/events.go)

@@ -23,8 +23,9 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 
+from webhook.airflow import Component
 from webhook.decision import Decision, Mutation
-from webhook.verdict import Component, Mode
+from webhook.finding import Mode
 
 VALIDATE, MUTATE, GUARD = "/validate", "/mutate", "/guard"
 OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import msgspec
 
 from webhook.patch import Operation
-from webhook.workload import Metadata, UnreadableError, Workload
+from webhook.request import Request
+from webhook.workload import Metadata, UnreadableError
 from webhook.workload import decode as decode_workload
 
 API_VERSION = "admission.k8s.io/v1"
@@ -53,24 +54,6 @@ class _Review(msgspec.Struct, frozen=True, rename="camel"):
     api_version: str = ""
     kind: str = ""
     request: _Request | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked: the facts of the envelope, and the object when it is a workload that is made or changed."""
-
-    uid: str
-    operation: str  # CREATE, UPDATE, DELETE, CONNECT
-    api_version: str  # of the object: "v1", "apps/v1"
-    kind: str
-    subresource: str  # "" for the object itself
-    namespace: str
-    name: str
-    username: str
-    by_node: bool  # whether a kubelet asks
-    dry_run: bool
-    workload: Workload | None = None
-    old: Workload | None = None  # before an UPDATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from webhook.guard import Guarded, Guards, Judgement
 from webhook.log import log_decision
 from webhook.metrics import Metrics
 from webhook.review import Edit
-from webhook.rules import RULES
+from webhook.rules.catalogue import RULES
 from webhook.sources.configmap import ConfigMapWatch, Present, State
 from webhook.sources.file import FileWatch, Listener
 from webhook.sources.lookup import Lookup

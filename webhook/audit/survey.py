@@ -4,12 +4,13 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from webhook.airflow import Chart
+from webhook.airflow import Chart, Component
 from webhook.decision import ObjectRef, TaskRef
+from webhook.finding import Mode
 from webhook.fleet import Airflow, Part, Sighting
 from webhook.manifests.outcome import Judged, Outcome, Related, Remark, Reported, Spared
 from webhook.manifests.place import Place
-from webhook.verdict import Component, Exempted, Mode, Violation
+from webhook.verdict import Exempted, Violation
 
 
 @dataclass(frozen=True, slots=True)

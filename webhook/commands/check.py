@@ -14,13 +14,13 @@ from webhook.commands.output import report_options, write, write_table
 from webhook.commands.reading import document
 from webhook.documents.manifest import EMPTY, read_manifest
 from webhook.documents.policy import DEFAULT, read_policy
+from webhook.finding import Mode
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.outcome import Outcome, code
 from webhook.manifests.stream import SIZE
 from webhook.report import document as as_json
 from webhook.report import junit, sarif, table
 from webhook.report.wording import Options
-from webhook.verdict import Mode
 
 STDIN = "stdin"  # how findings in it are called
 _SUFFIXES = (".yaml", ".yml", ".json")

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 
-from webhook.airflow import Row, custom_row, with_rows
+from webhook.airflow import Component, Row, custom_row, with_rows
 from webhook.documents.complaint import choice
 from webhook.documents.document import Document, Flaw, Model, entries, read
 from webhook.documents.grammar import ContainerName, Day, KindName, LabelKey, LabelValue, Words
 from webhook.documents.pattern import ImageGlob, NamespaceGlob, UserGlob
 from webhook.documents.schema import schema_of
 from webhook.documents.yamltext import dump
+from webhook.finding import Mode
 from webhook.image import Image
-from webhook.rules import RULES
+from webhook.rules.catalogue import RULES
 from webhook.rules.rule import RuleOptions
-from webhook.verdict import Component, Mode
 
 _IMAGELESS = frozenset(name for name, rule in RULES.items() if not rule.images)
 _SELECTORS = ("namespaces", "components", "images")

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from webhook.decision import Decision, ObjectRef
+from webhook.finding import Mode
 from webhook.message import fitted
-from webhook.verdict import Mode
 
 REASONS = {Mode.ENFORCE: "Denied", Mode.WARN: "Warned", Mode.AUDIT: "Audited"}
 CONTROLLER = "airlock"

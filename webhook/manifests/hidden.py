@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from webhook import airflow
-from webhook.airflow import Role, Row
+from webhook.airflow import Component, Role, Row
 from webhook.documents.yamlnode import Node
 from webhook.manifests import data
 from webhook.manifests.data import Entry
@@ -15,7 +15,6 @@ from webhook.manifests.outcome import Remark
 from webhook.manifests.settings import Settings, Values, environment, options, settings, variables
 from webhook.manifests.stream import Document, Unusable, documents
 from webhook.manifests.worker import Worker, compose
-from webhook.verdict import Component
 from webhook.workload import TEMPLATES
 
 _CONFIG = "airflow.cfg"

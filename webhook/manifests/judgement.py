@@ -17,12 +17,12 @@ from webhook.documents.pattern import UserGlob
 from webhook.documents.policy import Policy
 from webhook.documents.yamlnode import Node
 from webhook.evaluate import Gate
+from webhook.finding import Mode
 from webhook.manifests.manifest import Manifest
 from webhook.manifests.outcome import Judged, Related, Reported, Spared
 from webhook.manifests.place import Place, line_of
 from webhook.manifests.worker import Worker
-from webhook.review import Request
-from webhook.verdict import Mode
+from webhook.request import Request
 from webhook.workload import Workload, decode
 
 # Stands for whoever will create an object, so that only the owner, or the object's own kind, decides about its labels.

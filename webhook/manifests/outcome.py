@@ -3,9 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from webhook.airflow import Chart
+from webhook.airflow import Chart, Component
+from webhook.finding import Mode
 from webhook.manifests.place import Place
-from webhook.verdict import Component, Exempted, Mode, Violation
+from webhook.verdict import Exempted, Violation
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
+from webhook.finding import Mode
 from webhook.manifests.outcome import Judged, Outcome, Remark
 from webhook.message import sentence
 from webhook.report.wording import Options, plural, shown
-from webhook.verdict import Mode, Violation
+from webhook.verdict import Violation
 
 
 def render(outcome: Outcome, options: Options, name: str = "airlock check") -> str:

@@ -6,11 +6,12 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
+from webhook.finding import Mode
 from webhook.manifests.outcome import Judged, Outcome
 from webhook.message import problem
 from webhook.report.terminal import STYLES, put
 from webhook.report.wording import Options, shown, summary
-from webhook.verdict import Mode, Violation
+from webhook.verdict import Violation
 
 _SKIPPED = 10  # lines; a folder may hold any number of files that are no manifests
 

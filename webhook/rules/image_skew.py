@@ -22,12 +22,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from webhook.airflow import Chart
+from webhook.airflow import Chart, Component
+from webhook.finding import Finding, Mode
 from webhook.fleet import LEADERS, Live, Part, airflow_of, short
 from webhook.image import ImageError, parse
 from webhook.rules.rule import Rule, RuleOptions, Subject
 from webhook.text import quote
-from webhook.verdict import Component, Finding, Mode
 from webhook.workload import ImagePlace
 
 _FIX = "roll out the whole release with one image, workers and executor pods included, and restart what was left behind"

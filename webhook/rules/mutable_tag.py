@@ -24,14 +24,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from webhook import advice, tags
+from webhook.airflow import Component
 from webhook.documents.document import Model
 from webhook.documents.pattern import ImageGlob, TagPattern
+from webhook.finding import Finding, Mode
 from webhook.fleet import Sighting, short
 from webhook.image import Image, ImageError, default_pull_policy, parse
 from webhook.rules.rule import Rule, RuleOptions, Subject
 from webhook.tags import TagClass
 from webhook.text import printable, quote
-from webhook.verdict import Component, Finding, Mode
 from webhook.workload import ImagePlace
 
 _NODES = 3  # that evidence names

@@ -20,10 +20,10 @@ Fails::
 from collections.abc import Iterator
 
 from webhook import advice
+from webhook.finding import Finding, Mode
 from webhook.injection import Need, State, needs
 from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
 from webhook.text import printable
-from webhook.verdict import Finding, Mode
 
 _REASON = 120
 

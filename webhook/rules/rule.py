@@ -7,10 +7,10 @@ from typing import Any
 
 from webhook.airflow import Role
 from webhook.documents.document import Model
-from webhook.documents.manifest import Variable
+from webhook.documents.variable import Variable
+from webhook.finding import Finding, Mode
 from webhook.fleet import Live
 from webhook.known import ConfigMaps
-from webhook.verdict import Finding, Mode
 from webhook.workload import ImagePlace, Workload
 
 

@@ -14,7 +14,7 @@ from webhook.evaluate import AUDIT
 from webhook.events.ledger import Bucket
 from webhook.events.occurrence import Occurrence
 from webhook.message import note
-from webhook.rules import RULES
+from webhook.rules.catalogue import RULES
 from webhook.verdict import Verdict, Violation
 
 # Well below what `webhook.events.ledger` lets through, so that nothing is dropped there; the rest waits for its turn.

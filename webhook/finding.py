@@ -1,0 +1,37 @@
+"""What a rule says: a finding, and the modes that decide what findings do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """What a rule's findings do to a request; ordered by `rank`, strictest last."""
+
+    OFF = "off"  # the rule is not applied
+    AUDIT = "audit"  # admit; Event and metric only
+    WARN = "warn"  # admit; admission warning and Event
+    ENFORCE = "enforce"  # deny
+
+    @property
+    def rank(self) -> int:
+        """Strictness as a number, 0 (`off`) to 3 (`enforce`)."""
+        return _RANK[self]
+
+    def capped(self, ceiling: "Mode") -> "Mode":
+        """Return this mode, but never stricter than *ceiling*."""
+        return self if _RANK[self] <= _RANK[ceiling] else ceiling
+
+
+_RANK = {mode: rank for rank, mode in enumerate(Mode)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule saw at one place of a workload."""
+
+    path: str  # the field, as kubectl explain writes it: spec.containers[0].image
+    text: str  # what is wrong, without the path and without the fix
+    fix: str  # what to change, in the words of the chart in use
+    container: str = ""  # the container's (or image volume's) name; "" when none is concerned
+    image: str = ""  # the normalised image reference; "" when none is concerned or it cannot be parsed
+    ceiling: Mode = Mode.ENFORCE  # never judged stricter than this
