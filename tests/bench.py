@@ -19,11 +19,11 @@ from rich.console import Console
 
 from tests.reviews import owned, review
 from tests.server import Server, serving
-from webhook import message
-from webhook import review as envelope
-from webhook.documents.manifest import read_manifest
+from webhook.admission import review as envelope
 from webhook.documents.policy import read_policy
-from webhook.evaluate import Gate
+from webhook.documents.required_env import read_manifest
+from webhook.judge import message
+from webhook.judge.gate import Gate
 
 ROUNDS, CALLS = 15, 400
 SECONDS, CONNECTIONS = 4.0, 4

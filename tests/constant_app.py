@@ -9,8 +9,8 @@ from flask import Flask
 
 from certs.names import parse_names
 from certs.store import ensure_self_signed
-from webhook.log import configure
-from webhook.serving.server import ServingOptions, run
+from webhook.observe.log import configure
+from webhook.serving.http.server import ServingOptions, run
 
 
 class Constant:

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from webhook.airflow import Component
-from webhook.decision import Decision, ObjectRef
-from webhook.finding import Finding, Mode
-from webhook.verdict import Verdict, Violation
+from webhook.judge.decision import Decision, ObjectRef
+from webhook.judge.verdict import Verdict, Violation
+from webhook.pods.airflow import Component
+from webhook.rules.finding import Finding, Mode
 
 POD = ObjectRef("v1", "Pod", "airflow", "airflow-scheduler-7d4b9c-x2x9z", "5b1f")
 REPLICASET = ObjectRef("apps/v1", "ReplicaSet", "airflow", "airflow-scheduler-7d4b9c", "0f1e2d3c")

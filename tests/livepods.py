@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.reviews import owned
-from webhook.live import LivePod, decode_pod
-from webhook.nodes import Node, decode_node
+from webhook.pods.live import LivePod, decode_pod
+from webhook.pods.nodes import Node, decode_node
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 REPOSITORY = "docker.io/apache/airflow"

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import sleep
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from webhook.serving.server import ServingOptions, run
+from webhook.serving.http.server import ServingOptions, run
 
 
 def tell(**facts: object) -> None:

@@ -11,13 +11,13 @@ from tests.reviews import owned
 from webhook.audit.coverage import Coverage, Registration, Selector
 from webhook.audit.survey import Basis, Survey
 from webhook.audit.taking import Look, survey
-from webhook.documents.manifest import RequiredEnv, read_manifest
 from webhook.documents.policy import Policy, read_policy
-from webhook.evaluate import Gate
-from webhook.live import LivePod
+from webhook.documents.required_env import RequiredEnv, read_manifest
+from webhook.judge.gate import Gate
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
-from webhook.nodes import Nodes, known
+from webhook.pods.live import LivePod
+from webhook.pods.nodes import Nodes, known
 
 TEAM = "registry.example.com/data/airflow"
 SKIP = "airlock/skip"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from webhook.airflow import CHARTS, Chart, Component, claim, custom_row, with_rows
+from webhook.pods.airflow import CHARTS, Chart, Component, claim, custom_row, with_rows
 
 CORPUS = Path(__file__).parent / "corpus"
 

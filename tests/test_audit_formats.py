@@ -21,13 +21,13 @@ from webhook.audit import taking
 from webhook.audit.preview import Preview, preview
 from webhook.audit.survey import Survey
 from webhook.documents.policy import read_policy
-from webhook.evaluate import Gate
-from webhook.finding import Mode
+from webhook.judge.gate import Gate
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.report import audit_document, audit_table, junit, page, sarif
 from webhook.report.terminal import MOST
 from webhook.report.wording import Options
+from webhook.rules.finding import Mode
 
 CASES = Path(__file__).parent / "cases" / "audit" / "formats"
 PLAIN = Options()

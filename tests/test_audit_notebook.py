@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.livepods import NOW, REPOSITORY, ago, digest, live, node, running, task
-from webhook.airflow import Component
 from webhook.controller.audit.notebook import (
     LARGEST,
     MOST_SIGHTINGS,
@@ -18,9 +17,10 @@ from webhook.controller.audit.notebook import (
     worth_writing,
     write_notes,
 )
-from webhook.evaluate import Gate
-from webhook.fleet import Seen, Sighting, fleet, sights
-from webhook.nodes import known
+from webhook.judge.gate import Gate
+from webhook.pods.airflow import Component
+from webhook.pods.fleet import Seen, Sighting, fleet, sights
+from webhook.pods.nodes import known
 
 DAY = timedelta(hours=24)
 NODES = known([node("node-a"), node("node-b")])

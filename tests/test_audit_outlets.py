@@ -14,8 +14,8 @@ from webhook.controller.audit.figures import OTHER, AuditMetrics, Count
 from webhook.controller.audit.report import LARGEST, MOST_FINDINGS, Draft, Report, as_json, as_open_report, content
 from webhook.controller.audit.telling import BURST, Told, news
 from webhook.documents.policy import read_policy
-from webhook.evaluate import Gate
-from webhook.nodes import known
+from webhook.judge.gate import Gate
+from webhook.pods.nodes import known
 
 GATE = Gate(read_policy("{apiVersion: airlock/v1, kind: Policy, mode: enforce}"))
 NODES = known([node("node-a"), node("node-b")])

@@ -13,9 +13,9 @@ from webhook.audit.taking import HASH, owner_of
 from webhook.controller.audit.shape import Keep
 from webhook.controller.audit.stock import Stock
 from webhook.documents.policy import read_policy
-from webhook.evaluate import Gate
-from webhook.fleet import RELEASES
-from webhook.live import LivePod
+from webhook.judge.gate import Gate
+from webhook.pods.fleet import RELEASES
+from webhook.pods.live import LivePod
 
 GATE = Gate()
 KEEP = Keep(GATE.labels | dict.fromkeys((*RELEASES, HASH)), frozenset({"DEPLOY_ENV"}))

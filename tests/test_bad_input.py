@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.reviews import UID, owned, review, scheduler, task
 from tests.server import Server, serving
-from webhook.request import Request
-from webhook.review import ReviewError, decode
+from webhook.admission.review import ReviewError, decode
+from webhook.judge.request import Request
 
 PATHS = ("/validate", "/mutate")
 MEBIBYTE = 1024 * 1024

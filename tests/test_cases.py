@@ -11,16 +11,16 @@ import yaml
 from tests.livepods import NOW, live, node, running
 from tests.livepods import task as running_task
 from tests.reviews import REPLICASET, owned, review
-from webhook import message
-from webhook.decision import Decision
-from webhook.documents.manifest import EMPTY, read_manifest
+from webhook.admission.review import decode
 from webhook.documents.policy import DEFAULT, read_policy
-from webhook.evaluate import Gate
-from webhook.fleet import Live, Sighting, fleet, sights
-from webhook.known import Absence
-from webhook.nodes import known
-from webhook.review import decode
+from webhook.documents.required_env import EMPTY, read_manifest
+from webhook.judge import message
+from webhook.judge.decision import Decision
+from webhook.judge.gate import Gate
+from webhook.pods.fleet import Live, Sighting, fleet, sights
+from webhook.pods.nodes import known
 from webhook.rules.catalogue import RULES
+from webhook.variables.known import Absence
 
 CASES = Path(__file__).parent / "cases"
 FILES = sorted(path for rule in RULES for path in (CASES / rule).glob("*.yaml"))

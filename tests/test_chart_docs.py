@@ -12,7 +12,7 @@ from tests.chart import schema
 from tests.chart.rendering import CHART, ROOT, render
 from webhook.__main__ import main
 from webhook.controller.telemetry import Telemetry
-from webhook.metrics import Metrics
+from webhook.observe.metrics import Metrics
 from webhook.rules.catalogue import RULES
 
 README, INSTALL, OPERATIONS = (

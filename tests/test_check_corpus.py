@@ -13,8 +13,8 @@ import pytest
 
 from tests.test_check_worker import config
 from tests.test_corpus import DEFAULTS
-from webhook.documents.manifest import EMPTY
 from webhook.documents.policy import DEFAULT, read_policy
+from webhook.documents.required_env import EMPTY
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.outcome import Outcome
 

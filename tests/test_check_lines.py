@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reviews import EXECUTOR, owned, review, scheduler, task
-from webhook.documents.manifest import EMPTY
+from webhook.admission.review import decode
 from webhook.documents.policy import read_policy
-from webhook.evaluate import Gate
+from webhook.documents.required_env import EMPTY
+from webhook.judge.gate import Gate
+from webhook.judge.message import sentence
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.composer import resolved
 from webhook.manifests.outcome import Outcome
 from webhook.manifests.stream import Document, documents
-from webhook.message import sentence
-from webhook.review import decode
 
 TODAY = date(2026, 11, 23)
 POLICY = read_policy("{apiVersion: airlock/v1, kind: Policy, mode: enforce}")

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from webhook.airflow import CHARTS
-from webhook.documents.manifest import EMPTY
 from webhook.documents.policy import DEFAULT, read_policy
+from webhook.documents.required_env import EMPTY
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.hidden import Chest
 from webhook.manifests.manifest import Manifest, manifests
 from webhook.manifests.outcome import Outcome
 from webhook.manifests.stream import Document, documents
 from webhook.manifests.worker import Worker
+from webhook.pods.airflow import CHARTS
 
 CORPUS = Path(__file__).parent / "corpus"
 PROVIDERS = ("provider-af2.11.2-cncf8.4.2", "provider-af3.3.2-cncf10.25.0")

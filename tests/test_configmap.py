@@ -13,11 +13,11 @@ import pytest
 from tests.control_plane import ControlPlane
 from tests.control_plane.waiting import until
 from tests.proxy import Proxy
-from webhook.backoff import backoff
 from webhook.cluster import Answer, Change, Cluster, Lines, connect
-from webhook.known import Absence
+from webhook.sources.backoff import backoff
 from webhook.sources.configmap import Absent, ConfigMapWatch, Present, State
 from webhook.sources.watch import PACE, Pace
+from webhook.variables.known import Absence
 
 NAME = "callbacks"
 QUICK = Pace(longest=2.0, jitter=0.0, slack=1.0, forbidden=0.5)

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from tests.reviews import owned, review
+from webhook.admission.review import decode
 from webhook.documents.policy import read_policy
-from webhook.evaluate import Gate
-from webhook.review import decode
-from webhook.verdict import Violation
+from webhook.judge.gate import Gate
+from webhook.judge.verdict import Violation
 
 CORPUS = Path(__file__).parent / "corpus"
 GATE = Gate(read_policy("{apiVersion: airlock/v1, kind: Policy, mode: enforce}"))

@@ -9,11 +9,11 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from webhook.documents.document import Document, DocumentError, Problem, place, read, revision
-from webhook.documents.manifest import RequiredEnv
 from webhook.documents.policy import Policy
-from webhook.documents.yamlnode import compose
-from webhook.documents.yamltext import core, dump
+from webhook.documents.required_env import RequiredEnv
+from webhook.grammar.model import Document, DocumentError, Problem, place, read, revision
+from webhook.grammar.yamlnode import compose
+from webhook.grammar.yamltext import core, dump
 
 CASES = Path(__file__).parent / "cases" / "documents"
 FILES = sorted(CASES.glob("*/*.yaml"))

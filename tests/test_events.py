@@ -14,12 +14,12 @@ import pytest
 from tests.control_plane import ControlPlane
 from tests.control_plane.waiting import until
 from tests.decisions import CLEAN, DENIED, WARNED, decision
-from webhook import message
 from webhook.cluster import Cluster, connect
-from webhook.decision import Decision, ObjectRef
-from webhook.events.ledger import CREATES, Fate
-from webhook.events.observer import MOST_QUEUED, Answer, Events, Writer, log_writer
-from webhook.finding import Mode
+from webhook.judge import message
+from webhook.judge.decision import Decision, ObjectRef
+from webhook.observe.events.ledger import CREATES, Fate
+from webhook.observe.events.observer import MOST_QUEUED, Answer, Events, Writer, log_writer
+from webhook.rules.finding import Mode
 
 
 class Fates:

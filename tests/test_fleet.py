@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.livepods import NOW, REPOSITORY, ago, digest, live, node, running, task
-from webhook.airflow import Component
-from webhook.evaluate import Gate
-from webhook.fleet import MOST_NODES, Airflow, Fleet, Seen, Sighting, airflow_of, fleet, is_certain, sights
-from webhook.nodes import known
+from webhook.judge.gate import Gate
+from webhook.pods.airflow import Component
+from webhook.pods.fleet import MOST_NODES, Airflow, Fleet, Seen, Sighting, airflow_of, fleet, is_certain, sights
+from webhook.pods.nodes import known
 
 NODES = known([node("node-a"), node("node-b")])
 IMAGE = "docker.io/apache/airflow:2.10.5"

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.reviews import UID, review
-from webhook.documents.manifest import read_manifest
+from webhook.admission.guard import Guarded, judge
+from webhook.admission.review import Edit, ReviewError, decode_edit
 from webhook.documents.policy import read_policy
-from webhook.guard import Guarded, judge
-from webhook.review import Edit, ReviewError, decode_edit
+from webhook.documents.required_env import read_manifest
 
 HEAD = "apiVersion: airlock/v1\nkind: Policy\n"
 GUARDS = {

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook import image
-from webhook.image import Image, ImageError, default_pull_policy, parse
+from webhook.pods import image
+from webhook.pods.image import Image, ImageError, default_pull_policy, parse
 
 CASES = Path(__file__).parent / "cases" / "image"
 _REPEATED = re.compile(r"<(\d+) (\w)>")  # in a case <64 a> stands for 64 times a

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reviews import owned, review
-from webhook.documents.document import DocumentError
-from webhook.documents.manifest import RequiredEnv, read_manifest
+from webhook.admission.review import decode
 from webhook.documents.policy import read_policy
-from webhook.documents.variable import references
-from webhook.evaluate import Gate
-from webhook.review import decode
+from webhook.documents.required_env import RequiredEnv, read_manifest
+from webhook.grammar.model import DocumentError
+from webhook.judge.gate import Gate
+from webhook.variables.variable import references
 
 NAMES = ("A", "B", "C", "D", "E")
 TODAY = date(2026, 11, 23)

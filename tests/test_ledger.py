@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.decisions import DENIED
-from webhook.events import ledger as book
-from webhook.events.ledger import Bucket, Fate, Ledger, Outcome, Write, outcome
-from webhook.events.occurrence import Occurrence, micro_time, occurrence
+from webhook.observe.events import ledger as book
+from webhook.observe.events.ledger import Bucket, Fate, Ledger, Outcome, Write, outcome
+from webhook.observe.events.occurrence import Occurrence, micro_time, occurrence
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

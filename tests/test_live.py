@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.livepods import ago, digest, live, node, running, status
-from webhook.live import RunningImage, decode_pod, slim
-from webhook.nodes import decode_node, known
-from webhook.workload import UnreadableError
+from webhook.pods.live import RunningImage, decode_pod, slim
+from webhook.pods.nodes import decode_node, known
+from webhook.pods.workload import UnreadableError
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.decisions import CLEAN, DENIED, IMAGE, NOT_AIRFLOW, POD, decision, violation
-from webhook.airflow import Component
-from webhook.decision import Mutation, TaskRef
-from webhook.finding import Mode
-from webhook.log import LONGEST, LONGEST_LIST, LONGEST_TRACEBACK, configure, decision_fields, log_decision
-from webhook.verdict import Exempted, Verdict
+from webhook.judge.decision import Mutation, TaskRef
+from webhook.judge.verdict import Exempted, Verdict
+from webhook.observe.log import LONGEST, LONGEST_LIST, LONGEST_TRACEBACK, configure, decision_fields, log_decision
+from webhook.pods.airflow import Component
+from webhook.rules.finding import Mode
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -70,7 +70,7 @@ def test_arguments_that_do_not_fit_lose_no_record() -> None:
 
 
 def test_a_process_writes_nothing_but_lines_to_stderr_and_warnings_are_such_lines() -> None:
-    program = "import warnings; from webhook.log import configure; configure(); warnings.warn('old name')"
+    program = "import warnings; from webhook.observe.log import configure; configure(); warnings.warn('old name')"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     (line,) = map(json.loads, run.stderr.splitlines())
     assert (line["level"], line["logger"]) == ("warning", "py.warnings")

@@ -7,8 +7,8 @@ import pytest
 from tests.control_plane import ControlPlane
 from tests.server import wait_for
 from webhook.cluster import connect
-from webhook.known import Absence
 from webhook.sources.lookup import Lookup
+from webhook.variables.known import Absence
 
 
 def test_what_is_wanted_is_watched_and_what_is_no_more_wanted_is_forgotten(

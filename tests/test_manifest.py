@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook.airflow import Component
-from webhook.documents.danger import holds_secret, runs_code
-from webhook.documents.document import DocumentError
-from webhook.documents.manifest import EMPTY, RequiredEnv, read_manifest, schema
-from webhook.documents.variable import Variable, escape, references
-from webhook.documents.yamltext import dump
+from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest, schema
+from webhook.grammar.model import DocumentError
+from webhook.grammar.yamltext import dump
+from webhook.pods.airflow import Component
+from webhook.variables.danger import holds_secret, runs_code
+from webhook.variables.variable import Variable, escape, references
 
 law = settings(max_examples=300)
 VALUES = st.text(st.sampled_from("$()AB é"), max_size=14)

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook import message
-from webhook.airflow import Component
-from webhook.decision import Decision, ObjectRef, TaskRef
-from webhook.finding import Finding, Mode
-from webhook.text import printable
-from webhook.verdict import Verdict, Violation
+from webhook.judge import message
+from webhook.judge.decision import Decision, ObjectRef, TaskRef
+from webhook.judge.verdict import Verdict, Violation
+from webhook.pods.airflow import Component
+from webhook.pods.text import printable
+from webhook.rules.finding import Finding, Mode
 
 FINDING = Finding("spec.containers[0].image", "tag 'latest' is mutable", "set a full version", "scheduler")
 

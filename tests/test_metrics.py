@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.decisions import CLEAN, DENIED, NOT_AIRFLOW, WARNED, decision, violation
-from webhook.airflow import Component
-from webhook.decision import Decision, Mutation
-from webhook.events.ledger import Fate
-from webhook.finding import Mode
-from webhook.metrics import EVENTS, RELOADS, Metrics
+from webhook.judge.decision import Decision, Mutation
+from webhook.judge.verdict import Exempted, Verdict
+from webhook.observe.events.ledger import Fate
+from webhook.observe.metrics import EVENTS, RELOADS, Metrics
+from webhook.pods.airflow import Component
+from webhook.rules.finding import Mode
 from webhook.sources.source import Outcome
-from webhook.verdict import Exempted, Verdict
 
 RULES = ("mutable-tag", "required-env")
 LABELS = {

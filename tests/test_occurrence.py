@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.decisions import DENIED, IMAGE, POD, REPLICASET, WARNED, decision, violation
-from webhook.decision import Decision, ObjectRef, TaskRef
-from webhook.events.occurrence import (
+from webhook.judge.decision import Decision, ObjectRef, TaskRef
+from webhook.judge.verdict import Verdict
+from webhook.observe.events.occurrence import (
     announcement,
     event,
     event_name,
@@ -20,8 +21,7 @@ from webhook.events.occurrence import (
     regarding,
     series,
 )
-from webhook.finding import Mode
-from webhook.verdict import Verdict
+from webhook.rules.finding import Mode
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DEPLOYMENT = ObjectRef("apps/v1", "Deployment", "airflow", "airflow-scheduler", "d1")

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
-from webhook.documents.glob import PatternError
-from webhook.documents.pattern import ImageGlob, NamespaceGlob, Pattern, TagPattern, UserGlob
-from webhook.image import parse
+from webhook.grammar.glob import PatternError
+from webhook.grammar.pattern import ImageGlob, NamespaceGlob, Pattern, TagPattern, UserGlob
+from webhook.pods.image import parse
 
 DIGEST = "sha256:" + "a" * 64
 law = settings(max_examples=300)

@@ -8,8 +8,6 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook.airflow import Component
-from webhook.documents.document import DocumentError
 from webhook.documents.policy import (
     DEFAULT,
     DEFAULT_TEXT,
@@ -20,10 +18,12 @@ from webhook.documents.policy import (
     read_policy,
     schema,
 )
-from webhook.documents.yamltext import dump
-from webhook.finding import Mode
-from webhook.image import parse
+from webhook.grammar.model import DocumentError
+from webhook.grammar.yamltext import dump
+from webhook.pods.airflow import Component
+from webhook.pods.image import parse
 from webhook.rules.catalogue import RULES
+from webhook.rules.finding import Mode
 
 law = settings(max_examples=150)
 MODES = st.sampled_from([mode.value for mode in Mode])

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 from tests.scanning import dumped
-from webhook.accepted import KEYS
-from webhook.documents.document import revision
-from webhook.documents.manifest import EMPTY, read_manifest
+from webhook.documents.accepted import KEYS
 from webhook.documents.policy import DEFAULT
-from webhook.finding import Mode
-from webhook.known import Absence
+from webhook.documents.required_env import EMPTY, read_manifest
+from webhook.grammar.model import revision
+from webhook.rules.finding import Mode
 from webhook.scan.documents import POLICY, REQUIRED_ENV, installed, read_sources
 from webhook.scan.dump import Dump
 from webhook.scan.pages import ListError
 from webhook.scan.supply import Collection
+from webhook.variables.known import Absence
 
 ENFORCING = "{apiVersion: airlock/v1, kind: Policy, mode: enforce}"
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.serving_process import Server, is_closed, poll, serving
-from webhook.serving.connection import HEAD_LIMIT, Inbox, UnsentError
+from webhook.serving.http.connection import HEAD_LIMIT, Inbox, UnsentError
 
 LIMIT = 1000
 

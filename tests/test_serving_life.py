@@ -14,8 +14,8 @@ from time import monotonic, sleep
 import pytest
 
 from tests.serving_process import PATIENCE, Server, ask, new_authority, poll, put, serving
-from webhook.serving.drain import QUIET, Drain
-from webhook.serving.server import ServingOptions
+from webhook.serving.http.drain import QUIET, Drain
+from webhook.serving.http.server import ServingOptions
 
 CLIENTS = 8
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.control_plane import ControlPlane
 from tests.control_plane.waiting import until
 from webhook.cluster import Cluster, connect
-from webhook.documents.document import DocumentError, Problem, revision
-from webhook.known import Absence
+from webhook.grammar.model import DocumentError, Problem, revision
 from webhook.sources.configmap import ConfigMapWatch, Present, State
 from webhook.sources.source import PATIENCE, ConfigMapName, Outcome, Reload, Source, SourceError, parse_src
+from webhook.variables.known import Absence
 
 
 class Clock:

@@ -20,13 +20,13 @@ from tests.node.arguments import NAME
 from tests.scanning import reader
 from webhook.audit.survey import Basis, Group, Survey
 from webhook.audit.taking import Look, survey
-from webhook.documents.manifest import read_manifest
 from webhook.documents.policy import read_policy
-from webhook.evaluate import Gate
-from webhook.fleet import short
-from webhook.live import decode_pod
-from webhook.message import sentence
-from webhook.nodes import decode_node, known
+from webhook.documents.required_env import read_manifest
+from webhook.judge.gate import Gate
+from webhook.judge.message import sentence
+from webhook.pods.fleet import short
+from webhook.pods.live import decode_pod
+from webhook.pods.nodes import decode_node, known
 
 IMAGE = "registry.example.com/data/airflow:main"
 POLICY = """

@@ -5,17 +5,17 @@ from typing import Any
 import pytest
 
 from tests.livepods import NOW, REPOSITORY, digest, live, node, running, task
-from webhook.airflow import Component
 from webhook.audit.coverage import Coverage, Registration, read_registration, read_selector
 from webhook.audit.preview import preview
 from webhook.audit.survey import Basis, Survey, code
 from webhook.audit.taking import Look, survey
 from webhook.documents.policy import DEFAULT, read_policy
-from webhook.evaluate import Gate
-from webhook.finding import Mode
+from webhook.judge.gate import Gate
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
-from webhook.nodes import known
+from webhook.pods.airflow import Component
+from webhook.pods.nodes import known
+from webhook.rules.finding import Mode
 
 ENFORCING = "{apiVersion: airlock/v1, kind: Policy, mode: enforce}"
 NODES = known([node("node-a"), node("node-b")])

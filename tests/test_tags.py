@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook.image import parse
-from webhook.tags import KINDS, UNKNOWN, Kind, TagClass, classify
+from webhook.pods.image import parse
+from webhook.pods.tags import KINDS, UNKNOWN, Kind, TagClass, classify
 
 CORPUS = Path(__file__).parent / "corpus"
 

@@ -7,13 +7,13 @@ import pytest
 
 from tests.livepods import running, task
 from tests.scanning import ENFORCING, dumped, workload
-from webhook.airflow import Component
 from webhook.audit.judging import Law, judge
 from webhook.audit.preview import preview
 from webhook.audit.survey import Basis, Group, Survey, code
-from webhook.documents.manifest import EMPTY, read_manifest
 from webhook.documents.policy import read_policy
-from webhook.finding import Mode
+from webhook.documents.required_env import EMPTY, read_manifest
+from webhook.pods.airflow import Component
+from webhook.rules.finding import Mode
 from webhook.scan.look import Scope, interest, look, read_admission
 
 LATEST, GOOD = "apache/airflow:latest", "apache/airflow:2.10.5"

@@ -7,11 +7,11 @@ import pytest
 
 from tests import surveys
 from tests.livepods import NOW, digest
-from webhook.airflow import Component
 from webhook.audit.survey import Drift
-from webhook.finding import Mode
-from webhook.fleet import Sighting
+from webhook.pods.airflow import Component
+from webhook.pods.fleet import Sighting
 from webhook.report import pictures, view
+from webhook.rules.finding import Mode
 
 DAY = timedelta(days=1)
 

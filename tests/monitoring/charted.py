@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.chart.rendering import Object, of_kind, one, render
 from webhook.controller.telemetry import Telemetry
-from webhook.metrics import Metrics
+from webhook.observe.metrics import Metrics
 from webhook.rules.catalogue import RULES
 
 MONITORING = ("--api-versions", "monitoring.coreos.com/v1")

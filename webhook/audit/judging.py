@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from webhook.audit.survey import Basis, Survey
 from webhook.audit.taking import Look, survey
 from webhook.audit.templates import with_templates
-from webhook.documents.manifest import EMPTY, RequiredEnv
 from webhook.documents.policy import DEFAULT, Policy
-from webhook.evaluate import Gate
-from webhook.known import ConfigMaps
+from webhook.documents.required_env import EMPTY, RequiredEnv
+from webhook.judge.gate import Gate
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.manifest import Manifest
+from webhook.variables.known import ConfigMaps
 
 
 @dataclass(frozen=True, slots=True)

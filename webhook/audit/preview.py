@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from webhook.audit.survey import Found, Group, Survey
-from webhook.finding import Mode
+from webhook.rules.finding import Mode
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from webhook.airflow import Chart, Component
-from webhook.decision import ObjectRef, TaskRef
-from webhook.finding import Mode
-from webhook.fleet import Airflow, Part, Sighting
+from webhook.judge.decision import ObjectRef, TaskRef
+from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Judged, Outcome, Related, Remark, Reported, Spared
 from webhook.manifests.place import Place
-from webhook.verdict import Exempted, Violation
+from webhook.pods.airflow import Chart, Component
+from webhook.pods.fleet import Airflow, Part, Sighting
+from webhook.rules.finding import Mode
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from webhook import tags
-from webhook.airflow import Role
 from webhook.audit.coverage import Coverage
 from webhook.audit.survey import Basis, Drift, Found, Group, ImageUse, Lifted, Skew, Survey
-from webhook.decision import Decision, TaskRef
-from webhook.evaluate import Gate
-from webhook.fleet import Airflow, Fleet, Live, Part, Sighting, airflow_of, fleet, is_certain, sights
-from webhook.image import ImageError, default_pull_policy, parse
-from webhook.live import LivePod
+from webhook.judge.decision import Decision, TaskRef
+from webhook.judge.gate import Gate
+from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Remark
-from webhook.nodes import Nodes
+from webhook.pods import tags
+from webhook.pods.airflow import Role
+from webhook.pods.fleet import Airflow, Fleet, Live, Part, Sighting, airflow_of, fleet, is_certain, sights
+from webhook.pods.image import ImageError, default_pull_policy, parse
+from webhook.pods.live import LivePod
+from webhook.pods.nodes import Nodes
+from webhook.pods.workload import ImagePlace
 from webhook.rules import image_skew
-from webhook.verdict import Exempted, Violation
-from webhook.workload import ImagePlace
 
 MOST_NODES = 20  # that a group names
 HASH = "pod-template-hash"

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from webhook.airflow import Component
 from webhook.audit.coverage import Coverage
 from webhook.audit.survey import Found, Group, Lifted, Survey
-from webhook.finding import Finding
-from webhook.fleet import airflow_in
+from webhook.judge.verdict import Violation
 from webhook.manifests.manifest import Manifest
 from webhook.manifests.outcome import Judged, Outcome
-from webhook.verdict import Violation
+from webhook.pods.airflow import Component
+from webhook.pods.fleet import airflow_in
+from webhook.rules.finding import Finding
 
 _Told = tuple[str, str, str]  # rule, container, and what is wrong there
 

@@ -12,9 +12,9 @@ from webhook.audit import preview as previews
 from webhook.audit.survey import Survey, code
 from webhook.commands.auditing import INSTALLED, Choice, Papers, ground_of, surveys
 from webhook.commands.output import report_options, write, write_table
-from webhook.finding import Mode
 from webhook.report import audit_document, audit_table, junit, sarif
 from webhook.report.wording import Options, shown
+from webhook.rules.finding import Mode
 from webhook.scan.server import Progress
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended

@@ -10,8 +10,8 @@ from webhook.audit.judging import Law, judge
 from webhook.audit.survey import Basis, Survey
 from webhook.commands.dumps import STDIN, read_dump
 from webhook.commands.reading import document
-from webhook.documents.manifest import RequiredEnv
 from webhook.documents.policy import Policy
+from webhook.documents.required_env import RequiredEnv
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.scan.documents import NAMESPACE, POLICY, REQUIRED_ENV, Given, Kind, T, installed, read_sources

@@ -12,15 +12,15 @@ from rich.progress import track
 
 from webhook.commands.output import report_options, write, write_table
 from webhook.commands.reading import document
-from webhook.documents.manifest import EMPTY, read_manifest
 from webhook.documents.policy import DEFAULT, read_policy
-from webhook.finding import Mode
+from webhook.documents.required_env import EMPTY, read_manifest
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.outcome import Outcome, code
 from webhook.manifests.stream import SIZE
 from webhook.report import document as as_json
 from webhook.report import junit, sarif, table
 from webhook.report.wording import Options
+from webhook.rules.finding import Mode
 
 STDIN = "stdin"  # how findings in it are called
 _SUFFIXES = (".yaml", ".yml", ".json")

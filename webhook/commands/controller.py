@@ -10,7 +10,7 @@ from certs.plan import Pace
 from webhook.commands.options import ConfigMapSrc, Span, log_level, setting
 from webhook.controller.audit.options import AuditOptions
 from webhook.controller.replicas import split_address
-from webhook.log import configure
+from webhook.observe.log import configure
 from webhook.sources.source import ConfigMapName
 
 PACE = Pace()

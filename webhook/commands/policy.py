@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from webhook.documents.document import DocumentError
-from webhook.documents.manifest import read_manifest
-from webhook.documents.manifest import schema as manifest_schema
 from webhook.documents.policy import DEFAULT, effective, read_policy
 from webhook.documents.policy import schema as policy_schema
-from webhook.documents.yamlnode import compose
+from webhook.documents.required_env import read_manifest
+from webhook.documents.required_env import schema as manifest_schema
+from webhook.grammar.model import DocumentError
+from webhook.grammar.yamlnode import compose
 from webhook.sources.file import FileError, read
 
 READERS: dict[str, Callable[[bytes], object]] = {"Policy": read_policy, "RequiredEnv": read_manifest}

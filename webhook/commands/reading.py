@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import click
 
-from webhook.documents.document import DocumentError, revision
+from webhook.grammar.model import DocumentError, revision
 from webhook.sources.file import FileError, read
 
 T = TypeVar("T")

@@ -11,9 +11,9 @@ import structlog
 from certs.names import parse_names
 from certs.store import Ensured, StoreError, ensure_self_signed
 from webhook.commands.options import ConfigMapSrc, Src, log_level, setting
-from webhook.log import configure
-from webhook.service import Airlock, EventsTo, ServiceOptions
-from webhook.serving.server import ServingOptions, run
+from webhook.observe.log import configure
+from webhook.serving.http.server import ServingOptions, run
+from webhook.serving.service import Airlock, EventsTo, ServiceOptions
 from webhook.sources.source import ConfigMapName
 
 

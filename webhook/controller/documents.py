@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 
-from webhook.accepted import KEYS, Accepted, read_accepted, write_accepted
 from webhook.controller.api import FIELD_MANAGER, Api, Written
-from webhook.documents.document import DocumentError
-from webhook.documents.manifest import EMPTY, RequiredEnv, read_manifest
+from webhook.documents.accepted import KEYS, Accepted, read_accepted, write_accepted
 from webhook.documents.policy import DEFAULT, Policy, read_policy
+from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
+from webhook.grammar.model import DocumentError
 from webhook.sources.configmap import ConfigMapWatch, Connection, Present, State
 from webhook.sources.source import ConfigMapName, Reload, Source
 

@@ -1,8 +1,8 @@
 """Whether a policy enforces anything, for what it means when the webhook fails open. Pure."""
 
 from webhook.documents.policy import Policy
-from webhook.finding import Mode
 from webhook.rules.catalogue import RULES
+from webhook.rules.finding import Mode
 
 
 def enforces(policy: Policy) -> bool:

@@ -12,8 +12,6 @@ import structlog
 
 from certs.names import Names
 from certs.plan import Pace, Rest, plan
-from webhook.app import Readiness
-from webhook.backoff import backoff
 from webhook.controller import api
 from webhook.controller.audit.auditor import Auditor, Connection
 from webhook.controller.audit.options import AuditOptions
@@ -22,8 +20,10 @@ from webhook.controller.documents import Document, Keeper
 from webhook.controller.exposure import enforces
 from webhook.controller.scene import Observer, Site, read_configurations
 from webhook.controller.telemetry import STEPS, Telemetry
-from webhook.decision import ObjectRef
-from webhook.events.occurrence import Occurrence
+from webhook.judge.decision import ObjectRef
+from webhook.observe.events.occurrence import Occurrence
+from webhook.serving.app import Readiness
+from webhook.sources.backoff import backoff
 from webhook.sources.source import ConfigMapName, Outcome, Reload
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ import sys
 
 import structlog
 
-from webhook.app import create_probes
 from webhook.cluster import Cluster
 from webhook.controller.loop import Controller, Options
 from webhook.controller.telemetry import Telemetry
-from webhook.events.observer import Events, Writer
-from webhook.serving.probes import ProbeServer
+from webhook.observe.events.observer import Events, Writer
+from webhook.serving.app import create_probes
+from webhook.serving.http.probes import ProbeServer
 
 log = structlog.stdlib.get_logger("airlock.controller")
 

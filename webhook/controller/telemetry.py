@@ -13,10 +13,10 @@ from prometheus_client import (
 )
 
 from certs.plan import AddAuthority, DropAuthorities, IssueLeaf, Publish, Rest, Step
-from webhook import metrics
 from webhook.controller.audit.figures import AuditMetrics
 from webhook.controller.configurations import KINDS, Configuration
 from webhook.controller.scene import Scene
+from webhook.observe import metrics
 
 CA, LEAF, BUNDLE = "ca", "leaf", "ca-bundle"
 STEPS: Mapping[type[Step], str] = {

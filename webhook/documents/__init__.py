@@ -1,1 +1,1 @@
-"""The documents that people write: YAML read whole or refused with every problem, its line and its path."""
+"""The documents that people write, and where they lie."""

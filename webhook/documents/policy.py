@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 
-from webhook.airflow import Component, Row, custom_row, with_rows
-from webhook.documents.complaint import choice
-from webhook.documents.document import Document, Flaw, Model, entries, read
-from webhook.documents.grammar import ContainerName, Day, KindName, LabelKey, LabelValue, Words
-from webhook.documents.pattern import ImageGlob, NamespaceGlob, UserGlob
-from webhook.documents.schema import schema_of
-from webhook.documents.yamltext import dump
-from webhook.finding import Mode
-from webhook.image import Image
+from webhook.grammar.complaint import choice
+from webhook.grammar.model import Document, Flaw, Model, entries, read
+from webhook.grammar.pattern import ImageGlob, NamespaceGlob, UserGlob
+from webhook.grammar.schema import schema_of
+from webhook.grammar.words import ContainerName, Day, KindName, LabelKey, LabelValue, Words
+from webhook.grammar.yamltext import dump
+from webhook.pods.airflow import Component, Row, custom_row, with_rows
+from webhook.pods.image import Image
 from webhook.rules.catalogue import RULES
+from webhook.rules.finding import Mode
 from webhook.rules.rule import RuleOptions
 
 _IMAGELESS = frozenset(name for name, rule in RULES.items() if not rule.images)

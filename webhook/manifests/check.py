@@ -6,10 +6,10 @@ from datetime import date
 
 import msgspec
 
-from webhook.documents.manifest import RequiredEnv
+from webhook.admission.review import ReviewError, decode
 from webhook.documents.policy import Policy
-from webhook.evaluate import Gate
-from webhook.known import ConfigMaps
+from webhook.documents.required_env import RequiredEnv
+from webhook.judge.gate import Gate
 from webhook.manifests import data
 from webhook.manifests.hidden import Chest
 from webhook.manifests.judgement import Seen, judged, made, on_files, on_reviews, seen
@@ -17,8 +17,8 @@ from webhook.manifests.manifest import Manifest, manifests
 from webhook.manifests.outcome import Outcome, Remark
 from webhook.manifests.place import Place
 from webhook.manifests.stream import Unrendered, Unusable, documents
-from webhook.review import ReviewError, decode
-from webhook.workload import TEMPLATES, UnreadableError
+from webhook.pods.workload import TEMPLATES, UnreadableError
+from webhook.variables.known import ConfigMaps
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """One text of YAML -> trees of nodes that know their lines, in the sense that kubectl and helm give it.
 
-More lenient than `webhook.documents`, which reads what airlock alone must understand. Bounds are on the number and the
+More lenient than `webhook.grammar`, which reads what airlock alone must understand. Bounds are on the number and the
 depth of values, aliases counted each time.
 """
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from webhook.documents.yamlnode import Node, syntax
-from webhook.documents.yamltext import BREAK, core
+from webhook.grammar.yamlnode import Node, syntax
+from webhook.grammar.yamltext import BREAK, core
 
 NODES = 500_000  # values of a file; a rendered chart of 1 MiB has some 60,000
 DEPTH = 100

@@ -5,7 +5,7 @@ from binascii import Error
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from webhook.documents.yamlnode import Node
+from webhook.grammar.yamlnode import Node
 from webhook.manifests.composer import Text
 from webhook.manifests.manifest import Manifest
 from webhook.manifests.place import Place

@@ -5,9 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from webhook import airflow
-from webhook.airflow import Component, Role, Row
-from webhook.documents.yamlnode import Node
+from webhook.grammar.yamlnode import Node
 from webhook.manifests import data
 from webhook.manifests.data import Entry
 from webhook.manifests.manifest import Manifest, mapping
@@ -15,7 +13,9 @@ from webhook.manifests.outcome import Remark
 from webhook.manifests.settings import Settings, Values, environment, options, settings, variables
 from webhook.manifests.stream import Document, Unusable, documents
 from webhook.manifests.worker import Worker, compose
-from webhook.workload import TEMPLATES
+from webhook.pods import airflow
+from webhook.pods.airflow import Component, Role, Row
+from webhook.pods.workload import TEMPLATES
 
 _CONFIG = "airflow.cfg"
 _LONGEST_KEY = 253  # characters; the API server takes no longer one

@@ -13,17 +13,17 @@ from typing import Any
 import jsonpatch
 import msgspec
 
-from webhook.documents.pattern import UserGlob
 from webhook.documents.policy import Policy
-from webhook.documents.yamlnode import Node
-from webhook.evaluate import Gate
-from webhook.finding import Mode
+from webhook.grammar.pattern import UserGlob
+from webhook.grammar.yamlnode import Node
+from webhook.judge.gate import Gate
+from webhook.judge.request import Request
 from webhook.manifests.manifest import Manifest
 from webhook.manifests.outcome import Judged, Related, Reported, Spared
 from webhook.manifests.place import Place, line_of
 from webhook.manifests.worker import Worker
-from webhook.request import Request
-from webhook.workload import Workload, decode
+from webhook.pods.workload import Workload, decode
+from webhook.rules.finding import Mode
 
 # Stands for whoever will create an object, so that only the owner, or the object's own kind, decides about its labels.
 _CONTROLLER = "airlock:check:controller"

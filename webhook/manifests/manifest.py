@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from webhook.documents.yamlnode import Node
+from webhook.admission.review import API_VERSION
+from webhook.grammar.yamlnode import Node
 from webhook.manifests.place import Place
 from webhook.manifests.stream import Document
-from webhook.review import API_VERSION
 
 
 @dataclass(frozen=True, slots=True)

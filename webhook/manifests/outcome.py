@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from webhook.airflow import Chart, Component
-from webhook.finding import Mode
+from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.place import Place
-from webhook.verdict import Exempted, Violation
+from webhook.pods.airflow import Chart, Component
+from webhook.rules.finding import Mode
 
 
 @dataclass(frozen=True, slots=True)

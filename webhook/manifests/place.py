@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from webhook.documents.yamlnode import Node
+from webhook.grammar.yamlnode import Node
 
 _STEP = re.compile(r"\[(?P<index>\d+)\]|(?P<field>[^.\[\]]+)")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webhook.documents.yamlnode import Node
+from webhook.grammar.yamlnode import Node
 from webhook.manifests.data import Entry
 from webhook.manifests.manifest import mapping
 from webhook.manifests.place import Place

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from webhook.documents.yamlnode import Node
+from webhook.grammar.yamlnode import Node
 from webhook.manifests.composer import NODES, BoundError, Composer, StopError, Text
 
 SIZE = 16 << 20  # bytes of a file; a rendered chart has one or two MiB

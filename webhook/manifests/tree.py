@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from webhook.documents.yamlnode import DEPTH, Node
+from webhook.grammar.yamlnode import DEPTH, Node
 from webhook.manifests.manifest import Manifest, mapping
 
 

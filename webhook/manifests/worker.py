@@ -9,7 +9,7 @@ construct_pod; apache/airflow#58625).
 from dataclasses import dataclass
 from typing import Any
 
-from webhook.documents.yamlnode import Node
+from webhook.grammar.yamlnode import Node
 from webhook.manifests.data import Entry
 from webhook.manifests.manifest import mapping
 from webhook.manifests.outcome import Related

@@ -1,1 +1,1 @@
-"""What a check found, in the formats that people and tools read; the sentences are those of `webhook.message`."""
+"""What a check found, in the formats that people and tools read; the sentences are those of `webhook.judge.message`."""

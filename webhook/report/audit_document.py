@@ -7,11 +7,11 @@ from typing import Any
 
 from webhook.audit.preview import Change, Preview
 from webhook.audit.survey import Drift, Found, Group, Lifted, Skew, Survey, judged
-from webhook.fleet import Part, Sighting
+from webhook.judge.message import sentence
+from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Remark
-from webhook.message import sentence
+from webhook.pods.fleet import Part, Sighting
 from webhook.report.wording import MODES, fingerprint, shown
-from webhook.verdict import Exempted, Violation
 
 VERSION = "airlock/v1"
 

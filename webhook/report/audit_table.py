@@ -7,12 +7,12 @@ from rich.text import Text
 
 from webhook.audit.preview import Change, Preview
 from webhook.audit.survey import Basis, Drift, Found, Group, Skew, Survey
-from webhook.finding import Mode
-from webhook.fleet import Part, Sighting, short
-from webhook.message import problem
+from webhook.judge.message import problem
+from webhook.judge.verdict import Violation
+from webhook.pods.fleet import Part, Sighting, short
 from webhook.report.terminal import STYLES, Line, put, section
 from webhook.report.wording import Options, age, audit_summary, headline, instant, plural, release, shown
-from webhook.verdict import Violation
+from webhook.rules.finding import Mode
 
 _WORKLOADS = 5  # of a namespace, where pods would not come back
 _PROBLEMS = 8  # of a workload

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
+from webhook.judge.message import sentence
+from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Judged, Outcome, Remark, Reported, Spared
 from webhook.manifests.place import Place
-from webhook.message import sentence
 from webhook.report.wording import MODES, fingerprint, shown
-from webhook.verdict import Exempted, Violation
 
 VERSION = "airlock/v1"
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from webhook.finding import Mode
+from webhook.judge.message import sentence
+from webhook.judge.verdict import Violation
 from webhook.manifests.outcome import Judged, Outcome, Remark
-from webhook.message import sentence
 from webhook.report.wording import Options, plural, shown
-from webhook.verdict import Violation
+from webhook.rules.finding import Mode
 
 
 def render(outcome: Outcome, options: Options, name: str = "airlock check") -> str:

@@ -15,11 +15,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from webhook.audit.survey import Found, Group, Survey
-from webhook.finding import Mode
+from webhook.pods.text import printable
 from webhook.report import pictures, view
 from webhook.report.wording import audit_summary, headline, instant, plural
 from webhook.rules.catalogue import RULES
-from webhook.text import printable
+from webhook.rules.finding import Mode
 
 MOST = 100  # rows and pictures of a section
 STATIC = 200  # findings that a browser without JavaScript shows

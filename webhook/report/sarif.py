@@ -8,14 +8,14 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from webhook.finding import Finding, Mode
+from webhook.judge.message import sentence
+from webhook.judge.verdict import Violation
 from webhook.manifests.outcome import Judged, Outcome, Remark, Reported, Spared
 from webhook.manifests.place import Place
-from webhook.message import sentence
 from webhook.report.wording import Options, fingerprint, shown
 from webhook.rules.catalogue import RULES
+from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule
-from webhook.verdict import Violation
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Mode.ENFORCE: "error", Mode.WARN: "warning", Mode.AUDIT: "note", Mode.OFF: "none"}

@@ -6,12 +6,12 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from webhook.finding import Mode
+from webhook.judge.message import problem
+from webhook.judge.verdict import Violation
 from webhook.manifests.outcome import Judged, Outcome
-from webhook.message import problem
 from webhook.report.terminal import STYLES, put
 from webhook.report.wording import Options, shown, summary
-from webhook.verdict import Violation
+from webhook.rules.finding import Mode
 
 _SKIPPED = 10  # lines; a folder may hold any number of files that are no manifests
 

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from webhook.finding import Mode
 from webhook.report.wording import plural
+from webhook.rules.finding import Mode
 
 STYLES = {Mode.ENFORCE: "bold red", Mode.WARN: "yellow", Mode.AUDIT: "cyan", Mode.OFF: "dim"}
 MOST = 20  # entries of a section: it is read at night, on a terminal

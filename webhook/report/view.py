@@ -4,10 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 
-from webhook.airflow import Component
 from webhook.audit.survey import Group, Survey
-from webhook.finding import Mode
+from webhook.pods.airflow import Component
 from webhook.report.wording import plural
+from webhook.rules.finding import Mode
 
 _HEATS = (1, 3, 10, 30)  # workloads from which on a cell is darker
 _NAMED = 3  # workloads of a namespace

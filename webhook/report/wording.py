@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from webhook.audit.survey import Survey
-from webhook.finding import Finding, Mode
-from webhook.fleet import Airflow
 from webhook.manifests.outcome import Judged, Outcome
-from webhook.text import printable
+from webhook.pods.fleet import Airflow
+from webhook.pods.text import printable
+from webhook.rules.finding import Finding, Mode
 
 _INDEX = re.compile(r"\[\d+\]")
 _HOURS, _DAYS = 2, 2  # from where on an age is told in them

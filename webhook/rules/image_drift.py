@@ -17,12 +17,12 @@ Fails::
 
 from collections.abc import Iterator
 
-from webhook.finding import Finding, Mode
-from webhook.fleet import Live, Sighting, is_certain, short
-from webhook.image import ImageError, parse
+from webhook.pods.fleet import Live, Sighting, is_certain, short
+from webhook.pods.image import ImageError, parse
+from webhook.pods.text import printable, quote
+from webhook.pods.workload import ImagePlace
+from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Subject
-from webhook.text import printable, quote
-from webhook.workload import ImagePlace
 
 _FIX = "give every image that is pushed a tag of its own, or name the digest; then roll the workload out again"
 _NAMED = 3  # nodes of a digest

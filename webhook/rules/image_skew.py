@@ -1,11 +1,12 @@
 """image-skew: a component that runs another image than the rest of its Airflow.
 
 Scheduler, workers and the other components read the same DAGs and plugins, and must run the same code. Compared are the
-components' own containers in one Helm release of one namespace, with the scheduler's or, without one, with the next of
-`webhook.fleet.LEADERS`; the digests decide where they can be compared, else the references. A rollout changes one
-component after another, so both sides must have run for longer than `grace`. The executor's tasks are new all the time:
-for them the scheduler alone must have, and an image of another repository is taken for a `pod_override`. Pods of the
-KubernetesPodOperator, jobs and support run what they like. Only an audit can see this, so the rule never denies.
+components' own containers in one Helm release of one namespace, with the scheduler's or, without one, with those of the
+API server, webserver, DAG processor, triggerer or worker, in this order; the digests decide where they can be compared,
+else the references. A rollout changes one component after another, so both sides must have run for longer than `grace`.
+The executor's tasks are new all the time: for them the scheduler alone must have, and an image of another repository is
+taken for a `pod_override`. Pods of the KubernetesPodOperator, jobs and support run what they like. Only an audit can
+see this, so the rule never denies.
 
 Passes::
 
@@ -22,13 +23,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from webhook.airflow import Chart, Component
-from webhook.finding import Finding, Mode
-from webhook.fleet import LEADERS, Live, Part, airflow_of, short
-from webhook.image import ImageError, parse
+from webhook.pods.airflow import Chart, Component
+from webhook.pods.fleet import LEADERS, Live, Part, airflow_of, short
+from webhook.pods.image import ImageError, parse
+from webhook.pods.text import quote
+from webhook.pods.workload import ImagePlace
+from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Subject
-from webhook.text import quote
-from webhook.workload import ImagePlace
 
 _FIX = "roll out the whole release with one image, workers and executor pods included, and restart what was left behind"
 

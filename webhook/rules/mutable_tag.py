@@ -3,9 +3,9 @@
 The node looks for the tag in its own cache and, with `IfNotPresent` or `Never`, runs what it finds there: two nodes run
 two images under one name, and a new push changes nothing. Judged are containers, init containers, ephemeral containers
 and image volumes. A digest is never a violation, whatever tag stands before it; no tag is `latest`; what is no image
-reference at all is a violation under any pull policy. A tag that no entry and no row of `webhook.tags` knows is judged
-by `unrecognised`. In an audit, a tag that was seen to run as two images is mutable whatever its name says, with that as
-evidence; admission does not see it and admits such a pod, so what the evidence alone says is a warning at most.
+reference at all is a violation under any pull policy. A tag that no entry and no row of the built-in table knows is
+judged by `unrecognised`. In an audit, a tag that was seen to run as two images is mutable whatever its name says, with
+that as evidence; admission does not see it and admits such a pod, so what the evidence alone says is a warning at most.
 
 Passes::
 
@@ -23,17 +23,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from webhook import advice, tags
-from webhook.airflow import Component
-from webhook.documents.document import Model
-from webhook.documents.pattern import ImageGlob, TagPattern
-from webhook.finding import Finding, Mode
-from webhook.fleet import Sighting, short
-from webhook.image import Image, ImageError, default_pull_policy, parse
+from webhook.grammar.model import Model
+from webhook.grammar.pattern import ImageGlob, TagPattern
+from webhook.pods import tags
+from webhook.pods.airflow import Component
+from webhook.pods.fleet import Sighting, short
+from webhook.pods.image import Image, ImageError, default_pull_policy, parse
+from webhook.pods.tags import TagClass
+from webhook.pods.text import printable, quote
+from webhook.pods.workload import ImagePlace
+from webhook.rules import advice
+from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Subject
-from webhook.tags import TagClass
-from webhook.text import printable, quote
-from webhook.workload import ImagePlace
 
 _NODES = 3  # that evidence names
 _ALL_BUT_SUPPORT = tuple(component for component in Component if component is not Component.SUPPORT)

@@ -19,11 +19,11 @@ Fails::
 
 from collections.abc import Iterator
 
-from webhook import advice
-from webhook.finding import Finding, Mode
-from webhook.injection import Need, State, needs
+from webhook.pods.text import printable
+from webhook.rules import advice
+from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
-from webhook.text import printable
+from webhook.variables.injection import Need, State, needs
 
 _REASON = 120
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from webhook.airflow import Role
-from webhook.documents.document import Model
-from webhook.documents.variable import Variable
-from webhook.finding import Finding, Mode
-from webhook.fleet import Live
-from webhook.known import ConfigMaps
-from webhook.workload import ImagePlace, Workload
+from webhook.grammar.model import Model
+from webhook.pods.airflow import Role
+from webhook.pods.fleet import Live
+from webhook.pods.workload import ImagePlace, Workload
+from webhook.rules.finding import Finding, Mode
+from webhook.variables.known import ConfigMaps
+from webhook.variables.variable import Variable
 
 
 class RuleOptions(Model):

@@ -6,15 +6,15 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from webhook.accepted import KEYS, read_accepted
-from webhook.documents.document import DocumentError, revision
-from webhook.documents.manifest import EMPTY, RequiredEnv, read_manifest
+from webhook.documents.accepted import KEYS, read_accepted
 from webhook.documents.policy import DEFAULT, Policy, read_policy
-from webhook.known import Absence
+from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
+from webhook.grammar.model import DocumentError, revision
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.scan.pages import ListError
 from webhook.scan.supply import CONFIG_MAPS, Supply
+from webhook.variables.known import Absence
 
 NAMESPACE = "airlock"  # where an installation is looked for when no registration says where it is
 ACCEPTED = "airlock-accepted"
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Kind(Generic[T]):
     """A kind of document: where an installation has it, how it is read, and what stands in for it."""
 
-    name: str  # as in `webhook.accepted.KEYS`
+    name: str  # as in `webhook.documents.accepted.KEYS`
     config_map: str
     read: Callable[[str | bytes], T]
     default: T

@@ -9,19 +9,19 @@ from http import HTTPStatus
 
 import msgspec
 
-from webhook import airflow
 from webhook.audit.coverage import Coverage, Registration, read_registration
 from webhook.audit.judging import Law
 from webhook.audit.taking import Look
-from webhook.live import LivePod, decode_pod, slim
 from webhook.manifests.manifest import Manifest
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
-from webhook.nodes import Node, Nodes, decode_node, known
+from webhook.pods import airflow
+from webhook.pods.live import LivePod, decode_pod, slim
+from webhook.pods.nodes import Node, Nodes, decode_node, known
+from webhook.pods.workload import UnreadableError
 from webhook.scan.makers import Makers
 from webhook.scan.pages import ListError
 from webhook.scan.supply import NAMESPACES, NODES, PODS, REGISTRATIONS, Supply
-from webhook.workload import UnreadableError
 
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 

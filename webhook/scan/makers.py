@@ -10,9 +10,9 @@ from webhook.manifests.manifest import Manifest, mapping
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.manifests.tree import manifest_of
+from webhook.pods.workload import UnreadableError, Workload, decode
 from webhook.scan.pages import ListError
 from webhook.scan.supply import CONFIG_MAPS, WORKLOADS, Collection, Supply
-from webhook.workload import UnreadableError, Workload, decode
 
 _ENDED = {"Complete", "Failed"}  # conditions of a Job that makes no more pods
 

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from webhook.backoff import backoff
+from webhook.sources.backoff import backoff
 
 LIMIT = 500  # items of a page, as kubectl asks for them: some 5 MiB of pods
 _HASH = (1 << 64) - 1

@@ -1,1 +1,1 @@
-"""The serving process: gunicorn, TLS, deadlines, probes and the drain at the end."""
+"""What `airlock serve` runs: the routes, what they are put together from, and the HTTP server below."""

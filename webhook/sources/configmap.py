@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from webhook.known import Absence
 from webhook.sources.watch import PACE, Answer, FailedError, Pace, Watch, Watching
+from webhook.variables.known import Absence
 
 
 @dataclass(frozen=True, slots=True)

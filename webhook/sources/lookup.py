@@ -4,8 +4,8 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from webhook.known import Absence, ConfigMaps
 from webhook.sources.configmap import ConfigMapWatch, Connection, State
+from webhook.variables.known import Absence, ConfigMaps
 
 Name = tuple[str, str]  # namespace, name
 

@@ -9,8 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from webhook.documents.document import DocumentError, revision
-from webhook.known import Absence
+from webhook.grammar.model import DocumentError, revision
+from webhook.variables.known import Absence
 
 BUILT_IN = "built-in"  # the revision of what nobody wrote down
 PATIENCE = 45.0  # seconds; a watch that works says more often than this that nothing has changed

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from webhook.backoff import backoff
+from webhook.sources.backoff import backoff
 
 logger = logging.getLogger("airlock.watch")
 

@@ -9,7 +9,6 @@ from typing import Protocol
 from webhook.audit.coverage import Coverage
 from webhook.audit.survey import Basis, Survey
 from webhook.audit.taking import HASH, Look, survey
-from webhook.backoff import backoff
 from webhook.controller import api
 from webhook.controller.audit import feed
 from webhook.controller.audit.feed import Feed, Lens, Snapshot
@@ -22,10 +21,11 @@ from webhook.controller.audit.surroundings import NodeBook, Registry
 from webhook.controller.audit.troubles import Troubles
 from webhook.controller.documents import Standing
 from webhook.controller.scene import Site
-from webhook.evaluate import Gate
-from webhook.events.occurrence import Occurrence
-from webhook.fleet import RELEASES
+from webhook.judge.gate import Gate
+from webhook.observe.events.occurrence import Occurrence
+from webhook.pods.fleet import RELEASES
 from webhook.sources import configmap
+from webhook.sources.backoff import backoff
 from webhook.sources.lookup import Lookup, Name
 
 APART = 1.0  # seconds between the beginnings of two runs at least, whatever happens

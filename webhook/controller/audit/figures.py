@@ -11,9 +11,9 @@ from prometheus_client import Counter as CounterMetric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from webhook.airflow import Component
 from webhook.audit.survey import Survey
-from webhook.finding import Mode
+from webhook.pods.airflow import Component
+from webhook.rules.finding import Mode
 
 MOST_SERIES = 500  # of airlock_audit_findings, and of airlock_audit_would_not_return
 OTHER = "other"  # the namespace that stands for those beyond

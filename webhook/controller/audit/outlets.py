@@ -16,8 +16,8 @@ from webhook.controller.audit.publisher import Pace, Publisher
 from webhook.controller.audit.report import Draft
 from webhook.controller.audit.telling import Told, news
 from webhook.controller.audit.troubles import Troubles
-from webhook.events.occurrence import Occurrence
-from webhook.fleet import Sighting
+from webhook.observe.events.occurrence import Occurrence
+from webhook.pods.fleet import Sighting
 from webhook.sources.source import ConfigMapName
 
 log = structlog.stdlib.get_logger("airlock.audit")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from webhook.audit.survey import Found, Group
-from webhook.finding import Mode
-from webhook.message import broken_up, fitted, sentence
+from webhook.judge.message import broken_up, fitted, sentence
+from webhook.rules.finding import Mode
 
 MOST_FINDINGS, LARGEST = 200, 64 * 1024  # of one report; bytes of its JSON
 MOST_REPORTS = 200  # namespaces

@@ -9,8 +9,8 @@ from sys import intern
 import msgspec
 
 from webhook.audit.taking import HASH
-from webhook.live import LivePod, RunningImage
-from webhook.workload import Container, Metadata, PodSpec, Volume, Workload
+from webhook.pods.live import LivePod, RunningImage
+from webhook.pods.workload import Container, Metadata, PodSpec, Volume, Workload
 
 _OTHER_VOLUME = Volume()
 

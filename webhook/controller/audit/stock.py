@@ -27,9 +27,9 @@ from webhook.controller.audit.shape import (
     widen,
 )
 from webhook.controller.audit.table import Table
-from webhook.fleet import MOST_NODES
-from webhook.live import LivePod
-from webhook.workload import PodSpec, Workload
+from webhook.pods.fleet import MOST_NODES
+from webhook.pods.live import LivePod
+from webhook.pods.workload import PodSpec, Workload
 
 MOST_SHAPES = 10_000  # some 15 MB
 MOST_BYTES = 16_000_000  # of all shapes, encoded; texts in them are as long as somebody likes

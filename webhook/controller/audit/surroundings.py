@@ -9,7 +9,7 @@ import msgspec
 from webhook.audit.coverage import Coverage, read_registration
 from webhook.controller.api import Api
 from webhook.controller.configurations import KINDS, VALIDATING
-from webhook.nodes import Node, Nodes, decode_node, known
+from webhook.pods.nodes import Node, Nodes, decode_node, known
 from webhook.scan import pages
 from webhook.scan.pages import ListError, Listing
 

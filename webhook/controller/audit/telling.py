@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 
 from webhook.audit.survey import Group, Survey
 from webhook.controller.audit.notebook import MOST_TOLD
-from webhook.decision import Decision, ObjectRef
-from webhook.evaluate import AUDIT
-from webhook.events.ledger import Bucket
-from webhook.events.occurrence import Occurrence
-from webhook.message import note
+from webhook.judge.decision import Decision, ObjectRef
+from webhook.judge.gate import AUDIT
+from webhook.judge.message import note
+from webhook.judge.verdict import Verdict, Violation
+from webhook.observe.events.ledger import Bucket
+from webhook.observe.events.occurrence import Occurrence
 from webhook.rules.catalogue import RULES
-from webhook.verdict import Verdict, Violation
 
-# Well below what `webhook.events.ledger` lets through, so that nothing is dropped there; the rest waits for its turn.
+# Well below what `webhook.observe.events.ledger` lets through, so that it drops nothing; the rest waits its turn.
 RATE, BURST = 0.5, 15.0
 
 _RUN = re.compile(r"-\d{8,}$")  # what a CronJob adds to its own name for each Job

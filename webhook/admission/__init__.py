@@ -1,0 +1,1 @@
+"""AdmissionReview: bytes to requests and back, and edits of airlock's own documents."""

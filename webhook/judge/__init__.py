@@ -1,0 +1,1 @@
+"""A request becomes a decision, and the sentences that tell it."""

@@ -1,0 +1,278 @@
+"""The decision: a request, the documents in force and what is known of the cluster -> verdict and operations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date
+from functools import lru_cache
+
+from webhook.documents.policy import DEFAULT, Exemption, Policy
+from webhook.documents.required_env import EMPTY, RequiredEnv
+from webhook.judge.decision import Decision, Mutation, ObjectRef, TaskRef
+from webhook.judge.request import Request
+from webhook.judge.verdict import Exempted, Verdict, Violation
+from webhook.pods import airflow
+from webhook.pods.airflow import Chart, Component, Role
+from webhook.pods.fleet import Live
+from webhook.pods.image import parse
+from webhook.pods.live import LivePod
+from webhook.pods.workload import ImagePlace, Metadata, Workload
+from webhook.rules import required_env
+from webhook.rules.catalogue import RULES
+from webhook.rules.finding import Finding, Mode
+from webhook.rules.rule import Rule, Stage, Subject
+from webhook.variables.injection import Need, State, needs, operations
+from webhook.variables.known import ConfigMaps
+from webhook.variables.patch import Operation
+from webhook.variables.variable import Variable
+
+AUDIT = "audit"  # the path of a decision that nobody asked for
+
+_MIRROR = "kubernetes.io/config.mirror"
+_TASK_KEYS = ("dag_id", "task_id", "run_id", "try_number", "map_index")
+_INJECTS = frozenset({Mode.ENFORCE, Mode.WARN})
+_AT_ADMISSION = {name: rule for name, rule in RULES.items() if not rule.live}
+_REMEMBERED = 4096  # namespaces, users: far more than a cluster with Airflow has, and a bound all the same
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A request that concerns an Airflow workload."""
+
+    request: Request
+    subject: Subject
+    distrusted: Component | None  # what the labels claimed in vain
+    ceiling: Mode  # never judged stricter than this, whatever the rule
+
+
+class Gate:
+    """Decides by one policy, one manifest and one view of the cluster; a change of any makes a new gate."""
+
+    def __init__(
+        self, policy: Policy = DEFAULT, manifest: RequiredEnv = EMPTY, config_maps: ConfigMaps | None = None
+    ) -> None:
+        self._policy = policy
+        self._config_maps = config_maps
+        self._rows = policy.rows
+
+        @lru_cache(_REMEMBERED)
+        def modes(namespace: str) -> dict[str, Mode]:
+            return {rule: policy.mode_of(rule, namespace) for rule in RULES}
+
+        @lru_cache(_REMEMBERED)
+        def creates(username: str) -> tuple[bool, bool]:
+            trusted = any(glob.matches(username) for glob in policy.trusted_creators)
+            return trusted, any(glob.matches(username) for glob in policy.task_creators)
+
+        @lru_cache(_REMEMBERED)
+        def variables(component: Component, namespace: str) -> tuple[Variable, ...]:
+            return tuple(variable for variable in manifest.env if variable.applies(component, namespace))
+
+        self._modes, self._creates, self._variables = modes, creates, variables
+
+    @property
+    def labels(self) -> dict[str, frozenset[str] | None]:
+        """The labels by which pods are known and told apart: keys, and the values that matter; None for any."""
+        return airflow.telling(self._rows) | dict.fromkeys(_TASK_KEYS[:2])
+
+    def validate(self, request: Request, today: date) -> Decision:
+        """Return the decision on the final object in *request*; exemptions are those in force on *today* (UTC)."""
+        case = self._case(request)
+        if case is None:
+            return _decision("/validate", request, None, Verdict())
+        return _decision("/validate", request, case, self._verdict(case, _AT_ADMISSION, today))
+
+    def recognise(self, pod: LivePod) -> Role | None:
+        """Return the role by which a pod that runs is judged; None when it is not Airflow's."""
+        return self._role(_sighted(pod), pod.workload, Stage.LIVE)[0]
+
+    def audit(self, live: Live) -> Decision:
+        """Return the decision on a pod that runs: it is not allowed when the same pod would be denied today.
+
+        Its labels are believed if its controller owner's kind fits, since nobody knows any more who made it. Exemptions
+        are those in force on the day of `live.now` (UTC).
+        """
+        request = _sighted(live.pod)
+        case = self._case(request, live)
+        if case is None:
+            return _decision(AUDIT, request, None, Verdict())
+        return _decision(AUDIT, request, case, self._verdict(case, RULES, live.now.astimezone(UTC).date()))
+
+    def _verdict(self, case: _Case, rules: Mapping[str, Rule], today: date) -> Verdict:
+        violations: list[Violation] = []
+        exempted: list[Exempted] = []
+        modes = self._modes(case.request.namespace)
+        for name, rule in rules.items():
+            mode = modes[name].capped(case.ceiling)
+            if mode is Mode.OFF:
+                continue
+            for finding in rule.check(case.subject, self._policy.options(name)):
+                judged = self._judge(name, mode.capped(finding.ceiling), finding, case, today)
+                if isinstance(judged, Exempted):
+                    exempted.append(judged)
+                elif judged.mode is not Mode.OFF:
+                    violations.append(judged)
+        return Verdict(tuple(violations), tuple(exempted))
+
+    def mutate(self, request: Request, today: date) -> tuple[Decision, list[Operation]]:
+        """Return the decision on a new Pod and the operations that add what it lacks."""
+        case = self._case(request)
+        # Any mirror pod is left alone here: a kubelet deletes one that was changed (admission/serviceaccount).
+        if case is None or case.subject.stage is not Stage.POD or _is_mirror(case.subject.workload):
+            return _decision("/mutate", request, None, Verdict(), Mutation.IGNORED), []
+        subject = case.subject
+        asked = needs(subject.workload.spec, subject.role, subject.variables, subject.config_maps)
+        open_ = [need for need in asked if need.state is not State.SAME]
+        lacking = [need for need in open_ if _is_met(need)]
+        outcome = Mutation.UNCHANGED
+        if lacking:
+            withheld = subject.workload.unreadable or not self._injects(case, today)
+            outcome = Mutation.WITHHELD if withheld else Mutation.INJECTED
+        elif any(need.state in (State.UNAVAILABLE, State.HOMELESS) for need in open_):
+            outcome = Mutation.UNAVAILABLE
+        patch = operations(lacking) if outcome is Mutation.INJECTED else []
+        return _decision("/mutate", request, case, Verdict(), outcome), patch
+
+    def _injects(self, case: _Case, today: date) -> bool:
+        name, namespace = required_env.RULE.name, case.request.namespace
+        if self._modes(namespace)[name].capped(case.ceiling) not in _INJECTS:
+            return False
+        component = case.subject.role.component
+        return not any(
+            exemption.in_force(today) and exemption.covers(name, namespace, component, None)
+            for exemption in self._policy.exemptions
+        )
+
+    def _judge(self, rule: str, mode: Mode, finding: Finding, case: _Case, today: date) -> Violation | Exempted:
+        image = parse(finding.image) if finding.image else None
+        component, namespace = case.subject.role.component, case.request.namespace
+        covering = [e for e in self._policy.exemptions if e.covers(rule, namespace, component, image)]
+        for exemption in covering:
+            if exemption.in_force(today):
+                return Exempted(rule, exemption.name, finding)
+        return Violation(rule, mode, finding, "; ".join(_expired(exemption) for exemption in covering))
+
+    def _case(self, request: Request, live: Live | None = None) -> _Case | None:
+        workload = request.workload
+        if workload is None or (request.by_node and _is_mirror(workload)):
+            return None
+        stage = _stage(request, workload) if live is None else Stage.LIVE
+        role, distrusted = self._role(request, workload, stage)
+        if role is None:
+            return None
+        variables = self._variables(role.component, request.namespace)
+        images = _changed(workload, request.old) if stage is Stage.UPDATE else tuple(workload.images)
+        subject = Subject(workload, role, stage, images, variables, self._config_maps, live)
+        return _Case(request, subject, distrusted, self._ceiling(request, subject))
+
+    def _ceiling(self, request: Request, subject: Subject) -> Mode:
+        if subject.role.chart is Chart.COMPOSER and subject.role.component is not Component.TASK:
+            return Mode.WARN  # the owner cannot change what a managed service makes
+        if subject.stage is not Stage.TEMPLATE:
+            return Mode.ENFORCE
+        # An update that leaves the pod template as it was (labels, finalizers, replicas) always passes.
+        same = request.old is not None and request.old.spec == subject.workload.spec
+        return Mode.WARN if same else Mode(self._policy.workloads)
+
+    def _role(self, request: Request, workload: Workload, stage: Stage) -> tuple[Role | None, Component | None]:
+        """Return the role to judge by, and the component that the labels claim in vain."""
+        # On an update the asker is not the creator, and the new labels may be anybody's.
+        source = request.old if stage is Stage.UPDATE and request.old is not None else workload
+        role = airflow.claim(source.template.labels or {}, self._rows)
+        if role is None and any(_hides_labels(problem.path) for problem in workload.unreadable):
+            return Role(Component.OTHER, Chart.CUSTOM, None), None
+        if stage is Stage.TEMPLATE:
+            believed = role is not None and role.fits(workload.kind)
+        else:
+            owner = source.metadata.controller
+            trusted, task_creator = self._creates(request.username)
+            if stage is Stage.POD and task_creator:
+                claimed = None if role is None or role.component is Component.TASK else role.component
+                return airflow.task(role), claimed
+            believed = role is not None and role.fits(owner.kind if owner else None)
+            believed = believed and (trusted or stage is not Stage.POD)
+        if role is None or believed or role.component is Component.TASK:
+            return role, None
+        return airflow.task(role), role.component
+
+
+def _sighted(pod: LivePod) -> Request:
+    return Request(
+        uid=pod.uid,
+        operation="CREATE",  # as it would be made again
+        api_version="v1",
+        kind="Pod",
+        subresource="",
+        namespace=pod.namespace,
+        name=pod.name,
+        username="",
+        by_node=False,
+        dry_run=False,
+        workload=pod.workload,
+    )
+
+
+def _stage(request: Request, workload: Workload) -> Stage:
+    if workload.kind != "Pod":
+        return Stage.TEMPLATE
+    return Stage.POD if request.operation == "CREATE" and not request.subresource else Stage.UPDATE
+
+
+def _changed(workload: Workload, old: Workload | None) -> tuple[ImagePlace, ...]:
+    before = {(place.field, place.container): place.image for place in old.images} if old is not None else {}
+    return tuple(place for place in workload.images if before.get((place.field, place.container)) != place.image)
+
+
+def _hides_labels(path: str) -> bool:
+    return not path or "metadata" in path or path in ("spec", "template", "spec.template")
+
+
+def _is_mirror(workload: Workload) -> bool:
+    return _MIRROR in (workload.metadata.annotations or {})
+
+
+def _is_met(need: Need) -> bool:
+    return need.state is State.MISSING or (need.state is State.DIFFERENT and need.variable.on_conflict == "override")
+
+
+def _expired(exemption: Exemption) -> str:
+    return f"exemption {exemption.name!r} of {exemption.owner} expired on {exemption.expires}"
+
+
+def _decision(
+    path: str, request: Request, case: _Case | None, verdict: Verdict, mutation: Mutation | None = None
+) -> Decision:
+    workload = request.workload
+    metadata = Metadata() if workload is None else workload.metadata
+    name = metadata.name or request.name or (metadata.generate_name and f"{metadata.generate_name}*")
+    return Decision(
+        path=path,
+        uid=request.uid,
+        operation=request.operation,
+        dry_run=request.dry_run,
+        regarding=ObjectRef(request.api_version, request.kind, request.namespace, name, metadata.uid),
+        owner=None if case is None else _owner(request, metadata),
+        component=None if case is None else case.subject.role.component,
+        distrusted=None if case is None else case.distrusted,
+        task=None if case is None else _task(case),
+        verdict=verdict,
+        mutation=mutation,
+        chart=None if case is None else case.subject.role.chart,
+    )
+
+
+def _owner(request: Request, metadata: Metadata) -> ObjectRef | None:
+    owner = metadata.controller
+    if owner is None or owner.kind == "Node":  # a mirror pod's owner lies in no namespace
+        return None
+    return ObjectRef(owner.api_version, owner.kind, request.namespace, owner.name, owner.uid)
+
+
+def _task(case: _Case) -> TaskRef | None:
+    if case.subject.role.component is not Component.TASK:
+        return None
+    metadata = case.subject.workload.template
+    # The annotations hold the ids as they are, the labels only what a label may hold.
+    facts = (metadata.labels or {}) | (metadata.annotations or {})
+    if not facts.get("dag_id"):
+        return None
+    return TaskRef(*(facts.get(key, "") for key in _TASK_KEYS))

@@ -1,0 +1,23 @@
+"""What the API server asks about, without the envelope that it came in."""
+
+from dataclasses import dataclass
+
+from webhook.pods.workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked: the facts of the envelope, and the object when it is a workload that is made or changed."""
+
+    uid: str
+    operation: str  # CREATE, UPDATE, DELETE, CONNECT
+    api_version: str  # of the object: "v1", "apps/v1"
+    kind: str
+    subresource: str  # "" for the object itself
+    namespace: str
+    name: str
+    username: str
+    by_node: bool  # whether a kubelet asks
+    dry_run: bool
+    workload: Workload | None = None
+    old: Workload | None = None  # before an UPDATE

@@ -1,0 +1,1 @@
+"""Who hears of a decision: metrics, log and Events. They know the decision and not each other."""

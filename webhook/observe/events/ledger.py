@@ -1,0 +1,221 @@
+"""Which Events are written, and when: one for what repeats, few in all, nothing for ever; time is an argument."""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from webhook.observe.events.occurrence import Occurrence, event, series
+
+CREATES = 1.0, 20.0  # new Events a second, and at once
+PATCHES = 5.0, 20.0
+PATIENCE = 1.0  # seconds for which a new Event waits for its turn; one that would wait longer is dropped
+APART = 1.0  # seconds between two writes of one Event
+MOST_WAITING = 100  # new Events that wait, for their turn or for a server that is away
+MOST_SERIES = 1000
+IDLE = 1800.0  # seconds after which a repeat begins a new Event; API servers keep one for an hour
+BACKOFF, MOST_TRIES = 0.5, 6  # a quarter of a minute in all; a server that is away asks for no admission either
+MOST_PATIENT = 30.0  # seconds, whatever Retry-After says
+
+
+class Fate(StrEnum):
+    """What became of an occurrence; each has one fate."""
+
+    WRITTEN = "written"  # an Event of its own
+    REPEATED = "repeated"  # counted in the series of an Event
+    DROPPED = "dropped"  # too many at once
+    FAILED = "failed"  # the API server refused it, or was away for too long
+
+
+class Outcome(StrEnum):
+    """What a write came to."""
+
+    DONE = "done"
+    GONE = "gone"  # there is no such Event any more: create it anew
+    RETRY = "retry"
+    FINAL = "final"  # never: no right to, or the namespace is gone or going
+
+
+def outcome(status: int, *, new: bool) -> Outcome:
+    """Return what the HTTP *status* of a write means: of a *new* Event, or of a patch."""
+    if 200 <= status < 300:  # noqa: PLR2004  # the class of statuses
+        return Outcome.DONE
+    if status == 429 or status >= 500:  # noqa: PLR2004  # same
+        return Outcome.RETRY
+    # An Event that exists was made by a try whose answer was lost; without its namespace none can be.
+    table = {(409, True): Outcome.DONE, (409, False): Outcome.RETRY, (404, False): Outcome.GONE}
+    return table.get((status, new), Outcome.FINAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A token bucket: *rate* a second, *burst* at most; a *level* below zero is lent."""
+
+    rate: float
+    burst: float
+    level: float
+    at: float
+
+    def filled(self, now: float) -> "Bucket":
+        """Return the bucket as it is at *now*."""
+        level = min(self.burst, self.level + self.rate * max(0.0, now - self.at))
+        return replace(self, level=level, at=max(now, self.at))
+
+    @property
+    def wait(self) -> float:
+        """Seconds until there is a token."""
+        return max(0.0, (1 - self.level) / self.rate)
+
+    def taken(self) -> "Bucket":
+        """Return the bucket with a token less."""
+        return replace(self, level=self.level - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What to send: a new Event, or the patch of the one called *name*; it tells *amount* occurrences more."""
+
+    key: str
+    namespace: str
+    name: str
+    body: dict[str, Any]
+    amount: int
+    new: bool
+
+
+@dataclass(slots=True)
+class _Series:
+    """One Event and what of it is yet to be told."""
+
+    first: Occurrence
+    last: datetime
+    touched: float
+    due: float
+    untold: int = 1
+    told: int = 0  # in the Event that is there now; 0: it is to be created
+    tries: int = 0
+    namespace: str = ""
+    name: str = ""
+
+
+class Ledger:
+    """Remembers what was told, so that repeats become a number; *count* hears the fate of each occurrence.
+
+    Not for two threads: whoever sends the writes also adds the occurrences.
+    """
+
+    def __init__(self, instance: str, count: Callable[[Fate, int], None], now: float) -> None:
+        self._instance = instance
+        self._count = count
+        self._creates = Bucket(*CREATES, CREATES[1], now)
+        self._patches = Bucket(*PATCHES, PATCHES[1], now)
+        self._known: OrderedDict[str, _Series] = OrderedDict()  # the longest untouched first
+        self._dirty: dict[str, _Series] = {}  # those with something to tell
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, told: Occurrence, now: float, compose: Callable[[], str] | None = None) -> None:
+        """Take note of an occurrence; *compose* makes its note, if it is to be told for the first time."""
+        self._forget_old(now)
+        known = self._known.get(told.key)
+        if known is None:
+            self._begin(told, now, compose)
+            return
+        self._known.move_to_end(told.key)
+        known.touched, known.last = now, told.at
+        known.untold += 1
+        if told.key not in self._dirty:
+            known.due = max(known.due, now + self._lend_patch(now))
+            self._dirty[told.key] = known
+
+    def wait(self, now: float) -> float:
+        """Return for how many seconds nothing is due; infinite when nothing is to be told."""
+        return max(0.0, min((known.due for known in self._dirty.values()), default=math.inf) - now)
+
+    def due(self, now: float) -> Write | None:
+        """Return the next write, the longest due first; None when none is due at *now*."""
+        found = min(self._dirty.values(), key=lambda known: known.due, default=None)
+        if found is None or found.due > now:
+            return None
+        new = found.told == 0
+        if new:
+            body = event(found.first, found.untold, found.last, self._instance)
+            found.namespace, found.name = body["metadata"]["namespace"], body["metadata"]["name"]
+        else:
+            body = series(found.told + found.untold, found.last)
+        return Write(found.first.key, found.namespace, found.name, body, found.untold, new)
+
+    def settle(self, write: Write, result: Outcome, now: float, *, after: float = 0.0) -> None:
+        """Take note of what *write* came to; the server may want a RETRY to come *after* so many seconds."""
+        known = self._known[write.key]
+        if result is Outcome.RETRY and known.tries + 1 < MOST_TRIES:
+            known.tries += 1
+            known.due = now + max(BACKOFF * 2.0 ** (known.tries - 1), min(after, MOST_PATIENT))
+        elif result is Outcome.DONE:
+            self._tell(write)
+            known.told += write.amount
+            known.untold, known.tries, known.due = 0, 0, now + APART
+            del self._dirty[write.key]
+        elif result is Outcome.GONE:
+            known.first, known.told = replace(known.first, at=known.last), 0
+            if not self._lend_create(known, now):
+                self._forget(write.key, Fate.DROPPED)
+        else:
+            self._forget(write.key, Fate.FAILED)
+
+    def hasten(self) -> None:
+        """Have everything be due now: there is no later."""
+        for known in self._dirty.values():
+            known.due = -math.inf
+
+    def abandon(self) -> None:
+        """Count as dropped what is not told yet."""
+        for key in list(self._dirty):
+            self._forget(key, Fate.DROPPED)
+
+    def _begin(self, told: Occurrence, now: float, compose: Callable[[], str] | None) -> None:
+        known = _Series(told, told.at, now, now)
+        waiting = sum(other.told == 0 for other in self._dirty.values())
+        if waiting >= MOST_WAITING or not self._lend_create(known, now):
+            self._count(Fate.DROPPED, 1)
+            return
+        if compose is not None:
+            known.first = replace(told, note=compose())
+        self._known[told.key] = self._dirty[told.key] = known
+        if len(self._known) > MOST_SERIES:
+            self._forget(next(iter(self._known)), Fate.DROPPED)
+
+    def _tell(self, write: Write) -> None:
+        if write.new:
+            self._count(Fate.WRITTEN, 1)
+        if repeats := write.amount - write.new:
+            self._count(Fate.REPEATED, repeats)
+
+    def _lend_create(self, known: _Series, now: float) -> bool:
+        self._creates = self._creates.filled(now)
+        if self._creates.wait > PATIENCE:
+            return False
+        known.due = now + self._creates.wait
+        self._creates = self._creates.taken()
+        return True
+
+    def _lend_patch(self, now: float) -> float:
+        self._patches = self._patches.filled(now)
+        wait = self._patches.wait
+        self._patches = self._patches.taken()
+        return wait
+
+    def _forget_old(self, now: float) -> None:
+        while self._known and (key := next(iter(self._known))) not in self._dirty:
+            if now - self._known[key].touched <= IDLE:
+                return
+            del self._known[key]
+
+    def _forget(self, key: str, fate: Fate) -> None:
+        del self._known[key]
+        if (known := self._dirty.pop(key, None)) is not None:
+            self._count(fate, known.untold)

@@ -1,0 +1,216 @@
+"""The metrics of one replica, in a registry of their own.
+
+Whatever has no label *dry_run* leaves dry runs out, so that no alert fires because somebody asked what would happen.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Metric,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.registry import Collector
+
+from webhook.judge.decision import Decision, Mutation
+from webhook.pods.airflow import Component
+from webhook.rules.finding import Mode
+
+VALIDATE, MUTATE, GUARD = "/validate", "/mutate", "/guard"
+OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
+VERDICTS = {Mode.OFF: "allowed", Mode.AUDIT: "audited", Mode.WARN: "warned", Mode.ENFORCE: "denied"}
+IGNORED, REFUSED, FAILED = "ignored", "refused", "failed"
+DOCUMENTS = ("policy", "required-env")
+RELOADS = ("accepted", "rejected", "lost")
+EVENTS = ("written", "repeated", "dropped", "failed")
+
+# A decision takes some hundred microseconds; the API server gives up after seconds.
+_BUCKETS = (50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+W = TypeVar("W", bound=MetricWrapperBase)
+
+
+def exposition(registry: CollectorRegistry, accept: str = "") -> tuple[bytes, str]:
+    """Return the metrics of *registry* and their content type, in the format that the header *accept* asks for."""
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # a version that is no number
+        encode, content_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
+    return encode(registry), content_type
+
+
+class Metrics:
+    """What this replica counts; `observe` is called in the request path, the rest is not.
+
+    *rules* are the names of the rules, whose series then exist before their first violation, so that `rate()` sees it.
+    """
+
+    def __init__(self, rules: Iterable[str] = ()) -> None:
+        # A gauge beside each series, for the whole process, that nobody asked for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no hints
+        self.registry = CollectorRegistry(auto_describe=True)
+        self._reviews = self._counter(
+            "admission_reviews", "Reviews answered", "path", "operation", "verdict", "dry_run"
+        )
+        self._duration = _Children(
+            Histogram(
+                "airlock_admission_duration_seconds",
+                "Time from a review's bytes to the bytes of its answer",
+                ["path"],
+                buckets=_BUCKETS,
+                registry=self.registry,
+            )
+        )
+        self._violations = self._counter(
+            "violations", "Violations that /validate found; without dry runs", "rule", "mode", "component"
+        )
+        self._exempted = self._counter("exempted", "Findings that an exemption lifted; without dry runs", "rule")
+        self._mutations = self._counter("mutations", "What /mutate did; without dry runs", "outcome")
+        self._untrusted = self._counter(
+            "untrusted_components", "Pods whose labels claimed a component in vain; without dry runs", "component"
+        )
+        self._events = self._counter("events", "Decisions and announcements by what became of their Event", "outcome")
+        self._reloads = self._counter("policy_reloads", "Changes of a document that were seen", "document", "outcome")
+        self._documents = _Documents()
+        self.registry.register(self._documents)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._prepare(tuple(rules))
+
+    def observe(self, decision: Decision) -> None:
+        """Count *decision*."""
+        path, verdict = decision.path, decision.verdict
+        operation = decision.operation if decision.operation in OPERATIONS else "other"
+        dry_run = "true" if decision.dry_run else "false"
+        self._reviews[path, operation, _word(decision), dry_run].inc()
+        self._duration[path,].observe(decision.seconds)
+        if decision.dry_run:
+            return
+        if decision.mutation is not None:
+            self._mutations[decision.mutation,].inc()
+        if path != VALIDATE:  # a pod goes through both, and is one pod
+            return
+        component = decision.component or "none"
+        for violation in verdict.violations:
+            self._violations[violation.rule, violation.mode, component].inc()
+        for exempted in verdict.exempted:
+            self._exempted[exempted.rule,].inc()
+        if decision.distrusted is not None:
+            self._untrusted[decision.distrusted,].inc()
+
+    def guarded(self, operation: str, verdict: str, *, dry_run: bool) -> None:
+        """Count an edit of a document's ConfigMap: *verdict* is allowed, warned, denied or ignored."""
+        operation = operation if operation in OPERATIONS else "other"
+        self._reviews[GUARD, operation, verdict, "true" if dry_run else "false"].inc()
+
+    def refused(self, path: str) -> None:
+        """Count a body on *path* that was no review."""
+        self._reviews[path, "other", REFUSED, "false"].inc()
+
+    def failed(self, path: str) -> None:
+        """Count a review on *path* that could not be decided."""
+        self._reviews[path, "other", FAILED, "false"].inc()
+
+    def event(self, outcome: str, amount: int = 1) -> None:
+        """Count *amount* decisions whose Event met *outcome*: one of `EVENTS`."""
+        self._events[outcome,].inc(amount)
+
+    def reloaded(self, document: str, outcome: str) -> None:
+        """Count a change of *document*: one of `RELOADS`."""
+        self._reloads[document, outcome].inc()
+
+    def follow(self, document: str, revision: Callable[[], str], stale: Callable[[], float]) -> None:
+        """Show the *revision* of *document* in force ("" for none), and for how many seconds it has been *stale*."""
+        self._documents.add(_Followed(document, revision, stale))
+
+    def exposition(self, accept: str = "") -> tuple[bytes, str]:
+        """Return all metrics and their content type, in the format that the header *accept* asks for."""
+        return exposition(self.registry, accept)
+
+    def _counter(self, name: str, text: str, *labels: str) -> "_Children[Counter]":
+        return _Children(Counter(f"airlock_{name}", text, labels, registry=self.registry))
+
+    def _prepare(self, rules: tuple[str, ...]) -> None:
+        """Create the series whose labels are known beforehand, at zero."""
+        self._reviews.create((VALIDATE, o, v, "false") for o in OPERATIONS[:2] for v in (IGNORED, *VERDICTS.values()))
+        self._reviews.create((MUTATE, "CREATE", verdict, "false") for verdict in (IGNORED, "allowed"))
+        self._reviews.create(
+            (p, "other", verdict, "false") for p in (VALIDATE, MUTATE, GUARD) for verdict in (REFUSED, FAILED)
+        )
+        self._duration.create((path,) for path in (VALIDATE, MUTATE))
+        modes = (Mode.AUDIT, Mode.WARN, Mode.ENFORCE)
+        self._violations.create((rule, mode, component) for rule in rules for mode in modes for component in Component)
+        self._exempted.create((rule,) for rule in rules)
+        self._mutations.create((outcome,) for outcome in Mutation)
+        self._untrusted.create((component,) for component in Component)
+        self._events.create((outcome,) for outcome in EVENTS)
+        self._reloads.create((document, outcome) for document in DOCUMENTS for outcome in RELOADS)
+
+
+def _word(decision: Decision) -> str:
+    if decision.component is None and not decision.verdict.violations:
+        return IGNORED
+    return VERDICTS[decision.verdict.mode]
+
+
+class _Children(dict[tuple[str, ...], W]):
+    """The series of a metric by their labels; prometheus_client takes a lock and compares strings to find one."""
+
+    def __init__(self, metric: W) -> None:
+        super().__init__()
+        self._metric = metric
+
+    def __missing__(self, labels: tuple[str, ...]) -> W:
+        child = self[labels] = self._metric.labels(*labels)
+        return child
+
+    def create(self, series: Iterable[tuple[str, ...]]) -> None:
+        """Have *series* exist."""
+        for labels in series:
+            self[labels]  # asking for it makes it
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    document: str
+    revision: Callable[[], str]
+    stale: Callable[[], float]
+
+
+class _Documents(Collector):
+    """The documents in force, asked when somebody looks: so there is one revision each, and its age is right."""
+
+    def __init__(self) -> None:
+        self._followed: tuple[_Followed, ...] = ()
+
+    def add(self, followed: _Followed) -> None:
+        """Show one more document, in place of an earlier one of that name."""
+        self._followed = (*(f for f in self._followed if f.document != followed.document), followed)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what is true now."""
+        info = GaugeMetricFamily(
+            "airlock_policy_info", "1 for the revision of a document that is in force", labels=["document", "revision"]
+        )
+        stale = GaugeMetricFamily(
+            "airlock_policy_stale",
+            "Seconds since the document in force was last known to be the present one; 0 while it is",
+            labels=["document"],
+        )
+        for followed in self._followed:
+            if revision := followed.revision():
+                info.add_metric([followed.document, revision], 1)
+            stale.add_metric([followed.document], followed.stale())
+        yield info
+        yield stale

@@ -1,0 +1,1 @@
+"""gunicorn as a library: TLS, deadlines, probes and the drain at the end; it knows nothing of admission."""

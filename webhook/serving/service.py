@@ -1,0 +1,246 @@
+"""What `airlock serve` serves: sources, gate, observers and routes put together, in the process that serves them."""
+
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from webhook.admission.guard import Guarded, Guards, Judgement
+from webhook.admission.review import Edit
+from webhook.documents.accepted import KEYS, read_accepted
+from webhook.documents.policy import DEFAULT, Policy, read_policy
+from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
+from webhook.judge import message
+from webhook.judge.decision import ObjectRef
+from webhook.judge.gate import Gate
+from webhook.observe.events.observer import Events, Writer, log_writer
+from webhook.observe.log import log_decision
+from webhook.observe.metrics import Metrics
+from webhook.rules.catalogue import RULES
+from webhook.serving.app import Collaborators, Readiness, create_app, create_probes
+from webhook.sources.configmap import ConfigMapWatch, Present, State
+from webhook.sources.file import FileWatch, Listener
+from webhook.sources.lookup import Lookup
+from webhook.sources.source import ConfigMapName, Outcome, Reload, Source
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+    from webhook.cluster import Cluster
+
+log = structlog.stdlib.get_logger("airlock.service")
+
+
+class EventsTo(StrEnum):
+    """Where Events go."""
+
+    AUTO = "auto"  # to the cluster inside one or when a document is a ConfigMap, else to the log
+    CLUSTER = "cluster"
+    LOG = "log"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """Where the documents come from and where Events go."""
+
+    policy: ConfigMapName | Path | None  # None: the built-in one
+    required_env: ConfigMapName | Path | None  # None: no variable is required
+    events: EventsTo
+    inside: bool  # whether this process runs in a pod
+    instance: str  # this replica's name
+    accepted: ConfigMapName | None = None  # the last good documents, to start from when the present ones are bad
+
+    @property
+    def connected(self) -> bool:
+        """Whether a cluster is meant: a `make run` touches none that a kubeconfig happens to name."""
+        named = isinstance(self.policy, ConfigMapName) or isinstance(self.required_env, ConfigMapName)
+        return self.inside or named
+
+    @property
+    def events_to_cluster(self) -> bool:
+        """Whether Events are written to the cluster."""
+        return self.events is EventsTo.CLUSTER or (self.events is EventsTo.AUTO and self.connected)
+
+
+class _Feeder(Protocol):
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Airlock:
+    """The service: made in the process that serves, since its threads would not survive a fork."""
+
+    def __init__(self, options: ServiceOptions) -> None:
+        self._options = options
+        self._connection: Cluster | None = None
+        self._metrics = Metrics(RULES)
+        self._draining = False
+        self._lock = threading.Lock()
+        self._gate: Gate | None = None
+        self._policy: Source[Policy] = Source(
+            "policy", read_policy, self._reloaded, initial=DEFAULT if options.policy is None else None
+        )
+        self._manifest: Source[RequiredEnv] = Source(
+            "required-env", read_manifest, self._reloaded, initial=EMPTY if options.required_env is None else None
+        )
+        self._lookup = Lookup(self._cluster if options.connected else None, self._rebuild)
+        self._about: dict[str, ObjectRef] = {}  # the ConfigMap of a document, as last seen
+        self._feeders = [
+            *self._feeder(self._policy, options.policy),
+            *self._feeder(self._manifest, options.required_env),
+        ]
+        self._events = self._make_events()
+        self._follow(self._policy)
+        self._follow(self._manifest)
+        observers = [self._metrics.observe, log_decision]
+        if self._events is not None:
+            observers.append(self._events.observe)
+        parts = Collaborators(
+            lambda: self._gate,
+            observers,
+            self._metrics.refused,
+            self._failed,
+            lambda: self.readiness,
+            guards=_guards(options),
+            guarded=self._guarded,
+        )
+        self.wsgi: WSGIApplication = create_app(parts)
+        self.probes: WSGIApplication = create_probes(lambda: self.readiness, self._metrics.exposition)
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether requests may come, and a line on each document."""
+        lines = [_line(source) for source in (self._policy, self._manifest)]
+        lines += [f"ConfigMap {name} of the manifest has not been read yet" for name in self._lookup.unread]
+        lines += ["draining"] * self._draining
+        ready = not self._draining and self._gate is not None and not self._lookup.unread
+        return Readiness(ready, tuple(lines))
+
+    def start(self) -> None:
+        """Read the documents and begin to watch them; raises OSError when a file cannot be read."""
+        self._rebuild()
+        if self._events is not None:
+            self._events.start()
+        for feeder in self._feeders:
+            feeder.start()
+
+    def drain(self) -> None:
+        """Stop being ready; whatever still comes is answered."""
+        self._draining = True
+
+    def stop(self) -> None:
+        """End every thread and write the Events that wait."""
+        for feeder in self._feeders:
+            feeder.stop()
+        self._lookup.stop()
+        if self._events is not None:
+            self._events.stop(timeout=2.0)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _cluster(self) -> "Cluster":
+        """Return the cluster that is meant; connected when it is first needed, so that files alone need none."""
+        if self._connection is None:
+            from webhook.cluster import connect  # noqa: PLC0415 - importing `kubernetes` takes half a second and 40 MB
+
+            self._connection = connect()
+        return self._connection
+
+    def _make_events(self) -> Events | None:
+        options = self._options
+        if options.events is EventsTo.OFF:
+            return None
+        writer = log_writer(log.warning)
+        if options.events_to_cluster:
+            writer = Writer(self._cluster().create_event, self._cluster().patch_event)
+        return Events(writer, message.note, self._metrics.event, options.instance)
+
+    def _follow(self, source: Source[Any]) -> None:
+        self._metrics.follow(source.name, lambda: source.revision, lambda: source.stale)
+
+    def _feeder(self, source: Source[Any], src: ConfigMapName | Path | None) -> list[_Feeder]:
+        """Return what tells *source* of its document, if it may change at all."""
+        if src is None:
+            return []
+        if isinstance(src, Path):
+            return [FileWatch(src, Listener(source.offer, source.lose, source.seen))]
+
+        def changed(state: State) -> None:
+            uid = state.uid if isinstance(state, Present) else ""
+            self._about[source.name] = ObjectRef("v1", "ConfigMap", src.namespace, src.name, uid)
+            source.take(state.known, KEYS[source.name], "" if isinstance(state, Present) else state.why)
+
+        def seen() -> None:
+            source.seen()
+            self._start_from_accepted(source)
+
+        return [ConfigMapWatch(self._cluster(), src.namespace, src.name, changed, seen=seen)]
+
+    def _start_from_accepted(self, source: Source[Any]) -> None:
+        """Put the last accepted document in force when the present one is bad from the start; in the watch's thread."""
+        place = self._options.accepted
+        if place is None or source.ready or not source.problems:
+            return
+        answer = self._cluster().call("GET", f"/api/v1/namespaces/{place.namespace}/configmaps/{place.name}")
+        text = read_accepted(answer.body.get("data") or {}, source.name) if answer.ok else None
+        if text is None or not source.seed(text, f"{place} has it"):
+            why = "it has none that can be read" if answer.ok else answer.why
+            log.error("document", document=source.name, text=f"{source.name}: no help from {place}: {why}")
+            return
+        said = f"{source.name}: the present one is bad, so revision {source.revision} of {place} is in force"
+        log.warning("document", document=source.name, text=said)
+        about = self._about.get(source.name)
+        if self._events is not None and about is not None:
+            self._events.announce("DocumentStale", said, about)
+        self._rebuild()
+
+    def _reloaded(self, reload: Reload) -> None:
+        """Count, log and announce that a document changed, and decide by what is in force now."""
+        self._metrics.reloaded(reload.document, reload.outcome)
+        good = reload.outcome is Outcome.ACCEPTED
+        (log.info if good else log.error)("document", document=reload.document, text=reload.text)
+        about = self._about.get(reload.document)
+        if self._events is not None and about is not None and not good:
+            self._events.announce(f"Document{reload.outcome.capitalize()}", reload.text, about)
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Make the gate anew from what is in force; whoever decides meanwhile does so by the old one."""
+        with self._lock:
+            policy, manifest = self._policy.value, self._manifest.value
+            if policy is None or manifest is None:
+                return
+            self._lookup.want(manifest.sources)
+            self._gate = Gate(policy, manifest, self._lookup.known)
+
+    def _guarded(self, edit: Edit, judgement: Judgement) -> None:
+        verdict = "denied" if judgement.denial else "warned" if judgement.warnings else "allowed"
+        self._metrics.guarded(edit.operation, verdict, dry_run=edit.dry_run)
+        if judgement.denial or judgement.warnings:
+            log.info("guard", verdict=verdict, namespace=edit.namespace, name=edit.name, username=edit.username)
+
+    def _failed(self, path: str, error: BaseException) -> None:
+        self._metrics.failed(path)
+        log.error("a review could not be decided", path=path, exc_info=error)
+
+
+def _guards(options: ServiceOptions) -> Guards:
+    """Return the documents that lie in ConfigMaps, whose edits are judged."""
+    found: dict[tuple[str, str], tuple[Guarded, ...]] = {}
+    documents = (("policy", options.policy, read_policy), ("required-env", options.required_env, read_manifest))
+    for name, src, read in documents:
+        if isinstance(src, ConfigMapName):
+            place = (src.namespace, src.name)
+            found[place] = (*found.get(place, ()), Guarded(name, KEYS[name], read))
+    return found
+
+
+def _line(source: Source[Any]) -> str:
+    if not source.ready:
+        return f"{source.name}: none yet{''.join(f'; {problem}' for problem in source.problems)}"
+    stale = f", stale for {source.stale:.0f} s" if source.stale else ""
+    return f"{source.name}: revision {source.revision}{stale}{''.join(f'; {problem}' for problem in source.problems)}"

@@ -1,0 +1,1 @@
+"""A required variable: declared, looked up, injected."""
