@@ -26,19 +26,19 @@ run: $(VENV)/.ready ## start airlock on examples/, show the story's pods, go on 
 	@$(BIN)/python -m examples.demo --port $(PORT) --metrics-port $(METRICS_PORT) --folder $(RUN) $(if $(ONCE),--once)
 
 test: $(VENV)/.ready ## run all tests; the first run builds a real control plane, about ten minutes
-	@tests/control_plane/build
+	@tests/harness/control_plane/build
 	@$(BIN)/python -m pytest -m "not node and not long" $(ARGS)
 
 test-node: $(VENV)/.ready ## install the chart on a real node and do to it what happens in life (Debian 12, root)
-	@tests/control_plane/build control-plane node
+	@tests/harness/control_plane/build control-plane node
 	@$(BIN)/python -m pytest -m "node and not long" $(ARGS)
 
 test-all: $(VENV)/.ready ## both of these in one run, as CI does
-	@tests/control_plane/build control-plane node
+	@tests/harness/control_plane/build control-plane node
 	@$(BIN)/python -m pytest -m "not long" $(ARGS)
 
 test-long: $(VENV)/.ready ## run the tests that take longer than CI can give: rotations, blows, twenty rollouts
-	@tests/control_plane/build control-plane node
+	@tests/harness/control_plane/build control-plane node
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 check: $(VENV)/.ready ## lint, format, types, import direction
@@ -52,12 +52,12 @@ format: $(VENV)/.ready ## put the code into shape
 	@$(BIN)/ruff format
 
 cluster: $(VENV)/.ready ## start a real control plane, print its kubeconfig, leave it running until Ctrl-C
-	@tests/control_plane/build
-	@$(BIN)/python -m tests.control_plane
+	@tests/harness/control_plane/build
+	@$(BIN)/python -m tests.harness.control_plane
 
 node: $(VENV)/.ready ## start a real one-node cluster, print its kubeconfig, leave it running until Ctrl-C (Debian 12, root)
-	@tests/control_plane/build control-plane node
-	@$(BIN)/python -m tests.node
+	@tests/harness/control_plane/build control-plane node
+	@$(BIN)/python -m tests.harness.node
 
 bench: $(VENV)/.ready ## print what a decision costs, as ratios measured in one run
 	@$(BIN)/python -m tests.bench

@@ -3,7 +3,12 @@
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.control_plane.fixtures", "tests.node.fixtures", "tests.installed", "tests.chart.release"]
+pytest_plugins = [
+    "tests.harness.control_plane.fixtures",
+    "tests.harness.node.fixtures",
+    "tests.harness.installed",
+    "tests.harness.chart.release",
+]
 
 # The same examples each time: a test that fails once fails again.
 settings.register_profile("airlock", derandomize=True, deadline=None)

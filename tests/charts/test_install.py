@@ -1,0 +1,213 @@
+"""The chart on a real API server: helm installs, upgrades, rolls back and uninstalls it, beside the controller."""
+
+import json
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.harness.chart.release import HOME, RELEASE, Release
+from tests.harness.chart.rendering import HelmError, of_kind, render, values_of
+from tests.harness.control_plane import ControlPlane
+from tests.harness.gate import config_map
+from tests.harness.server import serving, wait_for
+
+STRICT = "controllers.pods.validate.airlock"
+FAIL = {"failurePolicy": "Fail", "failNamespaces": ["airflow"], "failurePolicyForOthers": "Fail"}
+
+
+def everything(plane: ControlPlane) -> set[str]:
+    """Return the names of all objects that an installation could leave, in HOME and in no namespace."""
+    resources = plane.kubectl("api-resources", "--verbs=list,delete", "-o", "name").split()
+    kinds = ",".join(sorted({*resources} - {"events", "events.events.k8s.io", "componentstatuses"}))
+    found = plane.kubectl("get", kinds, "-n", HOME, "-o", "name", "--ignore-not-found").split()
+    elsewhere = plane.kubectl("get", "roles,rolebindings", "-A", "-o", "name").split()
+    return {*found, *elsewhere}
+
+
+def test_what_is_installed_is_gone_when_it_is_uninstalled(home: ControlPlane) -> None:
+    before = everything(home)
+    release = Release(home)
+    told = release.helm("install", values=values_of("story"))
+    assert "Policy       mode enforce\n" in told
+    assert len(everything(home) - before) > 20
+    release.helm("uninstall")
+
+    def left() -> set[str]:
+        return everything(home) - before
+
+    wait_for(lambda: not left(), 30, f"nothing to be left of {left()}")
+
+
+def test_an_upgrade_leaves_the_ca_bundle_and_changes_the_rest(release: Release) -> None:
+    assert release.bundled() == {False}
+    release.publish()
+    assert release.bundled() == {True}
+    release.helm(
+        "upgrade", values=values_of("documents-elsewhere") | {"fullnameOverride": "", "serve": {"replicas": 3}}
+    )
+    assert release.bundled() == {True}
+    assert release.get("deployment", RELEASE, "-n", HOME)["spec"]["replicas"] == 3
+    release.helm("rollback", "1")
+    assert release.bundled() == {True}
+    assert release.get("deployment", RELEASE, "-n", HOME)["spec"]["replicas"] == 2
+
+
+def test_fail_is_refused_until_the_registration_is_complete_and_goes_again(release: Release) -> None:
+    with pytest.raises(HelmError, match="has no caBundle yet"):
+        release.helm("upgrade", values={"webhooks": FAIL})
+    assert {*release.policies().values()} == {"Ignore"}
+    release.publish()
+    release.helm("upgrade", values={"webhooks": FAIL})
+    assert {name for name, policy in release.policies().items() if policy == "Fail"} == {STRICT}
+    assert release.bundled() == {True}
+    release.helm("upgrade")
+    assert {*release.policies().values()} == {"Ignore"}
+
+
+def test_a_first_install_with_fail_is_refused(home: ControlPlane) -> None:
+    with pytest.raises(HelmError, match="airlock is not there yet"):
+        Release(home).helm("install", values={"webhooks": FAIL})
+
+
+def test_a_deleted_registration_stays_deleted_until_helm_brings_it_back_with_ignore(release: Release) -> None:
+    release.publish()
+    release.helm("upgrade", values={"webhooks": FAIL})
+    release.plane.kubectl("delete", "validatingwebhookconfigurations,mutatingwebhookconfigurations", RELEASE)
+    with pytest.raises(HelmError, match="has no caBundle yet"):
+        release.helm("upgrade", values={"webhooks": FAIL})
+    release.helm("upgrade")
+    assert release.bundled() == {False}
+    assert {*release.policies().values()} == {"Ignore"}
+
+
+def test_what_the_controller_made_survives_an_upgrade(release: Release) -> None:
+    made = [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": HOME}, "stringData": {"a": "b"}}
+        for name in ("airlock-ca", "airlock-tls")
+    ]
+    made.append(config_map(HOME, "airlock-accepted", {"policy.yaml": "mode: warn"}))
+    release.plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(made))
+    names = ("secret/airlock-ca", "secret/airlock-tls", "configmap/airlock-accepted")
+    versions = [release.get(name, "-n", HOME)["metadata"]["resourceVersion"] for name in names]
+    release.helm("upgrade", values={"serve": {"replicas": 3}})
+    assert [release.get(name, "-n", HOME)["metadata"]["resourceVersion"] for name in names] == versions
+    release.plane.kubectl("delete", "-n", HOME, *names)
+
+
+def test_the_api_server_takes_the_registration_as_it_is_written(release: Release) -> None:
+    rendered = render(kubernetes="1.20.2", namespace=HOME)
+    for each in of_kind(rendered, "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+        there = {hook["name"]: hook for hook in release.get(each["kind"], RELEASE)["webhooks"]}
+        for hook in each["webhooks"]:
+            assert there[hook["name"]].items() >= hook.items()
+
+
+ALLOWED = {
+    "airlock": [
+        ("watch", "configmaps/airlock-policy", HOME),
+        ("get", "configmaps/airlock-accepted", HOME),
+        ("create", "events.events.k8s.io", "airflow"),
+    ],
+    "airlock-controller": [
+        ("update", "secrets/airlock-tls", HOME),
+        ("create", "secrets", HOME),
+        ("get", "endpoints/airlock", HOME),
+        ("patch", "validatingwebhookconfigurations.admissionregistration.k8s.io/airlock", ""),
+        ("list", "namespaces", ""),
+        ("watch", "pods", ""),
+        ("get", "nodes/any", ""),
+        ("update", "configmaps/airlock-sightings", HOME),
+        ("delete", "configmaps/airlock-report-airflow", HOME),
+    ],
+}
+FORBIDDEN = {
+    "airlock": [
+        ("get", "secrets/airlock-tls", HOME),
+        ("get", "secrets/airlock-ca", HOME),
+        ("update", "configmaps/airlock-policy", HOME),
+        ("get", "validatingwebhookconfigurations.admissionregistration.k8s.io/airlock", ""),
+        ("get", "configmaps/callbacks", "pipelines"),
+        ("list", "configmaps", HOME),
+        ("list", "pods", "airflow"),
+    ],
+    "airlock-controller": [
+        ("get", "secrets/other", HOME),
+        ("list", "secrets", HOME),
+        ("delete", "secrets/airlock-tls", HOME),
+        ("get", "secrets/airlock-tls", "airflow"),
+        ("create", "validatingwebhookconfigurations.admissionregistration.k8s.io", ""),
+        ("delete", "validatingwebhookconfigurations.admissionregistration.k8s.io/airlock", ""),
+        ("patch", "validatingwebhookconfigurations.admissionregistration.k8s.io/other", ""),
+        ("patch", "configmaps/airlock-policy", HOME),
+        ("list", "configmaps", "airflow"),
+        ("get", "configmaps/airlock-report-airflow", "airflow"),
+        ("get", "pods/any", "airflow"),
+        ("delete", "pods/any", "airflow"),
+        ("patch", "nodes/any", ""),
+    ],
+}
+
+
+def test_the_service_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> None:
+    for expected, table in (("yes", ALLOWED), ("no", FORBIDDEN)):
+        for account, rows in table.items():
+            for verb, what, namespace in rows:
+                where = ("-n", namespace) if namespace else ()
+                user = f"--as=system:serviceaccount:{HOME}:{account}"
+                run = release.plane.run_kubectl("auth", "can-i", verb, what, *where, user)
+                assert run.stdout.strip() == expected, (account, verb, what, run.stderr)
+
+
+def test_airlock_serves_with_the_rights_that_the_chart_grants(home: ControlPlane, tmp_path: Path) -> None:
+    release = Release(home)
+    maps = [
+        config_map("pipelines", "callbacks", {"MESSAGE_CALLBACK_ENDPOINT": "x"}),
+        config_map("pipelines", "topics", {"callbacks": "x"}),
+        config_map("platform", "teams", {"airflow": "x"}),
+    ]
+    home.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(maps))
+    release.helm("install", values=values_of("story"))
+    try:
+        environ = {"PATH": "/usr/bin:/bin", "KUBECONFIG": str(home.token_kubeconfig(HOME, "airlock"))}
+        documents = [f"--{name}=configmap:{HOME}/airlock-{name}" for name in ("policy", "required-env", "accepted")]
+        with serving(tmp_path, *documents, environ=environ) as server:  # ready: every document and source was read
+            assert "revision" in server.probe("/readyz")[1]
+            assert "forbidden" not in server.log.read_text()
+    finally:
+        release.helm("uninstall")
+        home.kubectl("delete", "-f", "-", input=yaml.safe_dump_all(maps))
+
+
+def test_the_controller_registers_airlock_with_the_rights_and_arguments_of_the_chart(
+    release: Release, tmp_path: Path
+) -> None:
+    with release.controlled(tmp_path) as log:
+        found = release.get("secret", "airlock-tls", "-n", HOME)
+        assert found["type"] == "kubernetes.io/tls"
+        assert found["data"].keys() == {"tls.crt", "tls.key", "ca.crt"}
+        wait_for(lambda: accepted(release), 10, f"the accepted documents: {log.read_text()}")
+        wait_for(lambda: audited(log), 20, f"an audit: {log.read_text()}")
+        assert "forbidden" not in log.read_text()
+
+
+def audited(log: Path) -> bool:
+    """Return whether an audit has been done by the controller that writes *log*."""
+    records = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    port = next(record["metrics_port"] for record in records if record["event"] == "listening")
+    return b'airlock_audit_runs_total{outcome="done"} 1.0' in metrics(port)
+
+
+def metrics(port: int) -> bytes:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+def accepted(release: Release) -> bool:
+    found = release.plane.run_kubectl("get", "configmap", "airlock-accepted", "-n", HOME, "-o", "json")
+    return found.returncode == 0 and {"policy.yaml", "required-env.yaml"} <= json.loads(found.stdout)["data"].keys()

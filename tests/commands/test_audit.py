@@ -1,0 +1,253 @@
+"""`airlock audit` as a user meets it: what it asks, says and exits with, on dumps and on a real cluster."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.harness.control_plane import ControlPlane
+from tests.harness.control_plane.waiting import until
+from tests.harness.livepods import running
+from tests.harness.scanning import ENFORCING, listed, report, run, workload
+
+LATEST = "apache/airflow:latest"
+
+
+def pod(*arguments: Any, **others: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Pod", **running(*arguments, **others)}
+
+
+@pytest.fixture
+def dump(tmp_path: Path) -> Path:
+    path = tmp_path / "pods.json"
+    path.write_text(listed(pod("worker", LATEST), pod(), pod("worker", namespace="quiet")))
+    return path
+
+
+@pytest.fixture
+def enforcing(tmp_path: Path) -> Path:
+    path = tmp_path / "enforcing.yaml"
+    path.write_text(ENFORCING)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ([], 0),
+        (["--fail-on", "warn"], 1),
+        (["--fail-on", "never"], 0),
+        (["-n", "quiet", "--fail-on", "audit"], 0),
+    ],
+)
+def test_the_built_in_policy_only_warns_and_so_does_the_exit_code(dump: Path, options: list[str], code: int) -> None:
+    assert run("-f", dump, *options).exit_code == code
+
+
+def test_by_default_it_fails_when_something_would_not_come_back(dump: Path, enforcing: Path) -> None:
+    result = run("-f", dump, "--policy", enforcing)
+    assert result.exit_code == 1
+    assert "1 of 3 running pods would not come back" in result.stdout
+    assert run("-f", dump, "--policy", enforcing, "--fail-on", "never").exit_code == 0
+
+
+def test_the_answer_says_where_it_looked_and_by_what_it_judged(dump: Path, enforcing: Path) -> None:
+    basis = report("-f", dump, "--policy", enforcing, "-n", "airflow")["basis"]
+    assert basis["source"] == f"dump {dump}, namespace airflow"
+    assert basis["policy"].startswith(f"{enforcing}, revision ")
+    assert basis["installed"] is None
+
+
+def test_several_dumps_are_one_look_and_standard_input_is_one_of_them(dump: Path) -> None:
+    other = listed(pod("triggerer", namespace="third"))
+    found = report("-f", dump, "-f", "-", stdin=other)
+    assert found["summary"]["pods"] == 4
+    assert found["basis"]["source"] == f"dump {dump}, standard input"
+
+
+def test_a_dump_is_judged_as_of_when_it_was_written(dump: Path) -> None:
+    os.utime(dump, (1_790_000_000, 1_790_000_000))
+    assert report("-f", dump)["taken"] == "2026-09-21T14:13:20Z"
+
+
+def test_a_dump_out_of_a_pipe_is_read(dump: Path) -> None:
+    script = f"{sys.executable} -m webhook audit -o json -f <(cat {dump})"
+    found = subprocess.run(["bash", "-c", script], capture_output=True, check=True)
+    assert json.loads(found.stdout)["summary"]["pods"] == 3
+
+
+@pytest.mark.parametrize("content", ["", "kind: Pod", None])
+def test_a_dump_that_cannot_be_read_is_named_and_the_others_are_judged(
+    dump: Path, tmp_path: Path, content: str | None
+) -> None:
+    bad = tmp_path / "bad.json"
+    if content is not None:
+        bad.write_text(content)
+    result = run("-f", dump, "-f", bad)
+    assert result.exit_code == 2
+    assert f"{bad}: " in result.stdout
+    assert "3 of 3 running pods" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["-A", "-n", "x"], "exclude each other"),
+        (["-f", "x", "--context", "y"], "has no context"),
+        (["-A", "--compare", "x", "-o", "sarif"], "table or json"),
+        (["-A", "--compare", "installed"], "needs the --policy"),
+    ],
+)
+def test_options_that_make_no_sense_together_are_refused(options: list[str], why: str) -> None:
+    result = run(*options)
+    assert result.exit_code == 2
+    assert why in result.stderr
+
+
+def test_a_bad_policy_ends_it_with_every_problem(dump: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("apiVersion: airlock/v1\nkind: Policy\nmode: loud\nrule: {}\n")
+    result = run("-f", dump, "--policy", bad)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "line 3: mode" in result.stderr
+    assert "line 4: rule" in result.stderr
+
+
+@pytest.mark.parametrize("output", ["table", "json", "sarif", "junit", "html"])
+def test_every_format_can_be_written_to_a_file_and_tells_the_finding(dump: Path, tmp_path: Path, output: str) -> None:
+    path = tmp_path / "report"
+    assert run("-f", dump, "-o", output, "--output-file", path).exit_code == 0
+    assert "apache/airflow:latest" in path.read_text()
+
+
+def test_a_file_that_cannot_be_written_is_an_error(dump: Path, tmp_path: Path) -> None:
+    result = run("-f", dump, "-o", "json", "--output-file", tmp_path / "missing" / "report")
+    assert result.exit_code == 2
+    assert "no such file or directory" in result.stderr
+
+
+def test_a_preview_compares_two_policies_on_one_look(dump: Path, enforcing: Path, tmp_path: Path) -> None:
+    mild = tmp_path / "mild.yaml"
+    mild.write_text("{apiVersion: airlock/v1, kind: Policy}")
+    result = run("-f", dump, "--policy", enforcing, "--compare", mild)
+    assert result.exit_code == 1
+    assert "1 newly denied" in result.stdout
+    milder = run("-f", dump, "--policy", mild, "--compare", enforcing)
+    assert (milder.exit_code, "1 no longer denied" in milder.stdout) == (0, True)
+    assert report("-f", dump, "--policy", enforcing, "--compare", enforcing)["changes"] == []
+
+
+def test_no_value_of_a_variable_is_in_any_output(tmp_path: Path) -> None:
+    secret = pod()
+    secret["spec"]["containers"][0]["env"] = [{"name": "DEPLOY_ENV", "value": "s3cret"}]
+    dump, manifest = tmp_path / "pods.json", tmp_path / "required-env.yaml"
+    dump.write_text(listed(secret))
+    manifest.write_text("{apiVersion: airlock/v1, kind: RequiredEnv, env: [{name: DEPLOY_ENV, value: v4lue}]}")
+    for output in ("table", "json", "sarif", "junit", "html"):
+        text = run("-f", dump, "--required-env", manifest, "-o", output, "--fix-hints").output
+        assert "DEPLOY_ENV" in text
+        assert "s3cret" not in text
+        assert "v4lue" not in text
+
+
+def test_a_cluster_that_is_not_there_is_said_at_once(control_plane: ControlPlane, tmp_path: Path) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        path = tmp_path / "kubeconfig"
+        url = f"https://127.0.0.1:{bound.getsockname()[1]}"
+        path.write_text(control_plane.kubeconfig.read_text().replace(control_plane.url, url))
+        began = time.monotonic()
+        result = run("-A", kubeconfig=path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.strip() == "context airlock, all namespaces: [Errno 111] Connection refused"
+    assert time.monotonic() - began < 5
+
+
+def test_a_kubeconfig_that_leads_nowhere_is_said(tmp_path: Path) -> None:
+    result = run("--kubeconfig", tmp_path / "missing")
+    assert result.exit_code == 2
+    assert "leads to no cluster" in result.stderr
+
+
+def test_the_namespace_is_the_contexts_as_kubectl_has_it(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    body = yaml.safe_load(control_plane.kubeconfig.read_text())
+    body["contexts"].append({"name": "mine", "context": {**body["contexts"][0]["context"], "namespace": namespace}})
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(body))
+    mine = report("--context", "mine", kubeconfig=path)["basis"]["source"]
+    assert mine == f"context mine, namespace {namespace} (the context's; -A looks at all)"
+    assert report(kubeconfig=path)["basis"]["source"].startswith("context airlock, namespace default")
+
+
+def test_the_installed_policy_decides_and_is_compared_with(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    populate(control_plane, namespace)
+    hook = {
+        "name": "pods.validate.airlock",
+        "clientConfig": {"service": {"namespace": namespace, "name": "airlock"}},
+        "rules": [],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    registration = {"kind": "ValidatingWebhookConfiguration", "metadata": {"name": namespace}, "webhooks": [hook]}
+    registration["apiVersion"] = "admissionregistration.k8s.io/v1"
+    control_plane.kubectl("apply", "-f", "-", input=json.dumps(registration))
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(ENFORCING)
+    control_plane.kubectl("create", "configmap", "airlock-policy", "-n", namespace, f"--from-file={policy}")
+    policy.write_text("{apiVersion: airlock/v1, kind: Policy}")
+    try:
+        found = report("-n", namespace, kubeconfig=control_plane.kubeconfig)
+        compared = run("-A", "--policy", policy, "--compare", "installed", kubeconfig=control_plane.kubeconfig)
+    finally:
+        control_plane.kubectl("delete", "validatingwebhookconfiguration", namespace)
+    assert found["basis"]["policy"].startswith(f"ConfigMap {namespace}/airlock-policy, revision ")
+    assert (found["basis"]["installed"], found["summary"]["wouldNotReturn"]) == (True, 1)
+    assert {one["admission"] for one in found["workloads"]} == {True}
+    assert "1 no longer denied" in compared.stdout
+
+
+def populate(plane: ControlPlane, namespace: str) -> None:
+    """Put into *namespace* a scheduler on a moving tag, a worker without pods, and the executor's template."""
+    objects = [
+        workload("scheduler", namespace, LATEST),
+        workload("worker", namespace, LATEST, kind="StatefulSet", replicas=0),
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "airflow-config", "namespace": namespace, "labels": {"release": "airflow"}},
+            "data": {"pod_template_file.yaml": json.dumps({"spec": {"containers": [{"image": "x/y:main"}]}})},
+        },
+    ]
+    plane.kubectl("apply", "-f", "-", input=listed(*objects))
+    until(lambda: plane.kubectl("get", "pods", "-n", namespace, "-o", "name"), "the scheduler has a pod")
+
+
+def test_a_dump_gives_the_same_survey_as_the_cluster(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path, enforcing: Path
+) -> None:
+    populate(control_plane, namespace)
+    kinds = "pods,configmaps,deployments,statefulsets,daemonsets,cronjobs,jobs"
+    dump = control_plane.kubectl("get", kinds, "-n", namespace, "-o", "json")
+    whole = control_plane.kubectl("get", "namespaces,nodes", "-o", "json")
+    (tmp_path / "dump.json").write_text(dump + whole)
+    there = report("-n", namespace, "--policy", enforcing, kubeconfig=control_plane.kubeconfig)
+    here = report("-f", tmp_path / "dump.json", "-n", namespace, "--policy", enforcing)
+    assert [one["pods"] for one in there["findings"]] == [1, 0, 0]
+    for one in (*here["workloads"], *there["workloads"]):
+        del one["admission"]  # an empty list of registrations does not say whose it is
+    for part in ("summary", "workloads", "findings", "drifts", "skews"):
+        if part == "summary":
+            del here[part]["outside"], there[part]["outside"]
+        assert here[part] == there[part]

@@ -1,0 +1,165 @@
+"""The command line as a user meets it: `airlock serve` on files, `airlock policy`, the demonstration."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.harness.places import ROOT
+from tests.harness.reviews import review, scheduler
+from tests.harness.server import serving, wait_for
+
+WARN = "{apiVersion: airlock/v1, kind: Policy, mode: warn}\n"
+ENFORCE = "{apiVersion: airlock/v1, kind: Policy, mode: enforce}\n"
+BAD = "{apiVersion: airlock/v1, kind: Policy, mode: enforced}\n"
+LATEST = review(scheduler("apache/airflow:latest"))
+
+
+def airlock(*arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "webhook", *arguments]
+    return subprocess.run(
+        command, input=stdin, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT, env=environ or None
+    )
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    path = tmp_path / "policy.yaml"
+    path.write_text(WARN)
+    return path
+
+
+def test_an_edit_of_the_file_is_in_force_within_two_seconds_and_a_bad_one_changes_nothing(policy: Path) -> None:
+    with serving(policy.parent, "--policy", str(policy)) as server:
+        assert server.review("/validate", LATEST)["allowed"] is True
+        policy.write_text(ENFORCE)
+        wait_for(lambda: not server.review("/validate", LATEST)["allowed"], 2, "the edit to be in force")
+        policy.write_text(BAD)
+        rejected = 'airlock_policy_reloads_total{document="policy",outcome="rejected"}'
+        wait_for(lambda: server.metric(rejected) == 1, 5, "the bad edit to be seen")
+        assert server.ready
+        assert "policy: revision" in server.probe("/readyz")[1]
+        assert "line 1: mode: 'enforced' is none of" in server.probe("/readyz")[1]
+        assert server.review("/validate", LATEST)["allowed"] is False
+
+
+def test_a_policy_that_is_bad_from_the_start_keeps_it_from_being_ready_until_it_is_good(policy: Path) -> None:
+    policy.write_text(BAD)
+    with serving(policy.parent, "--policy", str(policy), ready=False) as server:
+        status, text = server.probe("/readyz")
+        assert (status, "policy: none yet; line 1: mode: 'enforced'" in text) == (503, True)
+        assert server.probe("/healthz") == (200, "ok\n")
+        status, headers, _ = server.ask("/validate", LATEST)
+        assert (status, headers["retry-after"]) == (
+            503,
+            "1",
+        )  # the API server asks again, then its failurePolicy decides
+        policy.write_text(ENFORCE)
+        wait_for(lambda: server.ready, 5, "it to be ready")
+        assert server.review("/validate", LATEST)["allowed"] is False
+
+
+def test_without_a_policy_nothing_is_blocked_and_what_would_be_is_a_warning(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        answer = server.review("/validate", LATEST)
+        assert answer["allowed"] is True
+        assert answer["warnings"][0].startswith("airlock: mutable-tag: spec.containers[0].image (container scheduler)")
+
+
+def test_on_files_events_go_to_the_log_and_no_kubeconfig_is_touched(policy: Path) -> None:
+    nowhere = {"PATH": "/usr/bin:/bin", "KUBECONFIG": str(policy.parent / "absent"), "HOME": str(policy.parent)}
+    with serving(policy.parent, "--policy", str(policy), environ=nowhere) as server:
+        server.review("/validate", LATEST)
+
+        def told() -> list[object]:
+            return [r["regarding"] for r in server.records() if r["event"] == "event" and r["reason"] == "Warned"]
+
+        assert wait_for(told, 5, "the Event in the log") == ["Pod airflow/airflow-scheduler-7d4b9c-x2x9z"]
+
+
+def test_every_line_of_the_log_is_json(policy: Path) -> None:
+    with serving(policy.parent, "--policy", str(policy), "--log-level", "debug") as server:
+        server.review("/validate", LATEST)
+        server.ask("/validate", b"nonsense")
+    for record in map(json.loads, server.log.read_text().splitlines()):
+        assert {"timestamp", "level", "event"} <= set(record)
+
+
+def test_options_come_from_the_environment_too(policy: Path) -> None:
+    policy.write_text(ENFORCE)
+    with serving(policy.parent, environ={"PATH": "/usr/bin:/bin", "AIRLOCK_POLICY": str(policy)}) as server:
+        assert server.review("/validate", LATEST)["allowed"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--policy", "configmap:airlock"], 2, "names no ConfigMap: configmap:NAMESPACE/NAME"),
+        (["--events", "somewhere"], 2, "'somewhere' is not one of"),
+        (["--port", "70000"], 2, "70000 is not in the range"),
+        ([], 1, "tls.crt"),
+        (["--self-signed", "--service-name", "no name"], 1, "no name"),
+        (["--self-signed", "--policy", "absent.yaml"], 3, "absent.yaml: no such file or directory"),
+    ],
+    ids=lambda value: " ".join(value) or "no certificate" if isinstance(value, list) else None,
+)
+def test_a_wrong_option_ends_it_with_a_line_that_names_the_value(
+    tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    ports = ["--host", "127.0.0.1", "--port", "0", "--metrics-port", "0"]
+    ended = airlock("serve", "--cert-dir", str(tmp_path), *ports, *arguments)
+    assert ended.returncode == code, ended.stderr
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_policy_check_names_file_line_and_way_out_of_every_problem(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("apiVersion: airlock/v1\nkind: Policy\nmode: enforc\nrules:\n  mutable-tagg: {}\n")
+    hint = "did you mean 'mutable-tag'? (known here: image-drift, image-skew, mutable-tag, required-env)"
+    checked = airlock("policy", "check", str(path), "examples/policy.yaml", "examples/required-env.yaml")
+    assert checked.returncode == 1
+    assert checked.stdout.splitlines() == [
+        f"{path}:3: mode: 'enforc' is none of 'off', 'audit', 'warn', 'enforce'; did you mean 'enforce'?",
+        f"{path}:5: rules.mutable-tagg: unknown field 'mutable-tagg'; {hint}",
+    ]
+    assert checked.stderr.splitlines() == ["examples/policy.yaml: ok", "examples/required-env.yaml: ok"]
+
+
+def test_policy_check_reads_standard_input_and_tells_an_absent_file_by_its_code() -> None:
+    assert airlock("policy", "check", "-", stdin=ENFORCE).returncode == 0
+    absent = airlock("policy", "check", "absent.yaml", "-", stdin=BAD)
+    assert absent.returncode == 2
+    assert "absent.yaml: no such file or directory" in absent.stderr
+    assert "standard input:1: mode" in absent.stdout
+
+
+def test_policy_show_prints_the_effective_policy(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(ENFORCE)
+    shown = yaml.safe_load(airlock("policy", "show", str(path)).stdout)
+    assert shown["mode"] == "enforce"
+    assert shown["rules"]["mutable-tag"]["pullPolicies"] == ["IfNotPresent", "Never"]
+    assert yaml.safe_load(airlock("policy", "show").stdout)["mode"] == "warn"
+
+
+@pytest.mark.parametrize(("kind", "field"), [("Policy", "exemptions"), ("RequiredEnv", "env")])
+def test_policy_schema_prints_the_schema_of_a_kind(kind: str, field: str) -> None:
+    schema = json.loads(airlock("policy", "schema", kind).stdout)
+    assert field in schema["properties"]
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_the_demonstration_shows_a_denial_a_patch_and_a_healthy_pod(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "examples.demo", "--once", "--port", "0", "--metrics-port", "0"]
+    shown = subprocess.run(
+        [*command, "--folder", str(tmp_path)], capture_output=True, text=True, check=False, timeout=90, cwd=ROOT
+    )
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "denied 422 Invalid" in shown.stdout
+    assert "images.airflow.pullPolicy and images.airflow.digest do not reach worker pods" in shown.stdout
+    assert '"name": "MESSAGE_CALLBACK_ENDPOINT"' in shown.stdout
+    assert len(shown.stdout.splitlines()) < 40  # one screen

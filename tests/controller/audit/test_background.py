@@ -1,0 +1,285 @@
+"""The controller's background audit on a real API server, as its own ServiceAccount with the rights of the chart."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.harness.control_plane import ControlPlane
+from tests.harness.controller import POLICY, Installation, Process, installation
+from tests.harness.controller_rights import ACCOUNT, rights
+from tests.harness.livepods import REPOSITORY, digest, running, task
+from tests.harness.running import Kubelets, fresh_name, nodes, requests, since
+from tests.harness.server import wait_for
+
+OLD, NEW = f"{REPOSITORY}@{digest('1')}", f"{REPOSITORY}@{digest('2')}"
+AUDIT = ("--audit", "--audit-interval", "0.5", "--no-certificates")
+
+
+@pytest.fixture(scope="module")
+def made(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(control_plane, tmp_path_factory.mktemp("installation")) as found:
+        for path in found.hooks:
+            found.delete(path)  # nothing but the audit is to be seen here
+        yield found
+
+
+@pytest.fixture
+def kubelets(made: Installation, namespace: str) -> Kubelets:
+    return Kubelets(made.cluster, namespace)
+
+
+@pytest.fixture
+def two(made: Installation) -> Iterator[tuple[str, str]]:
+    """Have two nodes of one kind."""
+    names = fresh_name(), fresh_name()
+    with nodes(made.cluster, *names):
+        yield names
+
+
+def series(rule: str, mode: str, component: str, namespace: str) -> str:
+    labels = f'component="{component}",mode="{mode}",namespace="{namespace}",rule="{rule}"'
+    return f"airlock_audit_findings{{{labels}}}"
+
+
+def found(process: Process, namespace: str) -> dict[str, float]:
+    """Return the findings in *namespace* by rule and component."""
+    lines = process.probe("/metrics")[1].splitlines()
+    ours = [line for line in lines if line.startswith("airlock_audit_findings{") and f'"{namespace}"' in line]
+    rows = {}
+    for line in ours:
+        labels = dict(part.split("=") for part in line.partition("{")[2].partition("}")[0].split(","))
+        rows[f"{labels['rule']} {labels['component']}".replace('"', "")] = float(line.rpartition(" ")[2])
+    return rows
+
+
+def told(made: Installation, namespace: str) -> list[dict[str, Any]]:
+    items = made.get(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")["items"]
+    return [event for event in items if event["reason"] == "Audited"]
+
+
+def report(made: Installation, namespace: str) -> dict[str, Any]:
+    body = made.get(f"configmaps/airlock-report-{namespace}")
+    return {} if body is None else json.loads(body["data"]["report.json"])
+
+
+def test_a_finding_shows_in_metrics_event_and_report_and_goes_when_it_is_mended(
+    made: Installation, kubelets: Kubelets, two: tuple[str, str]
+) -> None:
+    namespace = kubelets.namespace
+    with made.controlled(*AUDIT) as process:
+        wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= 1, 30, process.log.read_text())
+        name = kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
+        wait_for(lambda: found(process, namespace) == {"mutable-tag scheduler": 1}, 10, "the metric")
+        assert process.metric(series("mutable-tag", "enforce", "scheduler", namespace)) == 1
+        assert process.metric(f'airlock_audit_would_not_return{{namespace="{namespace}"}}') == 1
+        (event,) = wait_for(lambda: told(made, namespace), 10, "the Event")
+        assert event["regarding"]["kind"] == "ReplicaSet"
+        assert event["regarding"]["name"].startswith(f"{name}-")
+        assert "tag 'latest' is mutable" in event["note"]
+        (row,) = wait_for(lambda: report(made, namespace).get("findings"), 10, "the report")
+        assert (row["rule"], row["mode"], row["object"]) == ("mutable-tag", "enforce", f"Deployment {name}")
+        kubelets.scale(name, 0)
+        wait_for(lambda: found(process, namespace) == {}, 10, "the metric to fall")
+        assert process.ready
+
+
+def test_an_edit_of_the_policy_is_followed_by_an_audit(
+    made: Installation, kubelets: Kubelets, two: tuple[str, str]
+) -> None:
+    kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
+    with made.controlled(*AUDIT, "--audit-interval", "600") as process:
+        wait_for(lambda: found(process, kubelets.namespace) == {"mutable-tag scheduler": 1}, 30, "the metric")
+        enforced = series("mutable-tag", "enforce", "scheduler", kubelets.namespace)
+        assert process.metric(enforced) == 1
+        made.patch("configmaps/airlock-policy", {"data": {"policy.yaml": POLICY.replace("enforce", "audit")}})
+        try:
+            wait_for(lambda: process.metric(enforced.replace("enforce", "audit")) == 1, 10, "the other mode")
+            assert process.metric(enforced) == -1
+        finally:
+            made.patch("configmaps/airlock-policy", {"data": {"policy.yaml": POLICY}})
+
+
+def test_a_variable_that_the_manifest_begins_to_name_is_looked_for_in_pods_that_run(
+    made: Installation, kubelets: Kubelets, two: tuple[str, str]
+) -> None:
+    namespace = kubelets.namespace
+    pod = running("scheduler", "apache/airflow:2.10.5", started=since(hours=1))
+    pod["spec"]["containers"][0]["env"] = [{"name": "DEPLOY_ENV", "value": "prod-eu"}]
+    kubelets.deploy(pod, {two[0]: OLD})
+    entry = {"name": "DEPLOY_ENV", "namespaces": [namespace], "value": "prod-eu"}
+    other = {"name": "TEAM", "namespaces": [namespace], "value": "s3cr3t-team"}
+
+    def require(*entries: dict[str, Any]) -> None:
+        text = json.dumps({"apiVersion": "airlock/v1", "kind": "RequiredEnv", "env": entries})
+        assert made.patch("configmaps/airlock-required-env", {"data": {"required-env.yaml": text}}).ok
+
+    with made.controlled(*AUDIT) as process:
+        wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= 1, 30, process.log.read_text())
+        try:
+            require(entry, other)
+            (row,) = wait_for(lambda: report(made, namespace).get("findings"), 15, "the report")
+            assert "TEAM is missing in a running pod" in row["message"]
+            require(entry | {"value": "prod-us"})
+            wait_for(lambda: "has another value" in str(report(made, namespace)), 15, "the other finding")
+            texts = [str(report(made, namespace)), str(told(made, namespace)), process.log.read_text()]
+            assert not [text for text in texts for value in ("prod-", "s3cr3t") if value in text]
+        finally:
+            require()
+
+
+def test_one_tag_that_runs_as_two_images_is_told_of_each_owner(
+    made: Installation, kubelets: Kubelets, two: tuple[str, str]
+) -> None:
+    namespace, image = kubelets.namespace, f"apache/airflow:2.10.5-{fresh_name()}"
+    with made.controlled(*AUDIT) as process:
+        kubelets.deploy(running("scheduler", image, started=since(hours=2)), {two[0]: OLD})
+        kubelets.deploy(running("triggerer", image, started=since(hours=1)), {two[1]: NEW})
+        wait_for(
+            lambda: {"image-drift scheduler", "image-drift triggerer"} <= found(process, namespace).keys(), 20, "drift"
+        )
+        events = wait_for(
+            lambda: [e for e in told(made, namespace) if "image-drift" in e["note"]][1:], 10, "the Events"
+        )
+        assert "runs here as sha256:" in events[0]["note"]
+        assert two[0] in str(report(made, namespace))
+        assert two[1] in str(report(made, namespace))
+
+
+def test_a_node_that_joins_is_known_when_its_first_pod_runs(made: Installation, kubelets: Kubelets) -> None:
+    image, names = f"apache/airflow:2.10.5-{fresh_name()}", (fresh_name(), fresh_name())
+    with made.controlled(*AUDIT) as process:
+        wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= 1, 30, process.log.read_text())
+        with nodes(made.cluster, *names):
+            kubelets.deploy(running("scheduler", image, started=since(hours=2)), {names[0]: OLD})
+            kubelets.deploy(running("triggerer", image, started=since(hours=1)), {names[1]: NEW})
+            certain = series("image-drift", "warn", "scheduler", kubelets.namespace)
+            wait_for(lambda: process.metric(certain) == 1, 20, "drift without a reservation")
+
+
+def test_nothing_is_written_while_nothing_changes(made: Installation, kubelets: Kubelets, two: tuple[str, str]) -> None:
+    kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
+    with made.controlled(*AUDIT) as process:
+        wait_for(lambda: report(made, kubelets.namespace).get("findings"), 30, "the report")
+        wait_for(lambda: told(made, kubelets.namespace), 10, "the Event")
+        wait_for(lambda: made.get("configmaps/airlock-sightings"), 10, "the notes")
+        runs = process.metric('airlock_audit_runs_total{outcome="done"}')
+        before = len(written(made))
+        wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= runs + 6, 30, "six more runs")
+        assert written(made)[before:] == []
+        (event,) = told(made, kubelets.namespace)
+        assert "series" not in event
+
+
+def written(made: Installation) -> list[tuple[str, str]]:
+    """Return what the controller of this installation wrote."""
+    return requests(made.plane, f"{made.namespace}:{ACCOUNT}")
+
+
+def test_a_restart_keeps_what_ran_and_tells_nothing_twice(
+    made: Installation, kubelets: Kubelets, two: tuple[str, str]
+) -> None:
+    namespace, image = kubelets.namespace, f"apache/airflow:2.10.5-{fresh_name()}"
+    with made.controlled(*AUDIT) as process:
+        wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= 1, 30, process.log.read_text())
+        kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
+        wait_for(lambda: told(made, namespace), 15, "the Event")
+        kubelets.run(task(image, OLD, name="brief", node=two[0], started=since(seconds=2)))
+        kubelets.end("brief")  # between two looks, as workers do
+        kubelets.run(task("apache/airflow:latest", OLD, name="mark", node=two[0], started=since(seconds=2)))
+        wait_for(lambda: "mutable-tag task" in found(process, namespace), 15, "what came after it to be seen")
+    assert image in str(made.get("configmaps/airlock-sightings"))
+    with made.controlled(*AUDIT) as process:
+        wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= 1, 30, process.log.read_text())
+        kubelets.run(task(image, NEW, name="later", node=two[1], started=since(seconds=0)))
+        wait_for(lambda: "proven" in str(report(made, namespace)), 15, "what only both together show")
+        assert len([event for event in told(made, namespace) if event["regarding"]["kind"] == "ReplicaSet"]) == 1
+
+
+def test_what_was_kept_and_is_damaged_is_left_out(made: Installation, kubelets: Kubelets, two: tuple[str, str]) -> None:
+    kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
+    bad = [
+        '["a", 5]',
+        '{"sightings": 7}',
+        '{"sightings": [["x", "", "sha256:1", 0, 0, [], []], null], "told": {"o": []}}',
+    ]
+    for text in bad:
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"namespace": made.namespace, "name": "airlock-sightings"},
+        }
+        made.apply(body | {"data": {"sightings.json": text}})
+        with made.controlled(*AUDIT) as process:
+            wait_for(lambda: found(process, kubelets.namespace) == {"mutable-tag scheduler": 1}, 30, "the metric")
+            assert "audit: sightings" not in process.probe("/readyz")[1]
+
+
+def test_an_api_server_that_restarts_and_forgets_is_caught_up_with(
+    made: Installation, kubelets: Kubelets, two: tuple[str, str]
+) -> None:
+    namespace = kubelets.namespace
+    name = kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
+    with made.controlled(*AUDIT) as process:
+        wait_for(lambda: found(process, namespace) == {"mutable-tag scheduler": 1}, 30, "the metric")
+        made.plane.stop_apiserver()
+        wait_for(lambda: process.metric("airlock_audit_complete") == 0, 40, "the audit to say so")
+        assert found(process, namespace) == {"mutable-tag scheduler": 1}  # what was seen last stays
+        made.plane.compact()
+        made.plane.start_apiserver()
+        kubelets.scale(name, 0)
+        wait_for(lambda: found(process, namespace) == {}, 60, "what has changed meanwhile")
+        assert process.metric("airlock_audit_complete") == 1
+
+
+def without(made: Installation, resource: str) -> dict[str, Any]:
+    """Return the controller's rights in the whole cluster without those on *resource*."""
+    (role,) = [each for each in rights(made.namespace, made.configuration) if each["kind"] == "ClusterRole"]
+    return role | {"rules": [rule for rule in role["rules"] if rule["resources"] != [resource]]}
+
+
+def test_where_nodes_may_not_be_read_digests_are_compared_with_a_reservation(
+    made: Installation, kubelets: Kubelets, two: tuple[str, str]
+) -> None:
+    made.apply(without(made, "nodes"))
+    image = f"apache/airflow:2.10.5-{fresh_name()}"
+    try:
+        with made.controlled(*AUDIT) as process:
+            kubelets.deploy(running("scheduler", image, started=since(hours=2)), {two[0]: OLD})
+            kubelets.deploy(running("triggerer", image, started=since(hours=1)), {two[1]: NEW})
+            doubtful = series("image-drift", "audit", "scheduler", kubelets.namespace)
+            wait_for(lambda: process.metric(doubtful) == 1, 30, "drift with a reservation")
+            assert process.metric("airlock_audit_complete") == 1
+            wait_for(lambda: "nodes may not be read" in str(report(made, kubelets.namespace)), 10, "the report")
+    finally:
+        made.apply(*rights(made.namespace, made.configuration))
+
+
+def test_pods_that_may_not_be_listed_are_said_once_and_certificates_go_on(made: Installation) -> None:
+    made.apply(without(made, "pods"))
+    try:
+        with made.controlled(*AUDIT) as process:
+            wait_for(
+                lambda: process.metric('airlock_audit_runs_total{outcome="failed"}') >= 2, 30, process.log.read_text()
+            )
+            assert "audit: run: pods cannot be read: 403" in process.probe("/readyz")[1]
+            said = [line for line in process.records() if "pods cannot be read" in str(line.get("why"))]
+            assert len(said) == 1
+            series_ = 'airlock_reconciles_total{outcome="done",part="accepted"}'
+            before = process.metric(series_)
+            wait_for(lambda: process.metric(series_) > before + 3, 20, "the controller to go on")
+    finally:
+        made.apply(*rights(made.namespace, made.configuration))
+
+
+def test_a_namespace_that_goes_is_let_go(made: Installation, two: tuple[str, str]) -> None:
+    namespace = made.plane.namespace()
+    kubelets = Kubelets(made.cluster, namespace)
+    kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
+    with made.controlled(*AUDIT, "--audit-window", "1s") as process:
+        wait_for(lambda: report(made, namespace), 30, "the report")
+        made.plane.kubectl("delete", "namespace", namespace, "--wait=false")
+        kubelets.scale("airflow-scheduler", 0)
+        wait_for(lambda: not report(made, namespace), 30, "the report to go")
+        assert found(process, namespace) == {}

@@ -1,0 +1,108 @@
+"""The release `airlock` on the real control plane: helm works on it beside the controller."""
+
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.chart.rendering import CHART, Object, helm
+from tests.harness.control_plane import ControlPlane
+from tests.harness.server import wait_for
+
+HOME, RELEASE = "chart-home", "airlock"
+MANAGER = "airlock-controller"  # the controller's field manager
+KINDS = ("mutatingwebhookconfiguration", "validatingwebhookconfiguration")
+
+
+class Release:
+    """The release `airlock` in HOME."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self.plane = plane
+
+    def helm(self, command: str, *arguments: str, values: Object | None = None) -> str:
+        chart, stdin = (), None
+        if command in ("install", "upgrade"):
+            # Without this helm keeps the values of the last revision when none are given.
+            reset = ("--reset-values",) if command == "upgrade" else ()
+            chart, stdin = (str(CHART), "--values", "-", *reset), json.dumps(values or {})
+        return helm(
+            command, RELEASE, *chart, *arguments, "--namespace", HOME, stdin=stdin, kubeconfig=self.plane.kubeconfig
+        )
+
+    def get(self, *arguments: str) -> Any:
+        return json.loads(self.plane.kubectl("get", *arguments, "-o", "json"))
+
+    def hooks(self) -> list[Object]:
+        return [hook for kind in KINDS for hook in self.get(kind, RELEASE)["webhooks"]]
+
+    def publish(self) -> None:
+        """Write a caBundle into every entry, as the controller does."""
+        bundle = base64.b64encode(self.plane.ca_pem.encode()).decode()
+        for kind in KINDS:
+            count = len(self.get(kind, RELEASE)["webhooks"])
+            patch = [
+                {"op": "add", "path": f"/webhooks/{index}/clientConfig/caBundle", "value": bundle}
+                for index in range(count)
+            ]
+            self.plane.kubectl(
+                "patch", kind, RELEASE, "--type=json", "-p", json.dumps(patch), f"--field-manager={MANAGER}"
+            )
+
+    def bundled(self) -> set[bool]:
+        return {"caBundle" in hook["clientConfig"] for hook in self.hooks()}
+
+    @contextmanager
+    def controlled(self, folder: Path) -> Iterator[Path]:
+        """Run the controller by the rights and arguments of the chart until the block ends; it has registered airlock.
+
+        Gives its log. What it made is deleted in the end.
+        """
+        deployment = self.get("deployment", f"{RELEASE}-controller", "-n", HOME)
+        arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+        command = [sys.executable, "-m", "webhook", *arguments, "--metrics-port=0", "--propagation=0"]
+        environ = {
+            "PATH": "/usr/bin:/bin",
+            "KUBECONFIG": str(self.plane.token_kubeconfig(HOME, f"{RELEASE}-controller")),
+        }
+        log = folder / "log.json"
+        with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environ) as process:
+            try:
+                wait_for(lambda: self.bundled() == {True}, 30, f"the caBundles: {log.read_text()}")
+                yield log
+            finally:
+                process.terminate()
+                process.wait(20)
+                maps = ("configmap/airlock-accepted", "configmap/airlock-sightings")
+                made = ("secret/airlock-ca", "secret/airlock-tls", *maps)
+                self.plane.run_kubectl("delete", "-n", HOME, "--ignore-not-found", *made)
+
+    def policies(self) -> dict[str, str]:
+        return {hook["name"]: hook["failurePolicy"] for hook in self.hooks()}
+
+
+@pytest.fixture(scope="module")
+def home(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """Return a control plane with the namespaces that installations need."""
+    names = [HOME, "pipelines", "platform"]
+    present = control_plane.kubectl("get", "namespaces", "-o", "name")
+    made = [name for name in names if f"namespace/{name}\n" not in present]
+    for name in made:
+        control_plane.namespace(name)
+    yield control_plane
+    if made:
+        control_plane.kubectl("delete", "namespaces", *made)  # and wait: the next tests make them anew
+
+
+@pytest.fixture
+def release(home: ControlPlane) -> Iterator[Release]:
+    release = Release(home)
+    release.helm("install")
+    yield release
+    release.helm("uninstall")

@@ -1,0 +1,87 @@
+"""The corpus through check: every finding on real charts and pods stands, with its reason, in a file.
+
+`REWRITE=1` writes that file anew, to be read before it is committed.
+"""
+
+import os
+import re
+import time
+from datetime import date
+
+import pytest
+
+from tests.harness import places
+from tests.harness.places import CORPUS
+from tests.judge.test_corpus import DEFAULTS
+from tests.manifests.test_worker import config
+from webhook.documents.policy import DEFAULT, read_policy
+from webhook.documents.required_env import EMPTY
+from webhook.manifests.check import Asked, Check
+from webhook.manifests.outcome import Outcome
+
+EXPECTED = places.CASES / "check" / "corpus.txt"
+ENFORCE = read_policy("{apiVersion: airlock/v1, kind: Policy, mode: enforce}")
+FILES = sorted(
+    path
+    for path in CORPUS.glob("*/*.yaml")
+    if not path.name.endswith((".values.yaml", ".pod_template_file.yaml"))
+    and not (CORPUS / path.parent.name / f"{path.stem}.workloads.yaml").exists()  # the same pods once more
+)
+WORKERS = sorted(
+    f"official-1.22.0/{path.name.partition('.')[0]}"
+    for path in (CORPUS / "official-1.22.0").glob("*.pod_template_file.yaml")
+)
+
+
+def checked(contents: dict[str, str]) -> Outcome:
+    check = Check(Asked(ENFORCE, EMPTY, date(2026, 11, 23), "airflow"))
+    for file, content in contents.items():
+        check.take(file, content.encode())
+    return check.outcome()
+
+
+def explained(seen: Outcome, contents: dict[str, str]) -> list[str]:
+    """Return a line for each finding: where, whose, which container, mode, image, class of the tag, pull policy."""
+    told = []
+    for workload in seen.workloads:
+        for one in workload.reported:
+            finding = one.violation.finding
+            line = contents[one.place.file].splitlines()[one.place.line - 1]
+            assert re.split("[:/]", finding.image)[-1] in line, "the line is not that of the image"
+            why = re.sub(r'^"[^"]*": (no tag is|tag \'[^\']*\' is) ', "", finding.text).removesuffix(
+                " lets the node run its cached copy"
+            )
+            ref = f"{workload.component} {workload.kind}"
+            told.append(f"{one.place} {one.violation.mode} {ref} {finding.container} {finding.image}: {why}")
+    return told
+
+
+def test_every_finding_on_real_charts_and_pods_is_one_that_a_file_explains() -> None:
+    contents = {path.relative_to(CORPUS).as_posix(): path.read_text() for path in FILES}
+    contents |= {f"{render}.config": config(render) for render in WORKERS}
+    seen = checked(contents)
+    assert seen.unusable == []
+    told = explained(seen, contents)
+    if os.environ.get("REWRITE"):
+        EXPECTED.write_text("\n".join(told) + "\n")
+    assert told == EXPECTED.read_text().splitlines()
+
+
+@pytest.mark.parametrize("render", DEFAULTS)
+def test_a_default_install_has_no_finding_under_enforce(render: str) -> None:
+    contents = {"workloads.yaml": (CORPUS / f"{render}.workloads.yaml").read_text()}
+    if render in WORKERS:
+        contents["config.yaml"] = config(render)
+    seen = checked(contents)
+    assert explained(seen, contents) == []
+    assert len([one for one in seen.workloads if one.key]) == (render in WORKERS)
+
+
+def test_a_rendered_chart_of_a_mebibyte_takes_well_below_a_few_seconds() -> None:
+    content = (CORPUS / "official-1.22.0/k8s-image-latest.workloads.yaml").read_bytes() * 29
+    assert len(content) > 1_000_000
+    started = time.monotonic()
+    check = Check(Asked(DEFAULT, EMPTY, date(2026, 11, 23)))
+    check.take("chart.yaml", content)
+    assert len(check.outcome().workloads) > 150
+    assert time.monotonic() - started < 3

@@ -1,0 +1,132 @@
+"""What each format prints, against files; `REWRITE=1` writes them anew, to be read before they are committed."""
+
+import json
+import os
+from importlib.metadata import version
+from io import StringIO
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import click.testing
+import pytest
+from jsonschema import ValidationError
+from rich.console import Console
+from xmlschema import XMLSchemaValidationError
+
+from tests.harness import places
+from tests.harness.schemas import assert_junit, assert_sarif
+from webhook.__main__ import main
+from webhook.manifests.outcome import Outcome, Remark
+from webhook.manifests.place import Place
+from webhook.report import document, junit, sarif, table
+from webhook.report.wording import Options
+from webhook.rules.catalogue import RULES
+
+CASES = places.CASES / "check" / "formats"
+INPUT = ("airflow.yaml", "pods.yaml", "broken.yaml", "absent.yaml")
+PRINTED = {
+    "table.txt": [],
+    "table-hints.txt": ["--fix-hints", "--show-exempted"],
+    "report.json": ["-o", "json"],
+    "report.sarif": ["-o", "sarif", "--show-exempted"],
+    "report.xml": ["-o", "junit", "--show-exempted"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CASES)
+
+
+def printed(*arguments: str) -> str:
+    result = click.testing.CliRunner().invoke(main, ["check", "--policy", "policy.yaml", *arguments, *INPUT])
+    assert (result.exit_code, result.stderr) == (2, ""), result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_a_format_prints_what_its_file_says(name: str) -> None:
+    shown = printed(*PRINTED[name]).replace(f'"version": "{version("airlock")}"', '"version": "VERSION"')
+    if os.environ.get("REWRITE"):
+        Path(name).write_text(shown)
+    assert shown == Path(name).read_text()
+
+
+def test_every_format_says_the_same_sentences() -> None:
+    told = [finding["sentence"] for finding in json.loads(printed("-o", "json"))["findings"]]
+    assert len(told) == 4
+    results = json.loads(printed("-o", "sarif"))["runs"][0]["results"]
+    assert [result["message"]["text"] for result in results] == told
+    failures = "\n".join(one.text or "" for one in ET.fromstring(printed("-o", "junit", "--fail-on", "audit")).iter())  # noqa: S314 - our own
+    hints = printed("--fix-hints")
+    for sentence in told:
+        assert sentence in failures
+        what, fix = sentence.split("; fix: ")
+        assert what in hints
+        assert f"fix: {fix.split('; exemption ')[0]}" in hints
+
+
+def test_what_is_printed_goes_to_a_file_on_request(tmp_path: Path) -> None:
+    path = tmp_path / "out.sarif"
+    assert printed("-o", "sarif", "--output-file", str(path)) == ""
+    assert path.read_text() == printed("-o", "sarif")
+
+
+def test_sarif_is_valid_by_its_schema() -> None:
+    log = json.loads(printed("-o", "sarif", "--show-exempted"))
+    assert_sarif(log)
+    [run] = log["runs"]
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == list(RULES)
+    assert all(list(RULES)[result["ruleIndex"]] == result["ruleId"] for result in run["results"])
+    assert run["invocations"][0]["executionSuccessful"] is False
+
+
+def test_a_log_that_is_no_sarif_is_refused() -> None:
+    log = json.loads(printed("-o", "sarif"))
+    log["runs"][0]["results"][0]["level"] = "bad"
+    with pytest.raises(ValidationError, match="'bad' is not one of"):
+        assert_sarif(log)
+
+
+def test_junit_is_valid_by_its_schema() -> None:
+    assert_junit(printed("-o", "junit", "--show-exempted"))
+
+
+def test_xml_that_is_no_junit_is_refused() -> None:
+    with pytest.raises(XMLSchemaValidationError):
+        assert_junit(printed("-o", "junit").replace("<testcase", "<case").replace("</testcase", "</case"))
+
+
+def test_a_fingerprint_stays_while_lines_move_and_containers_change_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {finding["fingerprint"] for finding in json.loads(printed("-o", "json"))["findings"]}
+    assert len(before) == 4
+    for name in ("airflow.yaml", "pods.yaml", "policy.yaml", "broken.yaml"):
+        text = Path(name).read_text()
+        more = "      # moved\n      initContainers:\n        - {name: n, image: 'a:1.0.0'}"
+        (tmp_path / name).write_text(text.replace("      initContainers:", more))
+    monkeypatch.chdir(tmp_path)
+    assert {finding["fingerprint"] for finding in json.loads(printed("-o", "json"))["findings"]} == before
+
+
+def test_names_of_files_break_no_format() -> None:
+    strange = Outcome(remarks=(Remark(Place("a\x1b[31m\n<b>&\udcff:c.yaml", 3), "is\x00odd"),))
+    options = Options()
+    ET.fromstring(junit.render(strange, options))  # noqa: S314 - our own
+    json.loads(document.render(strange))
+    uri = json.loads(sarif.render(strange, options))["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]
+    assert "%1B" in uri["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    with Console(file=StringIO(), record=True, width=80) as console:
+        table.show(console, strange, options)
+    assert "\x1b" not in console.export_text()
+    assert "\x00" not in console.export_text()
+
+
+def test_on_a_terminal_the_table_has_colours_and_wraps_under_its_indent() -> None:
+    console = Console(
+        file=StringIO(), force_terminal=True, color_system="standard", width=60, record=True, highlight=False
+    )
+    table.show(console, Outcome(remarks=(Remark(Place("a.yaml", 3), "is odd " * 20),)), Options())
+    assert max(len(line) for line in console.export_text(clear=False).splitlines()) <= 60
+    assert "\x1b[31m" in console.export_text(styles=True)
