@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness.livepods import running, task
 from tests.harness.scanning import ENFORCING, dumped, workload
-from webhook.audit.judging import Law, judge
+from webhook.audit.assessment import Law, judge
 from webhook.audit.preview import preview
 from webhook.audit.survey import Basis, Group, Survey, code
 from webhook.documents.policy import read_policy

@@ -16,7 +16,7 @@ from tests.harness.control_plane import ControlPlane
 from tests.harness.control_plane.waiting import until
 from tests.harness.populace import task
 from tests.harness.scanning import ENFORCING, reader
-from webhook.audit.judging import Law, judge
+from webhook.audit.assessment import Law, judge
 from webhook.audit.survey import Basis, Survey, code
 from webhook.cluster import Cluster, Page, connect
 from webhook.documents.policy import read_policy

@@ -13,7 +13,7 @@ from webhook.documents.policy import DEFAULT, read_policy
 from webhook.documents.required_env import EMPTY
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.hidden import Chest
-from webhook.manifests.manifest import Manifest, manifests
+from webhook.manifests.objects import Manifest, manifests
 from webhook.manifests.outcome import Outcome
 from webhook.manifests.stream import Document, documents
 from webhook.manifests.worker import Worker

@@ -23,7 +23,7 @@ from webhook.documents.policy import read_policy
 from webhook.judge.gate import Gate
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
-from webhook.report import audit_document, audit_table, junit, page, sarif
+from webhook.report import audit_json, audit_table, junit, page, sarif
 from webhook.report.terminal import MOST
 from webhook.report.wording import Options
 from webhook.rules.finding import Mode
@@ -65,12 +65,12 @@ def edit() -> Preview:
 PRINTED: dict[str, Callable[[], str]] = {
     "table.txt": lambda: table(surveys.story()),
     "table-hints.txt": lambda: table(surveys.story(), FULL),
-    "report.json": lambda: audit_document.render(surveys.story()),
+    "report.json": lambda: audit_json.render(surveys.story()),
     "report.sarif": lambda: log(surveys.story()),
     "report.xml": lambda: junit.render(surveys.story().outcome, FULL, "airlock audit"),
     "report.html": lambda: skeleton(surveys.story()),
     "preview.txt": lambda: table(edit()),
-    "preview.json": lambda: audit_document.render_preview(edit()),
+    "preview.json": lambda: audit_json.render_preview(edit()),
 }
 
 
@@ -85,7 +85,7 @@ def test_a_format_prints_what_its_file_says(name: str) -> None:
 
 def test_every_format_says_the_same_sentences_and_counts() -> None:
     survey = surveys.story()
-    report = json.loads(audit_document.render(survey))
+    report = json.loads(audit_json.render(survey))
     told = [finding["sentence"] for finding in report["findings"]]
     assert len(told) == 17
     results = json.loads(sarif.render(survey.outcome, PLAIN))["runs"][0]["results"]
@@ -133,8 +133,8 @@ def test_what_could_not_be_seen_is_in_every_format() -> None:
     survey = surveys.story()
     words = "pods is forbidden"
     assert words in table(survey)
-    assert not json.loads(audit_document.render(survey))["complete"]
-    assert words in json.loads(audit_document.render(survey))["unusable"][0]["text"]
+    assert not json.loads(audit_json.render(survey))["complete"]
+    assert words in json.loads(audit_json.render(survey))["unusable"][0]["text"]
     invocation = json.loads(sarif.render(survey.outcome, PLAIN))["runs"][0]["invocations"][0]
     assert not invocation["executionSuccessful"]
     assert words in invocation["toolExecutionNotifications"][0]["message"]["text"]
@@ -220,7 +220,7 @@ def test_names_of_a_cluster_break_no_format() -> None:
     for text in (table(survey, FULL), page.render(survey), junit.render(survey.outcome, FULL)):
         text.encode()
         assert not {"\x1b", "\u202e"} & set(text)
-    json.loads(audit_document.render(survey))
+    json.loads(audit_json.render(survey))
     assert_sarif(json.loads(sarif.render(survey.outcome, FULL)))
 
 
@@ -235,7 +235,7 @@ def test_docs_name_every_field_of_the_json() -> None:
             return set(value) | {key for one in value.values() for key in keys(one)}
         return set()
 
-    for text in (audit_document.render(surveys.story()), audit_document.render_preview(edit())):
+    for text in (audit_json.render(surveys.story()), audit_json.render_preview(edit())):
         assert keys(json.loads(text)) <= named
 
 
@@ -246,7 +246,7 @@ def test_values_of_variables_are_in_no_format() -> None:
         page.render(survey),
         junit.render(survey.outcome, FULL),
         sarif.render(survey.outcome, FULL),
-        audit_document.render(survey),
+        audit_json.render(survey),
     ):
         assert "MESSAGE_CALLBACK_ENDPOINT" in text
         assert "callbacks.example.com" not in text

@@ -18,7 +18,7 @@ from tests.harness.schemas import assert_junit, assert_sarif
 from webhook.__main__ import main
 from webhook.manifests.outcome import Outcome, Remark
 from webhook.manifests.place import Place
-from webhook.report import document, junit, sarif, table
+from webhook.report import check_json, check_table, junit, sarif
 from webhook.report.wording import Options
 from webhook.rules.catalogue import RULES
 
@@ -114,11 +114,11 @@ def test_names_of_files_break_no_format() -> None:
     strange = Outcome(remarks=(Remark(Place("a\x1b[31m\n<b>&\udcff:c.yaml", 3), "is\x00odd"),))
     options = Options()
     ET.fromstring(junit.render(strange, options))  # noqa: S314 - our own
-    json.loads(document.render(strange))
+    json.loads(check_json.render(strange))
     uri = json.loads(sarif.render(strange, options))["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]
     assert "%1B" in uri["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     with Console(file=StringIO(), record=True, width=80) as console:
-        table.show(console, strange, options)
+        check_table.show(console, strange, options)
     assert "\x1b" not in console.export_text()
     assert "\x00" not in console.export_text()
 
@@ -127,6 +127,6 @@ def test_on_a_terminal_the_table_has_colours_and_wraps_under_its_indent() -> Non
     console = Console(
         file=StringIO(), force_terminal=True, color_system="standard", width=60, record=True, highlight=False
     )
-    table.show(console, Outcome(remarks=(Remark(Place("a.yaml", 3), "is odd " * 20),)), Options())
+    check_table.show(console, Outcome(remarks=(Remark(Place("a.yaml", 3), "is odd " * 20),)), Options())
     assert max(len(line) for line in console.export_text(clear=False).splitlines()) <= 60
     assert "\x1b[31m" in console.export_text(styles=True)

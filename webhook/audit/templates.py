@@ -6,7 +6,7 @@ from dataclasses import replace
 from webhook.audit.coverage import Coverage
 from webhook.audit.survey import Found, Group, Lifted, Survey
 from webhook.judge.verdict import Violation
-from webhook.manifests.manifest import Manifest
+from webhook.manifests.objects import Manifest
 from webhook.manifests.outcome import Judged, Outcome
 from webhook.pods.airflow import Component
 from webhook.pods.fleet import airflow_in

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from webhook.audit import preview as previews
 from webhook.audit.survey import Survey, code
-from webhook.commands.auditing import INSTALLED, Choice, Papers, ground_of, surveys
+from webhook.commands.audit_input import INSTALLED, Choice, Papers, ground_of, surveys
 from webhook.commands.output import report_options, write, write_table
-from webhook.report import audit_document, audit_table, junit, sarif
+from webhook.report import audit_json, audit_table, junit, sarif
 from webhook.report.wording import Options, shown
 from webhook.rules.finding import Mode
 from webhook.scan.server import Progress
@@ -119,7 +119,7 @@ def audit(  # noqa: PLR0913 - an argument for each option
         sys.exit(code(new, mode))
     found = previews.preview(old[0], new)
     if output == "json":
-        write(audit_document.render_preview(found), output_file)
+        write(audit_json.render_preview(found), output_file)
     else:
         write_table(lambda console: audit_table.show_preview(console, found, options), output_file)
     sys.exit(previews.code(found, new, mode))
@@ -146,7 +146,7 @@ def _warn(text: str) -> None:
 
 def _write(survey: Survey, output: str, file: Path | None, options: Options) -> None:
     if output == "json":
-        write(audit_document.render(survey), file)
+        write(audit_json.render(survey), file)
     elif output == "sarif":
         write(sarif.render(survey.outcome, options), file)
     elif output == "junit":

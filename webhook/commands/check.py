@@ -17,8 +17,8 @@ from webhook.documents.required_env import EMPTY, read_manifest
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.outcome import Outcome, code
 from webhook.manifests.stream import SIZE
-from webhook.report import document as as_json
-from webhook.report import junit, sarif, table
+from webhook.report import check_json as as_json
+from webhook.report import check_table, junit, sarif
 from webhook.report.wording import Options
 from webhook.rules.finding import Mode
 
@@ -139,4 +139,4 @@ def _write(outcome: Outcome, output: str, file: Path | None, options: Options) -
     elif output == "junit":
         write(junit.render(outcome, options), file)
     else:
-        write_table(lambda console: table.show(console, outcome, options), file)
+        write_table(lambda console: check_table.show(console, outcome, options), file)

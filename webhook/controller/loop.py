@@ -13,10 +13,10 @@ import structlog
 from certs.names import Names
 from certs.plan import Pace, Rest, plan
 from webhook.controller import api
+from webhook.controller.acceptance import Document, Keeper
 from webhook.controller.audit.auditor import Auditor, Connection
 from webhook.controller.audit.options import AuditOptions
 from webhook.controller.certificates import Certificates, Lives
-from webhook.controller.documents import Document, Keeper
 from webhook.controller.exposure import enforces
 from webhook.controller.scene import Observer, Site, read_configurations
 from webhook.controller.telemetry import STEPS, Telemetry

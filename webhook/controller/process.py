@@ -12,7 +12,7 @@ from webhook.controller.loop import Controller, Options
 from webhook.controller.telemetry import Telemetry
 from webhook.observe.events.observer import Events, Writer
 from webhook.serving.app import create_probes
-from webhook.serving.http.probes import ProbeServer
+from webhook.serving.http.metrics_port import ProbeServer
 
 log = structlog.stdlib.get_logger("airlock.controller")
 

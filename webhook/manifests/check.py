@@ -12,11 +12,11 @@ from webhook.documents.required_env import RequiredEnv
 from webhook.judge.gate import Gate
 from webhook.manifests import data
 from webhook.manifests.hidden import Chest
-from webhook.manifests.judgement import Seen, judged, made, on_files, on_reviews, seen
-from webhook.manifests.manifest import Manifest, manifests
+from webhook.manifests.objects import Manifest, manifests
 from webhook.manifests.outcome import Outcome, Remark
 from webhook.manifests.place import Place
 from webhook.manifests.stream import Unrendered, Unusable, documents
+from webhook.manifests.trial import Seen, judged, made, on_files, on_reviews, seen
 from webhook.pods.workload import TEMPLATES, UnreadableError
 from webhook.variables.known import ConfigMaps
 

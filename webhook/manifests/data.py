@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from webhook.grammar.yamlnode import Node
 from webhook.manifests.composer import Text
-from webhook.manifests.manifest import Manifest
+from webhook.manifests.objects import Manifest
 from webhook.manifests.place import Place
 
 _PLAIN = {"ConfigMap": ("data",), "Secret": ("stringData",)}

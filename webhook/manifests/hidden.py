@@ -8,7 +8,7 @@ from typing import TypeVar
 from webhook.grammar.yamlnode import Node
 from webhook.manifests import data
 from webhook.manifests.data import Entry
-from webhook.manifests.manifest import Manifest, mapping
+from webhook.manifests.objects import Manifest, mapping
 from webhook.manifests.outcome import Remark
 from webhook.manifests.settings import Settings, Values, environment, options, settings, variables
 from webhook.manifests.stream import Document, Unusable, documents

@@ -11,7 +11,7 @@ from typing import Any
 
 from webhook.grammar.yamlnode import Node
 from webhook.manifests.data import Entry
-from webhook.manifests.manifest import mapping
+from webhook.manifests.objects import mapping
 from webhook.manifests.place import Place
 
 SECTIONS = ("kubernetes_executor", "kubernetes")  # the second until Airflow 2.5

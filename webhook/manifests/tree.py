@@ -3,7 +3,7 @@
 from typing import Any
 
 from webhook.grammar.yamlnode import DEPTH, Node
-from webhook.manifests.manifest import Manifest, mapping
+from webhook.manifests.objects import Manifest, mapping
 
 
 def manifest_of(body: dict[str, Any], api_version: str, kind: str, source: str) -> Manifest | None:

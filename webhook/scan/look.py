@@ -9,10 +9,10 @@ from http import HTTPStatus
 
 import msgspec
 
+from webhook.audit.assessment import Law
 from webhook.audit.coverage import Coverage, Registration, read_registration
-from webhook.audit.judging import Law
 from webhook.audit.taking import Look
-from webhook.manifests.manifest import Manifest
+from webhook.manifests.objects import Manifest
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.pods import airflow

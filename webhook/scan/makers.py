@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from webhook.manifests.manifest import Manifest, mapping
+from webhook.manifests.objects import Manifest, mapping
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.manifests.tree import manifest_of

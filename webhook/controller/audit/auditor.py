@@ -10,6 +10,7 @@ from webhook.audit.coverage import Coverage
 from webhook.audit.survey import Basis, Survey
 from webhook.audit.taking import HASH, Look, survey
 from webhook.controller import api
+from webhook.controller.acceptance import Standing
 from webhook.controller.audit import feed
 from webhook.controller.audit.feed import Feed, Lens, Snapshot
 from webhook.controller.audit.figures import AuditMetrics, Count
@@ -19,7 +20,6 @@ from webhook.controller.audit.outlets import Outlets
 from webhook.controller.audit.shape import Keep
 from webhook.controller.audit.surroundings import NodeBook, Registry
 from webhook.controller.audit.troubles import Troubles
-from webhook.controller.documents import Standing
 from webhook.controller.scene import Site
 from webhook.judge.gate import Gate
 from webhook.observe.events.occurrence import Occurrence

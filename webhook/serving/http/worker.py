@@ -12,8 +12,8 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 
 from webhook.serving.http.drain import Drain
+from webhook.serving.http.metrics_port import ProbeServer
 from webhook.serving.http.poller import TICK, PollingWorker
-from webhook.serving.http.probes import ProbeServer
 
 log = logging.getLogger("airlock.serving")
 

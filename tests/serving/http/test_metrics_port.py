@@ -12,7 +12,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 
 from tests.harness.serving_process import PATIENCE, is_closed, poll
-from webhook.serving.http.probes import ProbeServer
+from webhook.serving.http.metrics_port import ProbeServer
 
 SECONDS = 0.6
 CONNECTIONS = 8

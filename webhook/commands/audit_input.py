@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from webhook.audit.judging import Law, judge
+from webhook.audit.assessment import Law, judge
 from webhook.audit.survey import Basis, Survey
 from webhook.commands.dumps import STDIN, read_dump
 from webhook.commands.reading import document
@@ -14,7 +14,7 @@ from webhook.documents.policy import Policy
 from webhook.documents.required_env import RequiredEnv
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
-from webhook.scan.documents import NAMESPACE, POLICY, REQUIRED_ENV, Given, Kind, T, installed, read_sources
+from webhook.scan.installed import NAMESPACE, POLICY, REQUIRED_ENV, Given, Kind, T, installed, read_sources
 from webhook.scan.look import Admission, Scope, interest, look, read_admission
 from webhook.scan.pages import ListError
 from webhook.scan.server import Progress, Server

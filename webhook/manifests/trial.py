@@ -18,7 +18,7 @@ from webhook.grammar.pattern import UserGlob
 from webhook.grammar.yamlnode import Node
 from webhook.judge.gate import Gate
 from webhook.judge.request import Request
-from webhook.manifests.manifest import Manifest
+from webhook.manifests.objects import Manifest
 from webhook.manifests.outcome import Judged, Related, Reported, Spared
 from webhook.manifests.place import Place, line_of
 from webhook.manifests.worker import Worker

@@ -10,7 +10,7 @@ from webhook.documents.policy import DEFAULT, Policy
 from webhook.documents.required_env import EMPTY, RequiredEnv
 from webhook.judge.gate import Gate
 from webhook.manifests.check import Asked, Check
-from webhook.manifests.manifest import Manifest
+from webhook.manifests.objects import Manifest
 from webhook.variables.known import ConfigMaps
 
 

@@ -11,8 +11,8 @@ from webhook.documents.policy import DEFAULT
 from webhook.documents.required_env import EMPTY, read_manifest
 from webhook.grammar.model import revision
 from webhook.rules.finding import Mode
-from webhook.scan.documents import POLICY, REQUIRED_ENV, installed, read_sources
 from webhook.scan.dump import Dump
+from webhook.scan.installed import POLICY, REQUIRED_ENV, installed, read_sources
 from webhook.scan.pages import ListError
 from webhook.scan.supply import Collection
 from webhook.variables.known import Absence
