@@ -24,9 +24,9 @@ from webhook.documents.policy import read_policy
 from webhook.documents.required_env import read_manifest
 from webhook.judge.gate import Gate
 from webhook.judge.message import sentence
-from webhook.pods.fleet import short
 from webhook.pods.live import decode_pod
 from webhook.pods.nodes import decode_node, known
+from webhook.pods.sighting import short
 
 IMAGE = "registry.example.com/data/airflow:main"
 POLICY = """

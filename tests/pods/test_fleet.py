@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.harness.livepods import NOW, REPOSITORY, ago, digest, live, node, running, task
 from webhook.judge.gate import Gate
 from webhook.pods.airflow import Component
-from webhook.pods.fleet import MOST_NODES, Airflow, Fleet, Seen, Sighting, airflow_of, fleet, is_certain, sights
+from webhook.pods.fleet import Fleet, fleet
 from webhook.pods.nodes import known
+from webhook.pods.sighting import MOST_NODES, Airflow, Seen, Sighting, airflow_of, is_certain, sights
 
 NODES = known([node("node-a"), node("node-b")])
 IMAGE = "docker.io/apache/airflow:2.10.5"

@@ -9,7 +9,7 @@ from tests.harness import surveys
 from tests.harness.livepods import NOW, digest
 from webhook.audit.survey import Drift
 from webhook.pods.airflow import Component
-from webhook.pods.fleet import Sighting
+from webhook.pods.sighting import Sighting
 from webhook.report import pictures, view
 from webhook.rules.finding import Mode
 

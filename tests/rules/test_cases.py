@@ -18,8 +18,9 @@ from webhook.documents.required_env import EMPTY, read_manifest
 from webhook.judge import message
 from webhook.judge.decision import Decision
 from webhook.judge.gate import Gate
-from webhook.pods.fleet import Live, Sighting, fleet, sights
+from webhook.pods.fleet import Live, fleet
 from webhook.pods.nodes import known
+from webhook.pods.sighting import Sighting, sights
 from webhook.rules.catalogue import RULES
 from webhook.variables.known import Absence
 

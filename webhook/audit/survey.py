@@ -9,7 +9,7 @@ from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Judged, Outcome, Related, Remark, Reported, Spared
 from webhook.manifests.place import Place
 from webhook.pods.airflow import Chart, Component
-from webhook.pods.fleet import Airflow, Part, Sighting
+from webhook.pods.sighting import Airflow, Part, Sighting
 from webhook.rules.finding import Mode
 
 

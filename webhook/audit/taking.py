@@ -12,10 +12,11 @@ from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Remark
 from webhook.pods import tags
 from webhook.pods.airflow import Role
-from webhook.pods.fleet import Airflow, Fleet, Live, Part, Sighting, airflow_of, fleet, is_certain, sights
+from webhook.pods.fleet import Fleet, Live, fleet
 from webhook.pods.image import ImageError, default_pull_policy, parse
 from webhook.pods.live import LivePod
 from webhook.pods.nodes import Nodes
+from webhook.pods.sighting import Airflow, Part, Sighting, airflow_of, is_certain, sights
 from webhook.pods.workload import ImagePlace
 from webhook.rules import image_skew
 

@@ -9,7 +9,7 @@ from webhook.judge.verdict import Violation
 from webhook.manifests.objects import Manifest
 from webhook.manifests.outcome import Judged, Outcome
 from webhook.pods.airflow import Component
-from webhook.pods.fleet import airflow_in
+from webhook.pods.sighting import airflow_in
 from webhook.rules.finding import Finding
 
 _Told = tuple[str, str, str]  # rule, container, and what is wrong there

@@ -22,7 +22,7 @@ from webhook.controller.scene import Observer, Site, read_configurations
 from webhook.controller.telemetry import STEPS, Telemetry
 from webhook.judge.decision import ObjectRef
 from webhook.observe.events.occurrence import Occurrence
-from webhook.serving.app import Readiness
+from webhook.serving.health import Readiness
 from webhook.sources.backoff import backoff
 from webhook.sources.source import ConfigMapName, Outcome, Reload
 

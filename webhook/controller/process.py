@@ -11,7 +11,7 @@ from webhook.cluster import Cluster
 from webhook.controller.loop import Controller, Options
 from webhook.controller.telemetry import Telemetry
 from webhook.observe.events.observer import Events, Writer
-from webhook.serving.app import create_probes
+from webhook.serving.health import create_probes
 from webhook.serving.http.metrics_port import ProbeServer
 
 log = structlog.stdlib.get_logger("airlock.controller")

@@ -9,6 +9,7 @@ from webhook.documents.policy import DEFAULT, Exemption, Policy
 from webhook.documents.required_env import EMPTY, RequiredEnv
 from webhook.judge.decision import Decision, Mutation, ObjectRef, TaskRef
 from webhook.judge.request import Request
+from webhook.judge.trust import REMEMBERED, Trust
 from webhook.judge.verdict import Exempted, Verdict, Violation
 from webhook.pods import airflow
 from webhook.pods.airflow import Chart, Component, Role
@@ -31,7 +32,6 @@ _MIRROR = "kubernetes.io/config.mirror"
 _TASK_KEYS = ("dag_id", "task_id", "run_id", "try_number", "map_index")
 _INJECTS = frozenset({Mode.ENFORCE, Mode.WARN})
 _AT_ADMISSION = {name: rule for name, rule in RULES.items() if not rule.live}
-_REMEMBERED = 4096  # namespaces, users: far more than a cluster with Airflow has, and a bound all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +52,22 @@ class Gate:
     ) -> None:
         self._policy = policy
         self._config_maps = config_maps
-        self._rows = policy.rows
+        self._trust = Trust(policy)
 
-        @lru_cache(_REMEMBERED)
+        @lru_cache(REMEMBERED)
         def modes(namespace: str) -> dict[str, Mode]:
             return {rule: policy.mode_of(rule, namespace) for rule in RULES}
 
-        @lru_cache(_REMEMBERED)
-        def creates(username: str) -> tuple[bool, bool]:
-            trusted = any(glob.matches(username) for glob in policy.trusted_creators)
-            return trusted, any(glob.matches(username) for glob in policy.task_creators)
-
-        @lru_cache(_REMEMBERED)
+        @lru_cache(REMEMBERED)
         def variables(component: Component, namespace: str) -> tuple[Variable, ...]:
             return tuple(variable for variable in manifest.env if variable.applies(component, namespace))
 
-        self._modes, self._creates, self._variables = modes, creates, variables
+        self._modes, self._variables = modes, variables
 
     @property
     def labels(self) -> dict[str, frozenset[str] | None]:
         """The labels by which pods are known and told apart: keys, and the values that matter; None for any."""
-        return airflow.telling(self._rows) | dict.fromkeys(_TASK_KEYS[:2])
+        return airflow.telling(self._policy.rows) | dict.fromkeys(_TASK_KEYS[:2])
 
     def validate(self, request: Request, today: date) -> Decision:
         """Return the decision on the final object in *request*; exemptions are those in force on *today* (UTC)."""
@@ -83,7 +78,7 @@ class Gate:
 
     def recognise(self, pod: LivePod) -> Role | None:
         """Return the role by which a pod that runs is judged; None when it is not Airflow's."""
-        return self._role(_sighted(pod), pod.workload, Stage.LIVE)[0]
+        return self._trust.role(_sighted(pod), pod.workload, Stage.LIVE)[0]
 
     def audit(self, live: Live) -> Decision:
         """Return the decision on a pod that runs: it is not allowed when the same pod would be denied today.
@@ -156,7 +151,7 @@ class Gate:
         if workload is None or (request.by_node and _is_mirror(workload)):
             return None
         stage = _stage(request, workload) if live is None else Stage.LIVE
-        role, distrusted = self._role(request, workload, stage)
+        role, distrusted = self._trust.role(request, workload, stage)
         if role is None:
             return None
         variables = self._variables(role.component, request.namespace)
@@ -172,27 +167,6 @@ class Gate:
         # An update that leaves the pod template as it was (labels, finalizers, replicas) always passes.
         same = request.old is not None and request.old.spec == subject.workload.spec
         return Mode.WARN if same else Mode(self._policy.workloads)
-
-    def _role(self, request: Request, workload: Workload, stage: Stage) -> tuple[Role | None, Component | None]:
-        """Return the role to judge by, and the component that the labels claim in vain."""
-        # On an update the asker is not the creator, and the new labels may be anybody's.
-        source = request.old if stage is Stage.UPDATE and request.old is not None else workload
-        role = airflow.claim(source.template.labels or {}, self._rows)
-        if role is None and any(_hides_labels(problem.path) for problem in workload.unreadable):
-            return Role(Component.OTHER, Chart.CUSTOM, None), None
-        if stage is Stage.TEMPLATE:
-            believed = role is not None and role.fits(workload.kind)
-        else:
-            owner = source.metadata.controller
-            trusted, task_creator = self._creates(request.username)
-            if stage is Stage.POD and task_creator:
-                claimed = None if role is None or role.component is Component.TASK else role.component
-                return airflow.task(role), claimed
-            believed = role is not None and role.fits(owner.kind if owner else None)
-            believed = believed and (trusted or stage is not Stage.POD)
-        if role is None or believed or role.component is Component.TASK:
-            return role, None
-        return airflow.task(role), role.component
 
 
 def _sighted(pod: LivePod) -> Request:
@@ -220,10 +194,6 @@ def _stage(request: Request, workload: Workload) -> Stage:
 def _changed(workload: Workload, old: Workload | None) -> tuple[ImagePlace, ...]:
     before = {(place.field, place.container): place.image for place in old.images} if old is not None else {}
     return tuple(place for place in workload.images if before.get((place.field, place.container)) != place.image)
-
-
-def _hides_labels(path: str) -> bool:
-    return not path or "metadata" in path or path in ("spec", "template", "spec.template")
 
 
 def _is_mirror(workload: Workload) -> bool:

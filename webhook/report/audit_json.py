@@ -10,7 +10,7 @@ from webhook.audit.survey import Drift, Found, Group, Lifted, Skew, Survey, judg
 from webhook.judge.message import sentence
 from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Remark
-from webhook.pods.fleet import Part, Sighting
+from webhook.pods.sighting import Part, Sighting
 from webhook.report.wording import MODES, fingerprint, shown
 
 VERSION = "airlock/v1"

@@ -9,7 +9,7 @@ from webhook.audit.preview import Change, Preview
 from webhook.audit.survey import Basis, Drift, Found, Group, Skew, Survey
 from webhook.judge.message import problem
 from webhook.judge.verdict import Violation
-from webhook.pods.fleet import Part, Sighting, short
+from webhook.pods.sighting import Part, Sighting, short
 from webhook.report.terminal import STYLES, Line, put, section
 from webhook.report.wording import Options, age, audit_summary, headline, instant, plural, release, shown
 from webhook.rules.finding import Mode

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from webhook.audit.survey import Drift, Skew, Survey
-from webhook.pods.fleet import MOST_NODES, Part, short
+from webhook.pods.sighting import MOST_NODES, Part, short
 from webhook.report.wording import age, instant, release
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

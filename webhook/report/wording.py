@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from webhook.audit.survey import Survey
 from webhook.manifests.outcome import Judged, Outcome
-from webhook.pods.fleet import Airflow
+from webhook.pods.sighting import Airflow
 from webhook.pods.text import printable
 from webhook.rules.finding import Finding, Mode
 

@@ -17,8 +17,9 @@ Fails::
 
 from collections.abc import Iterator
 
-from webhook.pods.fleet import Live, Sighting, is_certain, short
+from webhook.pods.fleet import Live
 from webhook.pods.image import ImageError, parse
+from webhook.pods.sighting import Sighting, is_certain, short
 from webhook.pods.text import printable, quote
 from webhook.pods.workload import ImagePlace
 from webhook.rules.finding import Finding, Mode

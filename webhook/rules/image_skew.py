@@ -24,8 +24,9 @@ from typing import Annotated
 from pydantic import Field
 
 from webhook.pods.airflow import Chart, Component
-from webhook.pods.fleet import LEADERS, Live, Part, airflow_of, short
+from webhook.pods.fleet import LEADERS, Live
 from webhook.pods.image import ImageError, parse
+from webhook.pods.sighting import Part, airflow_of, short
 from webhook.pods.text import quote
 from webhook.pods.workload import ImagePlace
 from webhook.rules.finding import Finding, Mode

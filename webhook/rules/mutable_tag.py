@@ -27,8 +27,8 @@ from webhook.grammar.model import Model
 from webhook.grammar.pattern import ImageGlob, TagPattern
 from webhook.pods import tags
 from webhook.pods.airflow import Component
-from webhook.pods.fleet import Sighting, short
 from webhook.pods.image import Image, ImageError, default_pull_policy, parse
+from webhook.pods.sighting import Sighting, short
 from webhook.pods.tags import TagClass
 from webhook.pods.text import printable, quote
 from webhook.pods.workload import ImagePlace

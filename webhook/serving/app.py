@@ -20,19 +20,12 @@ from webhook.admission.review import Edit, ReviewError
 from webhook.judge import message
 from webhook.judge.decision import Decision
 from webhook.judge.gate import Gate
+from webhook.serving.health import Readiness, add_probes, bare_app, http_line, line
 
 # The API server sends the old and the new object, 3 MiB each at most, and little else.
 MAX_BODY = 7 * 1024 * 1024
 JSON = "application/json"
 GUARD = "/guard"
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """Whether the process can answer, and a line on each thing that this depends on."""
-
-    ready: bool
-    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +44,7 @@ class Collaborators:
 
 def create_app(parts: Collaborators) -> Flask:
     """Return the WSGI application of the TLS port."""
-    app = _bare_app()
+    app = bare_app()
     observers = tuple(parts.observers)
 
     def gate() -> Gate:
@@ -88,7 +81,7 @@ def create_app(parts: Collaborators) -> Flask:
 
     _add_guard(app, parts)
     _add_errors(app, parts)
-    _add_probes(app, parts.readiness)
+    add_probes(app, parts.readiness)
     return app
 
 
@@ -107,53 +100,19 @@ def _add_errors(app: Flask, parts: Collaborators) -> None:
     @app.errorhandler(ReviewError)
     def refuse(error: ReviewError) -> Response:
         parts.refused(request.path)
-        return _line(str(error), 400)
+        return line(str(error), 400)
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         if request.path in ("/validate", "/mutate", GUARD) and error.code is not None and error.code < 500:  # noqa: PLR2004
             parts.refused(request.path)
-        return _http_line(error)
+        return http_line(error)
 
     @app.errorhandler(Exception)
     def broken(error: Exception) -> Response:
         # Neither admitted nor denied here: a 500 leaves it to the failurePolicy of the webhook configuration.
         parts.failed(request.path, error)
-        return _line("airlock failed to decide; its log says why", 500)
-
-
-def create_probes(readiness: Callable[[], Readiness], exposition: Callable[[str], tuple[bytes, str]]) -> Flask:
-    """Return the WSGI application of the metrics port; *exposition* renders the metrics for an Accept header."""
-    app = _bare_app()
-
-    @app.get("/metrics", provide_automatic_options=False)
-    def metrics() -> Response:
-        body, content_type = exposition(request.headers.get("Accept", ""))
-        return Response(body, content_type=content_type)
-
-    app.register_error_handler(HTTPException, _http_line)
-    _add_probes(app, readiness)
-    return app
-
-
-def _bare_app() -> Flask:
-    app = Flask(__name__, static_folder=None)
-    # The API server follows redirects (CVE-2020-8561), so none is ever sent.
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
-    return app
-
-
-def _add_probes(app: Flask, readiness: Callable[[], Readiness]) -> None:
-    @app.get("/healthz", provide_automatic_options=False)
-    def healthz() -> Response:
-        return _line("ok", 200)
-
-    @app.get("/readyz", provide_automatic_options=False)
-    def readyz() -> Response:
-        state = readiness()
-        text = "\n".join(("ready" if state.ready else "not ready", *state.lines))
-        return _line(text, 200 if state.ready else 503)
+        return line("airlock failed to decide; its log says why", 500)
 
 
 def _body() -> bytes:
@@ -171,15 +130,3 @@ def _body() -> bytes:
         raise RequestEntityTooLarge(f"the body has {length} bytes, and at most {MAX_BODY} are read")
     body: bytes = environ["wsgi.input"].read(int(length))
     return body
-
-
-def _line(text: str, status: int) -> Response:
-    return Response(text + "\n", status, content_type="text/plain; charset=utf-8")
-
-
-def _http_line(error: HTTPException) -> Response:
-    response = _line(" ".join((error.description or error.name).split()), error.code or 500)
-    for name, value in error.get_headers():
-        if name in ("Allow", "Retry-After"):
-            response.headers[name] = value
-    return response

@@ -20,7 +20,8 @@ from webhook.observe.events.observer import Events, Writer, log_writer
 from webhook.observe.log import log_decision
 from webhook.observe.metrics import Metrics
 from webhook.rules.catalogue import RULES
-from webhook.serving.app import Collaborators, Readiness, create_app, create_probes
+from webhook.serving.app import Collaborators, create_app
+from webhook.serving.health import Readiness, create_probes
 from webhook.sources.configmap import ConfigMapWatch, Present, State
 from webhook.sources.file import FileWatch, Listener
 from webhook.sources.lookup import Lookup

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from webhook.sources.watch import PACE, Answer, FailedError, Pace, Watch, Watching
+from webhook.sources.protocols import Answer, Watching
+from webhook.sources.watch import PACE, FailedError, Pace, Watch
 from webhook.variables.known import Absence
 
 

@@ -5,15 +5,15 @@ import random
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Protocol
 
 import msgspec
 
 from webhook.sources.backoff import backoff
+from webhook.sources.protocols import Answer, Lines, Watching
 
 logger = logging.getLogger("airlock.watch")
 
@@ -28,57 +28,6 @@ class Pace:
     apart: float = 1.0  # between the beginnings of two requests that did not fail
     forbidden: float = 30.0  # until it is asked again whether it may be read now
     broken: float = 15.0  # after a mistake on this side
-
-
-class Answer(Protocol):
-    """What the API server says at once."""
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-
-    @property
-    def body(self) -> Any:  # noqa: ANN401  # JSON
-        """The parsed JSON."""
-
-    @property
-    def why(self) -> str:
-        """The message of an error."""
-
-
-class Change(Protocol):
-    """A line of a watch."""
-
-    @property
-    def type(self) -> str:
-        """ADDED, MODIFIED, DELETED, BOOKMARK or ERROR."""
-
-    @property
-    def object(self) -> msgspec.Raw:
-        """The object's JSON, or a Status's."""
-
-
-class Lines(Protocol):
-    """What the API server says bit by bit; iterating raises OSError when the connection breaks."""
-
-    @property
-    def refusal(self) -> Answer | None:
-        """The answer, when it is an error."""
-
-    def __iter__(self) -> Iterator[Change]: ...
-
-    def close(self) -> None:
-        """Let go of it."""
-
-    def interrupt(self) -> None:
-        """End it from another thread than the one that iterates."""
-
-
-class Watching(Protocol):
-    """An API server that can be watched; raises OSError when it cannot be reached."""
-
-    def watch(self, path: str, *, query: Mapping[str, str], seconds: float) -> Lines:
-        """Ask for a watch that is over after *seconds*, or broken."""
 
 
 PACE = Pace()

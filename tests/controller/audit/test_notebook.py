@@ -19,8 +19,9 @@ from webhook.controller.audit.notebook import (
 )
 from webhook.judge.gate import Gate
 from webhook.pods.airflow import Component
-from webhook.pods.fleet import Seen, Sighting, fleet, sights
+from webhook.pods.fleet import fleet
 from webhook.pods.nodes import known
+from webhook.pods.sighting import Seen, Sighting, sights
 
 DAY = timedelta(hours=24)
 NODES = known([node("node-a"), node("node-b")])

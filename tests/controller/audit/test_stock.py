@@ -14,8 +14,8 @@ from webhook.controller.audit.shape import Keep
 from webhook.controller.audit.stock import Stock
 from webhook.documents.policy import read_policy
 from webhook.judge.gate import Gate
-from webhook.pods.fleet import RELEASES
 from webhook.pods.live import LivePod
+from webhook.pods.sighting import RELEASES
 
 GATE = Gate()
 KEEP = Keep(GATE.labels | dict.fromkeys((*RELEASES, HASH)), frozenset({"DEPLOY_ENV"}))

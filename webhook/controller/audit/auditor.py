@@ -23,7 +23,7 @@ from webhook.controller.audit.troubles import Troubles
 from webhook.controller.scene import Site
 from webhook.judge.gate import Gate
 from webhook.observe.events.occurrence import Occurrence
-from webhook.pods.fleet import RELEASES
+from webhook.pods.sighting import RELEASES
 from webhook.sources import configmap
 from webhook.sources.backoff import backoff
 from webhook.sources.lookup import Lookup, Name

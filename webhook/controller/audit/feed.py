@@ -15,13 +15,15 @@ from webhook.controller.audit.stock import MOST_SHAPES, Stock
 from webhook.controller.audit.surroundings import NodeBook
 from webhook.documents.policy import ComponentRow
 from webhook.judge.gate import Gate
-from webhook.pods.fleet import Fleet, Sighting, fleet, sights
+from webhook.pods.fleet import Fleet, fleet
 from webhook.pods.live import LivePod, decode_pod
 from webhook.pods.nodes import Nodes
+from webhook.pods.sighting import Sighting, sights
 from webhook.pods.workload import UnreadableError
 from webhook.scan.pages import Cancelled, ListError, Listing
 from webhook.scan.pages import Connection as Reading
-from webhook.sources.watch import Pace, Watch, Watching
+from webhook.sources.protocols import Watching
+from webhook.sources.watch import Pace, Watch
 
 PODS = "/api/v1/pods"
 PACE = Pace(forbidden=300.0)

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from webhook.pods.airflow import Component
-from webhook.pods.fleet import MOST_NODES, Fleet, Seen, Sighting, joined
+from webhook.pods.fleet import Fleet
 from webhook.pods.image import ImageError, parse
+from webhook.pods.sighting import MOST_NODES, Seen, Sighting, joined
 
 MOST_SIGHTINGS, MOST_TOLD = 2_000, 2_000
 LARGEST = 384 * 1024  # bytes; an object of the API may have 1 MiB with all its metadata

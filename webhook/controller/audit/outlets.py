@@ -17,7 +17,7 @@ from webhook.controller.audit.report import Draft
 from webhook.controller.audit.telling import Told, news
 from webhook.controller.audit.troubles import Troubles
 from webhook.observe.events.occurrence import Occurrence
-from webhook.pods.fleet import Sighting
+from webhook.pods.sighting import Sighting
 from webhook.sources.source import ConfigMapName
 
 log = structlog.stdlib.get_logger("airlock.audit")

@@ -27,8 +27,8 @@ from webhook.controller.audit.shape import (
     widen,
 )
 from webhook.controller.audit.table import Table
-from webhook.pods.fleet import MOST_NODES
 from webhook.pods.live import LivePod
+from webhook.pods.sighting import MOST_NODES
 from webhook.pods.workload import PodSpec, Workload
 
 MOST_SHAPES = 10_000  # some 15 MB
