@@ -15,6 +15,8 @@ import pytest
 from tests.harness.control_plane import ControlPlane
 from tests.harness.populace import NAMESPACES, PODS, Crowd, crowd, settle
 
+pytestmark = pytest.mark.cluster  # with a control plane of its own
+
 SECONDS, MEBIBYTES = 60, 150
 # What a child's rusage says is never less than what its parent had when it was made.
 MEASURED = """

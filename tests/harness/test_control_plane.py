@@ -23,6 +23,8 @@ from tests.harness.control_plane.program import StartError
 from tests.harness.control_plane.waiting import until
 from tests.harness.places import ROOT
 
+pytestmark = pytest.mark.cluster  # with a control plane of its own
+
 REPLICASET_CONTROLLER = "system:serviceaccount:kube-system:replicaset-controller"
 
 

@@ -7,7 +7,7 @@ import click
 from certs.issue import CA_LIFE, LEAF_LIFE
 from certs.names import Names, parse_names
 from certs.plan import Pace
-from webhook.commands.options import ConfigMapSrc, Span, log_level, setting
+from webhook.commands.options import ConfigMapSrc, Span, accepted, log_level, metrics_port, setting
 from webhook.controller.audit.options import AuditOptions
 from webhook.controller.replicas import split_address
 from webhook.observe.log import configure
@@ -29,21 +29,11 @@ AUDIT = AuditOptions()
     help="The Mutating- and ValidatingWebhookConfiguration of this name get the caBundle; may be repeated. Either may"
     " be absent: none is ever created.",
 )
-@setting(
-    "--accepted",
-    type=ConfigMapSrc(),
-    help="The ConfigMap for the last good documents, from which a replica starts when the present ones are bad.",
-)
+@accepted()
 @setting("--policy", type=ConfigMapSrc(), help="Where the policy is (key policy.yaml).")
 @setting("--required-env", type=ConfigMapSrc(), help="Where the manifest is (key required-env.yaml).")
 @setting("--host", default="0.0.0.0", show_default=True, help="The address of the metrics port.")  # noqa: S104 - scraped from elsewhere
-@setting(
-    "--metrics-port",
-    type=click.IntRange(0, 65535),
-    default=9090,
-    show_default=True,
-    help="The plain port of /metrics, /healthz and /readyz; 0 is any free one.",
-)
+@metrics_port()
 @setting(
     "--certificates/--no-certificates",
     default=True,

@@ -31,6 +31,27 @@ def log_level() -> Callable[[F], F]:
     )
 
 
+def metrics_port() -> Callable[[F], F]:
+    """Return the option --metrics-port."""
+    return setting(
+        "--metrics-port",
+        type=click.IntRange(0, 65535),
+        default=9090,
+        show_default=True,
+        help="The plain HTTP port of /metrics, /healthz and /readyz; 0 takes any free one.",
+    )
+
+
+def accepted() -> Callable[[F], F]:
+    """Return the option --accepted."""
+    return setting(
+        "--accepted",
+        type=ConfigMapSrc(),
+        help="The ConfigMap with the last good documents. The controller writes it; a new replica starts from it when"
+        " the present documents are bad.",
+    )
+
+
 class Src(click.ParamType[ConfigMapName | Path]):
     """SRC: a file, or configmap:NAMESPACE/NAME."""
 

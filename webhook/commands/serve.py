@@ -10,7 +10,7 @@ import structlog
 
 from certs.names import parse_names
 from certs.store import Ensured, StoreError, ensure_self_signed
-from webhook.commands.options import ConfigMapSrc, Src, log_level, setting
+from webhook.commands.options import Src, accepted, log_level, metrics_port, setting
 from webhook.observe.log import configure
 from webhook.serving.http.server import ServingOptions, run
 from webhook.serving.service import Airlock, EventsTo, ServiceOptions
@@ -30,11 +30,7 @@ from webhook.sources.source import ConfigMapName
     help="The required-env manifest: a file or configmap:NAMESPACE/NAME (key required-env.yaml). Without it"
     " no variable is required.",
 )
-@setting(
-    "--accepted",
-    type=ConfigMapSrc(),
-    help="Where the controller keeps the last good documents, to start from when the present ones are bad.",
-)
+@accepted()
 @setting(
     "--cert-dir",
     type=click.Path(path_type=Path),
@@ -65,13 +61,7 @@ from webhook.sources.source import ConfigMapName
     show_default=True,
     help="The TLS port of /validate and /mutate; 0 is any free one.",
 )
-@setting(
-    "--metrics-port",
-    type=click.IntRange(0, 65535),
-    default=9090,
-    show_default=True,
-    help="The plain port of /metrics, /healthz and /readyz; 0 is any free one.",
-)
+@metrics_port()
 @setting(
     "--events",
     type=click.Choice(EventsTo, case_sensitive=False),

@@ -15,6 +15,8 @@ from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import Installation, Process, installation
 from tests.harness.server import wait_for
 
+pytestmark = pytest.mark.cluster  # with a control plane of its own
+
 AUDIT = ("--audit", "--audit-interval", "2", "--no-certificates")
 DURATION = "airlock_audit_duration_seconds"
 MOST = 1.2  # times the memory, for ten times the pods
