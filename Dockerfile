@@ -1,6 +1,6 @@
 # airlock's image: docker build --tag airlock .   (podman and buildah build it as well)
 #
-# BASE is any image with Python 3.11.5 or later and its venv module; give it with its digest where it matters:
+# BASE is any image with Python 3.11 or later and its venv module; give it with its digest where it matters:
 #   docker build --build-arg BASE=docker.io/library/python:3.13.14-slim-bookworm@sha256:... .
 ARG BASE=docker.io/library/python:3.13.14-slim-bookworm
 
@@ -36,7 +36,7 @@ LABEL org.opencontainers.image.title="airlock" \
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip \
     /usr/lib/python3*/ensurepip /usr/share/python-wheels
 COPY --from=build /opt/airlock /opt/airlock
-ENV PATH=/opt/airlock/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/opt/airlock/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 AIRLOCK_REVISION=${REVISION}
 # A number, so that a kubelet can tell that it is not root.
 USER 65532:65532
 EXPOSE 8443 9090

@@ -23,6 +23,7 @@ from rich.markup import escape
 
 HERE = Path(__file__).parent
 START_SECONDS = 30
+TAKEN = "Choose other ports: make run PORT=18443 METRICS_PORT=19090"
 
 # Who asks for the pod decides what its labels are worth: only a controller's pod is believed to be a scheduler.
 STORY = (
@@ -39,6 +40,7 @@ STORY = (
 @click.option("--once", is_flag=True, help="End after the demonstration.")
 def main(port: int, metrics_port: int, folder: Path, *, once: bool) -> None:
     """Run the demonstration."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it ends like Ctrl-C, and the server with it
     folder.mkdir(exist_ok=True)
     console = Console(highlight=False, soft_wrap=True)
     with serving(port, metrics_port, folder) as (server, bound, probes):
@@ -64,12 +66,14 @@ def serving(port: int, metrics_port: int, folder: Path) -> Iterator[tuple[subpro
             if ports is None:
                 server.terminate()
                 server.wait()
-                sys.exit(f"airlock did not start; its log says:\n{log.read_text()}")
+                told = log.read_text()
+                way_out = TAKEN if "in use" in told else ""
+                sys.exit(f"airlock did not start; its log says:\n{told}{way_out}")
             yield server, *ports
         except KeyboardInterrupt:
             pass
         finally:
-            server.send_signal(signal.SIGINT)
+            server.send_signal(signal.SIGINT)  # and Popen's block waits for its end
 
 
 def comes_up(server: subprocess.Popen[bytes], log: Path) -> tuple[int, int] | None:

@@ -1,6 +1,7 @@
 """The command line as a user meets it: `airlock serve` on files, `airlock policy`, the demonstration."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 from tests.harness.places import ROOT
 from tests.harness.reviews import review, scheduler
 from tests.harness.server import serving, wait_for
+from webhook.__main__ import COMMANDS
 
 WARN = "{apiVersion: airlock/v1, kind: Policy, mode: warn}\n"
 ENFORCE = "{apiVersion: airlock/v1, kind: Policy, mode: enforce}\n"
@@ -163,3 +165,49 @@ def test_the_demonstration_shows_a_denial_a_patch_and_a_healthy_pod(tmp_path: Pa
     assert "images.airflow.pullPolicy and images.airflow.digest do not reach worker pods" in shown.stdout
     assert '"name": "MESSAGE_CALLBACK_ENDPOINT"' in shown.stdout
     assert len(shown.stdout.splitlines()) < 40  # one screen
+
+
+DEMO = [sys.executable, "-u", "-m", "examples.demo", "--metrics-port", "0"]
+
+
+def test_the_demonstration_leaves_no_server_behind_when_it_is_told_to_end(tmp_path: Path) -> None:
+    command = [*DEMO, "--port", "0", "--folder", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        next(line for line in demo.stdout if "Ctrl-C" in line)
+        children = Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split()
+        assert len(children) == 1
+        demo.terminate()
+        demo.wait(30)
+    assert not Path(f"/proc/{children[0]}").exists()
+
+
+def test_the_demonstration_says_how_to_choose_another_port_when_one_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        command = [*DEMO, "--port", str(taken.getsockname()[1]), "--folder", str(tmp_path)]
+        shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT)
+    assert shown.returncode == 1
+    assert "make run PORT=" in shown.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_of_the_list_is_there_and_its_summary_is_whole(name: str) -> None:
+    shown = airlock("--help").stdout
+    assert airlock(name, "--help").returncode == 0
+    assert COMMANDS[name][1] in " ".join(shown.split())
+
+
+def test_the_list_of_commands_loads_none_of_them() -> None:
+    program = (
+        "import sys, webhook.__main__; sys.exit(any(name.startswith('webhook.commands.') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT).returncode == 0
+
+
+def test_version_names_the_commit_of_an_image_and_the_libraries() -> None:
+    told = json.loads(airlock("version", "-o", "json", AIRLOCK_REVISION="4f2c9d1", PATH="/usr/bin").stdout)
+    assert told["commit"] == "4f2c9d1"
+    assert {"flask", "gunicorn", "kubernetes", "msgspec", "pydantic"} <= told["libraries"].keys()
+    assert "missing" not in told["libraries"].values()

@@ -98,7 +98,7 @@ def test_the_image_says_what_it_is_and_runs_as_a_number(archive: Path) -> None:
 SEEN = """
 import importlib.resources, importlib.util, os, shutil
 from importlib.metadata import version
-print(version("airlock"), os.getuid(), os.access("/opt/airlock", os.W_OK))
+print(version("airlock-airflow"), os.getuid(), os.access("/opt/airlock", os.W_OK))
 print([name for name in ("pip", "setuptools", "ensurepip", "wheel") if importlib.util.find_spec(name)])
 print([name for name in ("pip", "pip3", "gcc", "cc", "make", "git") if shutil.which(name)])
 print([name for name in ("/src", "/build", "/dist") if os.path.exists(name)])

@@ -76,8 +76,8 @@ PRINTED: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_a_format_prints_what_its_file_says(name: str) -> None:
-    shown = PRINTED[name]().replace(f'"version": "{version("airlock")}"', '"version": "VERSION"')
-    shown = shown.replace(f"airlock {version('airlock')}", "airlock VERSION")
+    shown = PRINTED[name]().replace(f'"version": "{version("airlock-airflow")}"', '"version": "VERSION"')
+    shown = shown.replace(f"airlock {version('airlock-airflow')}", "airlock VERSION")
     if os.environ.get("REWRITE"):
         (CASES / name).write_text(shown, encoding="utf-8")
     assert shown == (CASES / name).read_text(encoding="utf-8")

@@ -46,7 +46,7 @@ def printed(*arguments: str) -> str:
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_a_format_prints_what_its_file_says(name: str) -> None:
-    shown = printed(*PRINTED[name]).replace(f'"version": "{version("airlock")}"', '"version": "VERSION"')
+    shown = printed(*PRINTED[name]).replace(f'"version": "{version("airlock-airflow")}"', '"version": "VERSION"')
     if os.environ.get("REWRITE"):
         Path(name).write_text(shown)
     assert shown == Path(name).read_text()

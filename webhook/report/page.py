@@ -62,7 +62,7 @@ def render(survey: Survey) -> str:
             style=style,
             script=script,
             policy=_POLICY.format(style=_hash(style), script=_hash(script)),
-            version=version("airlock"),
+            version=version("airlock-airflow"),
             survey=survey,
             headline=headline(survey),
             summary=audit_summary(survey),
