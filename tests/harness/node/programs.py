@@ -39,6 +39,11 @@ def find() -> Programs:
     return Programs(kubernetes, _folder(INSTALL))
 
 
+def folder() -> Path:
+    """Return the folder of what is no program of Kubernetes, taken from Debian's packages first if it is not there."""
+    return _folder(INSTALL)
+
+
 def _folder(script: Path, *arguments: str) -> Path:
     run = subprocess.run([str(script), *arguments], stdout=subprocess.PIPE, text=True, check=False)
     if run.returncode:
