@@ -57,6 +57,21 @@ def test_by_default_it_fails_when_something_would_not_come_back(dump: Path, enfo
     assert run("-f", dump, "--policy", enforcing, "--fail-on", "never").exit_code == 0
 
 
+def test_as_enforce_judges_as_if_every_rule_enforced_and_says_so(dump: Path) -> None:
+    assert "none would be denied by this policy; 1 of 3 under `mode: enforce`" in run("-f", dump).stdout
+    found = run("-f", dump, "--as", "enforce")
+    assert (found.exit_code, "1 of 3 running pods would not come back" in found.stdout) == (1, True)
+    assert "the built-in policy (" in found.stdout
+    assert ", as if every rule enforced" in found.stdout
+
+
+def test_as_enforce_is_compared_with_the_policy_that_it_tightens(dump: Path, tmp_path: Path) -> None:
+    mild = tmp_path / "mild.yaml"
+    mild.write_text("{apiVersion: airlock/v1, kind: Policy}")
+    result = run("-f", dump, "--policy", mild, "--as", "enforce", "--compare", mild)
+    assert (result.exit_code, "1 newly denied" in result.stdout) == (1, True)
+
+
 def test_the_answer_says_where_it_looked_and_by_what_it_judged(dump: Path, enforcing: Path) -> None:
     basis = report("-f", dump, "--policy", enforcing, "-n", "airflow")["basis"]
     assert basis["source"] == f"dump {dump}, namespace airflow"
@@ -92,7 +107,7 @@ def test_a_dump_that_cannot_be_read_is_named_and_the_others_are_judged(
     result = run("-f", dump, "-f", bad)
     assert result.exit_code == 2
     assert f"{bad}: " in result.stdout
-    assert "3 of 3 running pods" in result.stdout
+    assert "1 of 3 under `mode: enforce`" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,22 @@ def test_policy_check_names_file_line_and_way_out_of_every_problem(tmp_path: Pat
     assert checked.stderr.splitlines() == ["examples/policy.yaml: ok", "examples/required-env.yaml: ok"]
 
 
+def test_policy_check_warns_about_an_exemption_that_has_ended_at_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    one = "name: {0}, reason: r, owner: data-platform, namespaces: [x]"
+    path.write_text(
+        "apiVersion: airlock/v1\nkind: Policy\nexemptions:\n"
+        f"  - {{{one.format('future')}, expires: 2099-12-31}}\n"
+        f"  - {{{one.format('past')},\n     expires: 2020-01-31}}\n"
+    )
+    checked = airlock("policy", "check", str(path))
+    assert (checked.returncode, checked.stderr) == (0, f"{path}: ok\n")
+    assert checked.stdout == (
+        f"{path}:6: warning: exemptions[1].expires: 'past' of data-platform ended on 2020-01-31 and covers nothing any"
+        " more; remove it, or set a later day\n"
+    )
+
+
 def test_policy_check_reads_standard_input_and_tells_an_absent_file_by_its_code() -> None:
     assert airlock("policy", "check", "-", stdin=ENFORCE).returncode == 0
     absent = airlock("policy", "check", "absent.yaml", "-", stdin=BAD)

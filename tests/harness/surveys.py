@@ -8,12 +8,12 @@ import yaml
 
 from tests.harness.livepods import NOW, ago, digest, live, node, running, task
 from tests.harness.reviews import owned
+from webhook.audit.assessment import Law, judge
 from webhook.audit.coverage import Coverage, Registration, Selector
 from webhook.audit.survey import Basis, Survey
-from webhook.audit.taking import Look, survey
+from webhook.audit.taking import Look
 from webhook.documents.policy import Policy, read_policy
 from webhook.documents.required_env import RequiredEnv, read_manifest
-from webhook.judge.gate import Gate
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.pods.live import LivePod
@@ -74,19 +74,19 @@ def story(mode: str = "warn", production: str = "enforce") -> Survey:
             Remark(Place("namespaces/old", 0), "is being deleted", usable=True),
         ),
     )
-    return survey(look, Gate(policy(mode, production), manifest()), BASIS, NOW)
+    return judge(look, (), Law(policy(mode, production), manifest()), BASIS, NOW)
 
 
 def empty() -> Survey:
     """Return what is seen where no Airflow runs and airlock is not installed."""
     basis = Basis("dump pods.json", "the built-in policy", "no manifest", installed=None)
-    return survey(Look(()), Gate(), basis, NOW)
+    return judge(Look(()), (), Law(), basis, NOW)
 
 
 def healthy() -> Survey:
     """Return a survey without a finding."""
     pods = (live(running()), live(running("triggerer")), live(running("api-server")))
-    return survey(Look(pods, _nodes("a"), _coverage("airflow")), Gate(policy()), BASIS, NOW)
+    return judge(Look(pods, _nodes("a"), _coverage("airflow")), (), Law(policy()), BASIS, NOW)
 
 
 def wide(nodes: int = 40) -> Survey:
@@ -106,16 +106,15 @@ def wide(nodes: int = 40) -> Survey:
         for nth in range(nodes)
     )
     names = [f"gke-prod-eu-west4-pool-{nth:02}" for nth in range(nodes)]
-    return survey(
-        Look(tuple(pods), known(node(name) for name in names), _coverage("airflow")), Gate(policy()), BASIS, NOW
-    )
+    look = Look(tuple(pods), known(node(name) for name in names), _coverage("airflow"))
+    return judge(look, (), Law(policy()), BASIS, NOW)
 
 
 def large(findings: int = 10_000) -> Survey:
     """Return a survey with as many *findings*: tasks of forty teams, each with one moving tag."""
     pods = tuple(_many(findings))
     namespaces = sorted({pod.namespace for pod in pods})
-    return survey(Look(pods, _nodes("a", "b", "c"), _coverage(*namespaces)), Gate(policy()), BASIS, NOW)
+    return judge(Look(pods, _nodes("a", "b", "c"), _coverage(*namespaces)), (), Law(policy()), BASIS, NOW)
 
 
 def hostile(name: str = HOSTILE) -> Survey:
@@ -133,7 +132,7 @@ def hostile(name: str = HOSTILE) -> Survey:
         known([node(name), node("b")]),
         remarks=(Remark(Place(name, 0), name),),
     )
-    return survey(look, Gate(policy("enforce"), manifest()), Basis(name, name, name, installed=False), NOW)
+    return judge(look, (), Law(policy("enforce"), manifest()), Basis(name, name, name, installed=False), NOW)
 
 
 def _id(letter: str) -> str:

@@ -1,16 +1,18 @@
 """One look at a cluster, judged by one policy: what runs, and what would make pods."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from webhook.audit.reach import reach
 from webhook.audit.survey import Basis, Survey
-from webhook.audit.taking import Look, survey
+from webhook.audit.taking import Look, fleet_of, survey
 from webhook.audit.templates import with_templates
 from webhook.documents.policy import DEFAULT, Policy
 from webhook.documents.required_env import EMPTY, RequiredEnv
 from webhook.judge.gate import Gate
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.objects import Manifest
+from webhook.pods.fleet import Fleet
 from webhook.variables.known import ConfigMaps
 
 
@@ -30,8 +32,19 @@ class Law:
 
 def judge(look: Look, manifests: tuple[Manifest, ...], law: Law, basis: Basis, now: datetime) -> Survey:
     """Return what *law* says of *look* and of *manifests*, objects of the cluster that make pods, at the time *now*."""
-    found = survey(look, law.gate, basis, now)
+    gate = law.gate
+    running = fleet_of(look, gate, now)
+    found = survey(look, gate, basis, now, running)
+    found = replace(found, reach=reach(look, gate, running, found.skews), enforced=_enforced(found, look, law, running))
     check = Check(Asked(law.policy, law.required, now.astimezone(UTC).date(), config_maps=law.config_maps))
     for manifest in manifests:
         check.add(manifest)
     return with_templates(found, check.outcome(), manifests, look.coverage)
+
+
+def _enforced(found: Survey, look: Look, law: Law, running: Fleet) -> int | None:
+    """Return how many running pods would not come back if every rule enforced; None where *law* denies some itself."""
+    if found.lost or not found.counts.total():
+        return None
+    strict = Law(law.policy.enforcing(), law.required, law.config_maps)
+    return survey(look, strict.gate, found.basis, found.taken, running).lost

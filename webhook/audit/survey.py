@@ -1,7 +1,7 @@
 """What an audit finds: values that every format prints; one group for the pods of one owner, never one for each pod."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from webhook.judge.decision import ObjectRef, TaskRef
@@ -103,6 +103,22 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a look reached: what it means that something was not found."""
+
+    off: tuple[tuple[str, tuple[str, ...]], ...] = ()  # rules, and the namespaces in which the policy turns them off
+    namespaces: int = 0  # with pods of Airflow
+    compared: int = 0  # Airflows with two components whose images can be compared
+    mixed: tuple[Skew, ...] = ()  # Airflows that run two images and are no finding: as in a rollout
+    across: tuple[str, ...] = ()  # images that run as different digests on nodes whose digests do not compare
+    asked: int = 0  # pods that the manifest requires a variable of
+
+    def off_in(self, rule: str) -> tuple[str, ...]:
+        """Return the namespaces in which the policy turns *rule* off."""
+        return next((namespaces for name, namespaces in self.off if name == rule), ())
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """Everything that one audit saw."""
 
@@ -114,6 +130,8 @@ class Survey:
     skews: tuple[Skew, ...] = ()
     inconclusive: tuple[tuple[str, int], ...] = ()  # images and how many of their containers say no digest
     remarks: tuple[Remark, ...] = ()  # what could not be seen
+    reach: Reach = field(default_factory=Reach)
+    enforced: int | None = None  # running pods that would not come back if every rule enforced; None: not worked out
 
     @property
     def pods(self) -> int:

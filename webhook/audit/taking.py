@@ -38,13 +38,10 @@ class Look:
 
 def survey(look: Look, gate: Gate, basis: Basis, now: datetime, running: Fleet | None = None) -> Survey:
     """Return what *gate* says of everything in *look* at the time *now*; *running* is what runs, if that is known."""
-    known = [(pod, role) for pod in look.pods if (role := gate.recognise(pod)) is not None]
-    if running is None:
-        seen = (one for pod, role in known for one in sights(pod, role, look.nodes, now))
-        running = fleet(seen, look.remembered)
+    running = fleet_of(look, gate, now) if running is None else running
     groups: dict[tuple[str, ...], _Gathering] = {}
     behind: dict[Airflow, set[Part]] = {}
-    for pod, role in known:
+    for pod, role in airflows(look, gate):
         if pod.ended:
             continue
         live = Live(pod, running, look.nodes, now)
@@ -65,6 +62,17 @@ def survey(look: Look, gate: Gate, basis: Basis, now: datetime, running: Fleet |
         inconclusive=tuple(running.inconclusive.items()),
         remarks=look.remarks,
     )
+
+
+def airflows(look: Look, gate: Gate) -> Iterator[tuple[LivePod, Role]]:
+    """Yield the pods in *look* that are Airflow's to *gate*, and what they are."""
+    return ((pod, role) for pod in look.pods if (role := gate.recognise(pod)) is not None)
+
+
+def fleet_of(look: Look, gate: Gate, now: datetime) -> Fleet:
+    """Return what runs as what in *look* at the time *now*."""
+    seen = (one for pod, role in airflows(look, gate) for one in sights(pod, role, look.nodes, now))
+    return fleet(seen, look.remembered)
 
 
 def owner_of(pod: LivePod, task: TaskRef | None) -> tuple[str, str]:

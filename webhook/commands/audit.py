@@ -56,6 +56,13 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
     help="Say what --policy would newly deny or admit, compared with this policy.",
 )
 @click.option(
+    "--as",
+    "as_mode",
+    type=click.Choice(["enforce"]),
+    envvar="AIRLOCK_AS",
+    help="Judge as if every rule that is not off had this mode.",
+)
+@click.option(
     "--fail-on",
     type=click.Choice(["enforce", "warn", "audit", "never"]),
     default="enforce",
@@ -73,6 +80,7 @@ def audit(  # noqa: PLR0913 - an argument for each option
     policy: Path | None,
     required_env: Path | None,
     compare: str | None,
+    as_mode: str | None,
     fail_on: str,
     output: str,
     output_file: Path | None,
@@ -100,14 +108,14 @@ def audit(  # noqa: PLR0913 - an argument for each option
         raise click.UsageError("-f looks at a dump, which has no context and no kubeconfig")
     if compare is not None and output not in ("table", "json"):
         raise click.UsageError(f"--compare can be shown as table or json, not as {output}")
-    if compare == INSTALLED and policy is None:
-        raise click.UsageError("--compare installed needs the --policy that is to be compared")
+    if compare == INSTALLED and policy is None and as_mode is None:
+        raise click.UsageError("--compare installed needs the --policy that is to be compared, or --as")
     mode = None if fail_on == "never" else Mode(fail_on)
     options = Options(mode or Mode.ENFORCE, fix_hints=fix_hints, exempted=show_exempted)
     choice = Choice(context, kubeconfig, everywhere, namespaces, files)
     try:
         with _progress() as progress, ground_of(choice, progress) as ground:
-            new, *old = surveys(ground, Papers(policy, required_env, compare), _warn)
+            new, *old = surveys(ground, Papers(policy, required_env, compare, enforcing=as_mode is not None), _warn)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)

@@ -52,6 +52,7 @@ class Papers:
     policy: Path | None
     required_env: Path | None
     compare: str | None  # a file, or `INSTALLED`
+    enforcing: bool = False  # judge as if every rule of the policy enforced
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,10 @@ def surveys(ground: Ground, papers: Papers, warn: Callable[[str], None]) -> list
 
 
 def _documents(supply: Supply, papers: Papers, admission: Admission) -> _Documents:
-    policies = [_given(supply, POLICY, papers.policy, admission)]
+    policy = _given(supply, POLICY, papers.policy, admission)
+    if papers.enforcing:
+        policy = replace(policy, value=policy.value.enforcing(), words=f"{policy.words}, as if every rule enforced")
+    policies = [policy]
     if papers.compare is not None:
         other = None if papers.compare == INSTALLED else Path(papers.compare)
         policies.append(_given(supply, POLICY, other, admission))

@@ -3,17 +3,19 @@
 import json
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from webhook.documents.policy import DEFAULT, effective, read_policy
+from webhook.documents.policy import DEFAULT, Policy, effective, read_policy
 from webhook.documents.policy import schema as policy_schema
 from webhook.documents.required_env import read_manifest
 from webhook.documents.required_env import schema as manifest_schema
 from webhook.grammar.model import DocumentError
 from webhook.grammar.yamlnode import compose
+from webhook.manifests.place import line_of
 from webhook.sources.file import FileError, read
 
 READERS: dict[str, Callable[[bytes], object]] = {"Policy": read_policy, "RequiredEnv": read_manifest}
@@ -30,8 +32,8 @@ def policy() -> None:
 def check(files: tuple[Path, ...]) -> None:
     """Check each of FILES, a Policy or a RequiredEnv; - is standard input.
 
-    Every problem of every file is printed as FILE:LINE: path: what is wrong. Exits with 0 when there is none, with 1
-    when there is one, with 2 when a file cannot be read.
+    Every problem of every file is printed as FILE:LINE: path: what is wrong. An exemption that has ended is a warning
+    and no problem. Exits with 0 when there is no problem, with 1 when there is one, with 2 when a file cannot be read.
     """
     codes = [_check(path) for path in files]
     sys.exit(max(codes))
@@ -47,11 +49,16 @@ def _check(path: Path) -> int:
     root, _ = compose(data)
     kind = root.value.get("kind") if root is not None else None
     try:
-        READERS[kind if kind in READERS else "Policy"](data)
+        document = READERS[kind if kind in READERS else "Policy"](data)
     except DocumentError as error:
         for problem in error.problems:
             click.echo(f"{name}:{problem.line}: {problem.path}{': ' if problem.path else ''}{problem.text}")
         return 1
+    if root is not None and isinstance(document, Policy):
+        for nth, exemption in document.ended(datetime.now(UTC).date()):
+            field = f"exemptions[{nth}].expires"
+            told = f"{exemption.name!r} of {exemption.owner} ended on {exemption.expires} and covers nothing any more"
+            click.echo(f"{name}:{line_of(root, field)}: warning: {field}: {told}; remove it, or set a later day")
     click.echo(f"{name}: ok", err=True)
     return 0
 

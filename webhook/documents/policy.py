@@ -189,10 +189,37 @@ class Policy(Document):
             custom_row(row.component, row.labels, row.container, row.kinds or ()) for row in self.components
         )
 
+    def ended(self, today: date) -> Iterator[tuple[int, Exemption]]:
+        """Yield each exemption that no longer holds on the day *today* (UTC), with its number."""
+        return ((nth, one) for nth, one in enumerate(self.exemptions) if not one.in_force(today))
+
     def options(self, rule: str) -> RuleOptions:
         """Return the options of *rule*, one of `webhook.rules.RULES`."""
         options: RuleOptions = getattr(self.rules, _attribute(rule))
         return options
+
+    def enforcing(self) -> "Policy":
+        """Return this policy with `enforce` for every mode that is `warn` or `audit`; what is off stays off."""
+
+        def strict(mode: Mode | None) -> Mode | None:
+            return mode if mode is None or mode is Mode.OFF else Mode.ENFORCE
+
+        rules = {
+            attribute: options.model_copy(update={"mode": strict(options.mode)})
+            for attribute in map(_attribute, RULES)
+            if isinstance(options := getattr(self.rules, attribute), RuleOptions)
+        }
+        namespaces = tuple(
+            entry.model_copy(
+                update={
+                    "mode": strict(entry.mode),
+                    "rules": {rule: strict(mode) for rule, mode in entry.rules.items()},
+                }
+            )
+            for entry in self.namespaces
+        )
+        changed = {"mode": strict(self.mode), "rules": self.rules.model_copy(update=rules), "namespaces": namespaces}
+        return self.model_copy(update=changed)
 
     def mode_of(self, rule: str, namespace: str) -> Mode:
         """Return the mode of *rule* for a request in *namespace*.

@@ -20,7 +20,7 @@ from webhook.pods.workload import ImagePlace, Metadata, Workload
 from webhook.rules import required_env
 from webhook.rules.catalogue import RULES
 from webhook.rules.finding import Finding, Mode
-from webhook.rules.rule import Rule, Stage, Subject
+from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
 from webhook.variables.injection import Need, State, needs, operations
 from webhook.variables.known import ConfigMaps
 from webhook.variables.patch import Operation
@@ -68,6 +68,18 @@ class Gate:
     def labels(self) -> dict[str, frozenset[str] | None]:
         """The labels by which pods are known and told apart: keys, and the values that matter; None for any."""
         return airflow.telling(self._policy.rows) | dict.fromkeys(_TASK_KEYS[:2])
+
+    def mode(self, rule: str, namespace: str) -> Mode:
+        """Return the mode of *rule* in *namespace*."""
+        return self._modes(namespace)[rule]
+
+    def options(self, rule: str) -> RuleOptions:
+        """Return the options of *rule*."""
+        return self._policy.options(rule)
+
+    def asks(self, component: Component, namespace: str) -> bool:
+        """Return whether the manifest requires a variable of *component* in *namespace*."""
+        return bool(self._variables(component, namespace))
 
     def validate(self, request: Request, today: date) -> Decision:
         """Return the decision on the final object in *request*; exemptions are those in force on *today* (UTC)."""

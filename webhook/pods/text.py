@@ -1,4 +1,4 @@
-"""Other people's text in our sentences: printable, on one line, of bounded length."""
+"""Words in our sentences: other people's, printable, on one line and of bounded length; and how many of a thing."""
 
 _QUOTED = 160
 
@@ -17,3 +17,12 @@ def printable(text: str, limit: int) -> str:
 def quote(text: str, limit: int = _QUOTED) -> str:
     """Return *text* in double quotes, printable, cut to *limit* characters."""
     return f'"{printable(text, limit)}"'
+
+
+def plural(number: int, noun: str) -> str:
+    """Return *number* and *noun*, which takes an s.
+
+    >>> plural(1, "object"), plural(2, "object")
+    ('1 object', '2 objects')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -10,12 +10,14 @@ from webhook.audit.survey import Basis, Drift, Found, Group, Skew, Survey
 from webhook.judge.message import problem
 from webhook.judge.verdict import Violation
 from webhook.pods.sighting import Part, Sighting, short
+from webhook.pods.text import plural
 from webhook.report.terminal import STYLES, Line, put, section
-from webhook.report.wording import Options, age, audit_summary, headline, instant, plural, release, shown
+from webhook.report.wording import Options, Tone, age, audit_summary, headline, instant, release, shown, tone
 from webhook.rules.finding import Mode
 
 _WORKLOADS = 5  # of a namespace, where pods would not come back
 _PROBLEMS = 8  # of a workload
+_TONES = {Tone.BAD: "red", Tone.DOUBTFUL: "yellow", Tone.GOOD: "green"}
 
 
 def show(console: Console, survey: Survey, options: Options) -> None:
@@ -88,7 +90,7 @@ def _installed(basis: Basis) -> Text:
 
 def _headline(console: Console, survey: Survey) -> None:
     lost = [group for group in survey.groups if survey.loss(group)]
-    title = Text(headline(survey), "bold red" if lost else "bold green")
+    title = Text(headline(survey), f"bold {_TONES[tone(survey)]}")
     if not lost:
         put(console, title)
         put(console, Text())

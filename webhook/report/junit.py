@@ -6,7 +6,8 @@ from xml.etree import ElementTree as ET
 from webhook.judge.message import sentence
 from webhook.judge.verdict import Violation
 from webhook.manifests.outcome import Judged, Outcome, Remark
-from webhook.report.wording import Options, plural, shown
+from webhook.pods.text import plural
+from webhook.report.wording import Options, shown
 from webhook.rules.finding import Mode
 
 

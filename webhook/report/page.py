@@ -14,10 +14,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from webhook.audit.layers import layers
 from webhook.audit.survey import Found, Group, Survey
-from webhook.pods.text import printable
+from webhook.pods.text import plural, printable
 from webhook.report import pictures, view
-from webhook.report.wording import audit_summary, headline, instant, plural
+from webhook.report.wording import audit_summary, headline, instant, tone
 from webhook.rules.catalogue import RULES
 from webhook.rules.finding import Mode
 
@@ -66,7 +67,8 @@ def render(survey: Survey) -> str:
             survey=survey,
             headline=headline(survey),
             summary=audit_summary(survey),
-            layers=view.layers(survey),
+            layers=layers(survey),
+            tone=tone(survey),
             losses=view.losses(survey),
             matrix=view.matrix(survey),
             classes=view.classes(survey),

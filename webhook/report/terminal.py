@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from webhook.report.wording import plural
+from webhook.pods.text import plural
 from webhook.rules.finding import Mode
 
 STYLES = {Mode.ENFORCE: "bold red", Mode.WARN: "yellow", Mode.AUDIT: "cyan", Mode.OFF: "dim"}

@@ -6,7 +6,6 @@ from itertools import groupby
 
 from webhook.audit.survey import Group, Survey
 from webhook.pods.airflow import Component
-from webhook.report.wording import plural
 from webhook.rules.finding import Mode
 
 _HEATS = (1, 3, 10, 30)  # workloads from which on a cell is darker
@@ -22,17 +21,6 @@ _KINDS = (
     ("immutable", "a full version, a commit id or a dated build"),
     ("digest", "names one image for good"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One of the four causes that lay behind one message, and whether it is here."""
-
-    name: str
-    question: str
-    state: str  # found, clear, unchecked
-    told: str
-    section: str  # of the page, where more of it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,48 +134,3 @@ def classes(survey: Survey) -> list[ImageClass]:
             found.append(ImageClass(name, meaning, count, trusting, ordered, 100 * before / total, width))
             before += count
     return found
-
-
-def layers(survey: Survey) -> list[Layer]:
-    """Return the four layers of the story that airlock is made for, and what of each was found here."""
-    workloads = Counter(rule for group in survey.groups for rule in {found.violation.rule for found in group.found})
-    skewed, drifted, unclear = len(survey.skews), len(survey.drifts), len(survey.inconclusive)
-    tags, variables = workloads["mutable-tag"], workloads["required-env"]
-    doubt = f"; {plural(unclear, 'image')} could not be compared" if unclear else ""
-
-    def state(found: int) -> str:
-        return "found" if found else "clear" if survey.pods else "unchecked"
-
-    return [
-        Layer(
-            "Stale image",
-            "Do all parts of one Airflow run the same image?",
-            state(skewed),
-            (f"{plural(skewed, 'Airflow')} out of step" if skewed else "No Airflow is out of step") + doubt,
-            "skew",
-        ),
-        Layer(
-            "Image cache",
-            "Is one tag one image, on every node?",
-            state(drifted + tags),
-            (f"{plural(drifted, 'tag')} with several images" if drifted else "No tag runs as two images")
-            + (f"; {plural(tags, 'workload')} with a moving tag from a node's cache" if tags else ""),
-            "drift",
-        ),
-        Layer(
-            "Namespace wall",
-            "Does every scheduler have its variables?",
-            state(variables),
-            f"{plural(variables, 'workload')} without a declared variable, or with another value"
-            if variables
-            else "No workload lacks a declared variable",
-            "matrix",
-        ),
-        Layer(
-            "Callback",
-            "Does the code of the callback run?",
-            "unchecked",
-            "airlock does not look into DAG files yet. When the three others are clear, look there.",
-            "about",
-        ),
-    ]

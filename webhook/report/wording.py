@@ -4,11 +4,12 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from webhook.audit.survey import Survey
 from webhook.manifests.outcome import Judged, Outcome
 from webhook.pods.sighting import Airflow
-from webhook.pods.text import printable
+from webhook.pods.text import plural, printable
 from webhook.rules.finding import Finding, Mode
 
 _INDEX = re.compile(r"\[\d+\]")
@@ -51,15 +52,6 @@ def instant(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def plural(number: int, noun: str) -> str:
-    """Return *number* and *noun*, which takes an s.
-
-    >>> plural(1, "object"), plural(2, "object")
-    ('1 object', '2 objects')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def summary(outcome: Outcome) -> str:
     """Return the last line: how many objects, workloads and findings, and what was not looked at."""
     counts = outcome.counts
@@ -75,13 +67,34 @@ def summary(outcome: Outcome) -> str:
     return ", ".join(part for part in parts if part)
 
 
+class Tone(StrEnum):
+    """How an audit's headline is meant: never good while there are findings, or what was asked for was not seen."""
+
+    BAD = "bad"
+    DOUBTFUL = "doubtful"
+    GOOD = "good"
+
+
+def tone(survey: Survey) -> Tone:
+    """Return how the headline of *survey* is meant."""
+    if survey.lost:
+        return Tone.BAD
+    clear = survey.pods and survey.complete and not survey.counts.total()
+    return Tone.GOOD if clear else Tone.DOUBTFUL
+
+
 def headline(survey: Survey) -> str:
-    """Return what an audit says first."""
+    """Return what an audit says first; where the policy denies nothing, also what enforcing would deny."""
     if not survey.pods:
         return "no running pods of Airflow were seen"
     if survey.lost:
         return f"{survey.lost} of {plural(survey.pods, 'running pod')} would not come back"
-    return f"{survey.pods} of {plural(survey.pods, 'running pod')} would come back"
+    if survey.enforced:
+        return f"none would be denied by this policy; {survey.enforced} of {survey.pods} under `mode: enforce`"
+    seen = "" if survey.complete else " that could be seen"
+    told = f"{survey.pods} of {plural(survey.pods, 'running pod')}{seen} would come back"
+    found = survey.counts.total()
+    return f"{told}; {plural(found, 'finding')}" if found else told
 
 
 def audit_summary(survey: Survey) -> str:

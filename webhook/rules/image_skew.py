@@ -17,14 +17,14 @@ Fails::
     scheduler: apache/airflow:2.10.5, worker: apache/airflow:2.10.4
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field
 
 from webhook.pods.airflow import Chart, Component
-from webhook.pods.fleet import LEADERS, Live
+from webhook.pods.fleet import LEADERS, Fleet, Live
 from webhook.pods.image import ImageError, parse
 from webhook.pods.sighting import Part, airflow_of, short
 from webhook.pods.text import quote
@@ -54,14 +54,10 @@ def check(subject: Subject, options: ImageSkewOptions) -> Iterator[Finding]:
     own = None if place is None else part_of(live, place, role.component)
     if place is None or own is None:
         return
-    leaders = [part for part in live.fleet.leader(own.airflow) if part.component in options.components]
-    if not leaders or any(leader.is_image_of(own) for leader in leaders):
+    leader = leader_of(own, live.fleet, options)
+    if leader is None:
         return
-    leader = leaders[-1]  # the newest, which the others are to follow
-    is_task = role.component is Component.TASK
-    if leader.component is own.component or (is_task and leader.repository != own.repository):
-        return
-    apart = leader.first if is_task else max(leader.first, own.first)
+    apart = leader.first if role.component is Component.TASK else max(leader.first, own.first)
     if live.now - apart <= timedelta(minutes=options.grace_minutes):
         return
     yield Finding(
@@ -73,6 +69,25 @@ def check(subject: Subject, options: ImageSkewOptions) -> Iterator[Finding]:
         own.image,
         Mode.WARN,
     )
+
+
+def leader_of(own: Part, fleet: Fleet, options: ImageSkewOptions) -> Part | None:
+    """Return the part whose image *own* should run and does not; None when it runs it, or nothing says what it should.
+
+    Of several images of the leading component it is the newest, which the others are to follow.
+    """
+    if own.component not in options.components:
+        return None
+    leaders = [part for part in fleet.leader(own.airflow) if part.component in options.components]
+    if not leaders or any(leader.is_image_of(own) for leader in leaders):
+        return None
+    leader = leaders[-1]
+    return None if is_meant(own, leaders) or leader.component is own.component else leader
+
+
+def is_meant(own: Part, leaders: Sequence[Part]) -> bool:
+    """Return whether *own* is a task whose image another repository gives: that is taken for a `pod_override`."""
+    return own.component is Component.TASK and bool(leaders) and leaders[-1].repository != own.repository
 
 
 def part_of(live: Live, place: ImagePlace, component: Component) -> Part | None:

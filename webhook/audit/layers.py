@@ -1,0 +1,132 @@
+"""The four layers of the story that airlock is made for, and what one look at a cluster says about each.
+
+There are four words: found, not found, not checked (why) and not comparable (how many). What nobody looked at is never
+"not found".
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from webhook.audit.survey import Survey
+from webhook.pods.text import plural
+
+_NAMED = 3  # namespaces
+_SOURCES = "required-env"  # the place of remarks about variables whose source could not be read
+
+
+class State(StrEnum):
+    """What is to be said of a layer."""
+
+    FOUND = "found"
+    CLEAR = "not found"
+    UNCHECKED = "not checked"
+    INCOMPARABLE = "not comparable"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One of the four causes that lay behind one message, and whether it is here."""
+
+    name: str
+    question: str
+    state: State
+    told: tuple[str, ...]  # what was found, else why it cannot be said; each a clause
+    section: str  # of the page, where more of it is
+
+
+def layers(survey: Survey) -> tuple[Layer, ...]:
+    """Return the four layers as *survey* shows them."""
+    return _stale(survey), _cache(survey), _wall(survey), _callback()
+
+
+def _stale(survey: Survey) -> Layer:
+    unchecked = list(_unseen(survey, "image-skew"))
+    if count := len(survey.reach.mixed):
+        unchecked.append(f"{plural(count, 'Airflow')} {_run(count)} two images (a rollout, or one component with two)")
+    if survey.pods and not survey.reach.compared and not survey.reach.off_in("image-skew"):
+        unchecked.append("no Airflow runs two components to compare")
+    return _layer(
+        ("Stale image", "Do all parts of one Airflow run the same image?", "skew"),
+        found=[f"{plural(len(survey.skews), 'Airflow')} out of step"] if survey.skews else [],
+        unchecked=unchecked,
+        incomparable=_incomparable(survey),
+        clear=f"{plural(survey.reach.compared, 'Airflow')} compared, each runs one image",
+    )
+
+
+def _cache(survey: Survey) -> Layer:
+    drifts, tags = len(survey.drifts), _workloads(survey)["mutable-tag"]
+    found = [f"{plural(drifts, 'tag')} {_run(drifts)} as several images"] if drifts else []
+    found += [f"{plural(tags, 'workload')} with a moving tag from a node's cache"] if tags else []
+    return _layer(
+        ("Image cache", "Is one tag one image, on every node?", "drift"),
+        found=[*found, *_exempted(survey, "mutable-tag", "image-drift")],
+        unchecked=list(dict.fromkeys((*_unseen(survey, "image-drift"), *_unseen(survey, "mutable-tag")))),
+        incomparable=_incomparable(survey),
+        clear="no tag runs as two images, and no moving tag is served from a cache",
+    )
+
+
+def _wall(survey: Survey) -> Layer:
+    count = _workloads(survey)["required-env"]
+    found = [f"{plural(count, 'workload')} without a declared variable, or with another value"] if count else []
+    unchecked = list(_unseen(survey, "required-env"))
+    if survey.pods and not survey.reach.asked:
+        unchecked.append(f"no variable is declared for what runs here; required variables: {survey.basis.required_env}")
+    if sources := sum(remark.place.file == _SOURCES for remark in survey.remarks):
+        unchecked.append(f"{plural(sources, 'variable')} whose source could not be read")
+    return _layer(
+        ("Namespace wall", "Does every scheduler have its variables?", "causes"),
+        found=[*found, *_exempted(survey, "required-env")],
+        unchecked=unchecked,
+        incomparable=[],
+        clear=f"{plural(survey.reach.asked, 'pod')} checked, each has its declared variables",
+    )
+
+
+def _callback() -> Layer:
+    told = ("no DAG folder was given",)
+    return Layer("Callback", "Does the code of the callback run?", State.UNCHECKED, told, "about")
+
+
+def _layer(
+    about: tuple[str, str, str], *, found: list[str], unchecked: list[str], incomparable: list[str], clear: str
+) -> Layer:
+    name, question, section = about
+    told = {State.FOUND: found, State.UNCHECKED: unchecked, State.INCOMPARABLE: incomparable}
+    state = next((state for state, clauses in told.items() if clauses), State.CLEAR)
+    clauses = tuple(clause for one in told.values() for clause in one) or (clear,)
+    return Layer(name, question, state, clauses, section)
+
+
+def _unseen(survey: Survey, rule: str) -> Iterator[str]:
+    """Yield why *rule* says nothing about some of what was asked for, or about any of it."""
+    if not survey.pods:
+        yield "no running pods of Airflow were seen"
+        return
+    if unseen := sum(not remark.usable for remark in survey.remarks):
+        yield f"{plural(unseen, 'thing')} could not be seen"
+    if namespaces := survey.reach.off_in(rule):
+        where = f" in {', '.join(namespaces[:_NAMED])}{' and more' if len(namespaces) > _NAMED else ''}"
+        yield f"the policy turns {rule} off{where if len(namespaces) < survey.reach.namespaces else ''}"
+
+
+def _incomparable(survey: Survey) -> list[str]:
+    count = len({*(image for image, _ in survey.inconclusive), *survey.reach.across})
+    return [f"{plural(count, 'image')} could not be compared"] if count else []
+
+
+def _exempted(survey: Survey, *rules: str) -> list[str]:
+    count = sum(any(one.exempted.rule in rules for one in group.lifted) for group in survey.groups)
+    return [f"{plural(count, 'workload')} exempted"] if count else []
+
+
+def _workloads(survey: Survey) -> Counter[str]:
+    """Return how many workloads have findings of each rule."""
+    return Counter(rule for group in survey.groups for rule in {found.violation.rule for found in group.found})
+
+
+def _run(count: int) -> str:
+    return "runs" if count == 1 else "run"
