@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.harness.places import CORPUS
+from tests.harness.places import CASES, CORPUS
 from webhook.pods.image import parse
 from webhook.pods.tags import KINDS, UNKNOWN, Kind, TagClass, classify
 
@@ -19,7 +19,7 @@ law = settings(max_examples=200)
 EXAMPLES = {
     ("latest", TagClass.MUTABLE): "latest Latest LATEST",
     ("latest of a line", TagClass.MUTABLE): """
-        v1.31-latest 2.10-latest slim-latest 3.2.2-latest 4f2c9d1-latest 2022-latest
+        v1.31-latest 2.10-latest slim-latest 3.2.2-latest 3.0.5-etl-latest 4f2c9d1-latest 2022-latest
         latest-python3.12 slim-latest-python3.12
     """,
     ("snapshot", TagClass.MUTABLE): """
@@ -46,7 +46,7 @@ EXAMPLES = {
         slim-3.2.2-python3.12 slim-3.2.2 release-1.4.2 1.4.2-release 1.4.2.Final 2.426.1-lts-jdk17 V1.4.2 2026.11.5
         3.2.0rc1 3.2.0b2 1.4.2-rc.1 v1.4.2-alpha.0.5 1.4.2-rc1-alpine 3.2.2.post1 1.4.2-1 2.10.5-1.4 2.10.5-1.4.2
         1.4.2-linux-amd64 8.0.404-jammy v1.28.3-k3s1 1.28.3-eksbuild.1 1.4.2-1.el9
-        etl-1.4.2 airflow-pgbouncer-1.23.1 hotfix-1.4.2 2.10-etl-1.4.2
+        etl-1.4.2 airflow-pgbouncer-1.23.1 hotfix-1.4.2 2.10-etl-1.4.2 3.0.5-etl-1.4.2
     """,
     ("numbered pre-release", TagClass.UNRECOGNISED): "rc1 rc-2 3.2rc1 3.13-rc.1 17beta1 3.2-b2",
     ("numbered branch or stage", TagClass.UNRECOGNISED): "main-1234 prod-2024 main-build-123",
@@ -59,9 +59,13 @@ EXAMPLES = {
         prod-1.4.2 1.4.2-prod 1.4.2-rc 1.4.2-beta stable-2.10.5-python3.12 2.10.5-etl-staging edge-proxy-1.4.2
     """,
     ("build of a version", TagClass.IMMUTABLE): "11.22-patch.0 16.1-debian-12-r5 16-r3 postgresql-11.22-patch.0-slim",
+    ("version with an addition", TagClass.UNRECOGNISED): """
+        3.0.5-etl-1.4 2.10.5-etl 2.10.5-etl-3.2 3.0.2-etl 2.10.5-data-team-3 etl-2.10.5-blue 3.1-11 3.1-11-python-3.12
+        3.2-1 1.4.2.dev45
+    """,
     ("floating version", TagClass.MUTABLE): """
         3 v3 17 3.2 v1.15 22.04 2026.11 3.2-python3.12 3-slim 7.2-bookworm 16-debian-12 slim-3.2-python3.12 slim-3
-        3.x 3.2.x 1.x.x-alpine airflow-3 etl-3.2 2.10.5-etl-3.2
+        3.x 3.2.x 1.x.x-alpine airflow-3 etl-3.2 3.12-python-3 22.04-3.12
     """,
     (
         "variant without a version",
@@ -70,10 +74,17 @@ EXAMPLES = {
         slim alpine bookworm-slim python3.12 py312 jdk17-alpine arm64 ltsc2022
     """,
     ("no known form", TagClass.UNRECOGNISED): """
-        etl custom facade decade 4f2c9d build-17 1234 5000 2.10.5-etl 1.4.2.dev45 3.2-1 data-123 v2-10-5 -x
+        etl custom facade decade 4f2c9d build-17 1234 5000 data-123 v2-10-5 -x
     """,
 }
 ROWS = [(tag, name, class_) for (name, class_), tags in EXAMPLES.items() for tag in tags.split()]
+
+REAL = [
+    (repository, tag, class_)
+    for class_, repositories in yaml.safe_load((CASES / "tags" / "real.yaml").read_text()).items()
+    for repository, tags in repositories.items()
+    for tag in str(tags).split()
+]
 
 # Every image of the corpus that has a tag or, having neither tag nor digest, is `latest`.
 PINNED = {
@@ -138,7 +149,44 @@ def test_a_tag_is_of_the_kind_that_its_example_says(tag: str, name: str, class_:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_row_of_the_table_has_an_example_that_reaches_it(kind: Kind) -> None:
-    assert kind in {classify(tag) for tag, _, _ in ROWS}
+    anywhere = {classify(tag) for tag, _, _ in ROWS}
+    assert kind in (anywhere | {classify(tag, repository) for repository, tag, _ in REAL} if kind.images else anywhere)
+
+
+def test_real_tags_keep_their_class() -> None:
+    told = [f"{repository}:{tag} {classify(tag, repository).is_}" for repository, tag, _ in REAL]
+    assert told == [f"{repository}:{tag} {class_}" for repository, tag, class_ in REAL]
+    assert len(told) >= 400
+
+
+@pytest.mark.parametrize(
+    ("tag", "repository", "class_"),
+    [
+        ("3.0.5", "docker.io/bitnami/airflow", TagClass.MUTABLE),
+        ("3.0.5", "registry.example.com/bitnamish/airflow", TagClass.IMMUTABLE),
+        ("3.0.5", "registry.example.com/bitnami", TagClass.IMMUTABLE),  # somebody's image of that name
+        ("3.0.5-sha-4f2c9d1", "docker.io/bitnami/airflow", TagClass.IMMUTABLE),
+        ("3.0.5-debian-12-r0", "registry.example.com/proxy/bitnamilegacy/airflow", TagClass.IMMUTABLE),
+        ("3.1-11", "docker.io/library/postgres", TagClass.UNRECOGNISED),
+        ("3.12.1-r0", "registry.example.com/python", TagClass.IMMUTABLE),
+    ],
+)
+def test_a_publishers_policy_counts_for_its_own_images_and_their_mirrors(
+    tag: str, repository: str, class_: TagClass
+) -> None:
+    assert classify(tag, repository).is_ is class_
+
+
+@law
+@given(
+    st.sampled_from(["2.10.5", "v3.0.1", "1.2.3.4", "3.1-11"]),
+    st.lists(
+        st.sampled_from(["-etl", "-1.4", "-3", "-python3.12", "_data", "-3.x", "-slim", "-16", "-x.2"]), max_size=5
+    ),
+)
+def test_what_follows_a_full_version_never_makes_it_a_floating_version(version: str, rest: list[str]) -> None:
+    assert classify("".join([version, *rest])).name != "floating version"
+    assert classify("".join([version, *rest, "-latest"])).is_ is TagClass.MUTABLE
 
 
 def test_the_corpus_holds_the_images_that_are_listed_here() -> None:
@@ -203,7 +251,8 @@ def test_capitals_make_no_difference(tag: str) -> None:
 @law
 @given(_TAGS)
 def test_a_tag_is_of_the_first_row_that_matches_it(tag: str) -> None:
-    first = next((kind for kind in KINDS if re2.fullmatch(kind.pattern, tag.lower())), UNKNOWN)
+    rows = [kind for kind in KINDS if not kind.images]
+    first = next((kind for kind in rows if re2.fullmatch(kind.pattern, tag.lower())), UNKNOWN)
     assert classify(tag) is first
 
 

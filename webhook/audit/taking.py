@@ -150,7 +150,7 @@ def _kind(place: ImagePlace, running: Fleet) -> str:
         return "unreadable"
     if image.digest:
         return "digest"
-    return "proven" if running.proof(str(image)) else tags.classify(image.effective_tag).is_
+    return "proven" if running.proof(str(image)) else tags.classify(image.effective_tag, image.repository).is_
 
 
 def _drifts(running: Fleet) -> Iterator[Drift]:

@@ -22,6 +22,7 @@ class Kind:
     name: str
     is_: TagClass
     pattern: str
+    images: str = ""  # an RE2 pattern for whole repositories, whose publisher has a policy of its own; "": any
 
 
 # The words of the patterns. A tag is read in pieces, with a dash, an underscore or a dot between two.
@@ -60,6 +61,14 @@ _BUILD = rf"{_SEP}(?:build|eks|eksbuild|gke|k3s|p|patch|post|r|rev){_SEP}?\d+(?:
 # Also a version or number of its own (2.10.5-1, 2.10.5-1.4), and the words that end a line of pre-releases.
 _VERSION = rf"{_FULL}(?:{_PRE_RELEASE}|{_BUILD}|{_SEP}{_VARIANT}|[-_]v?\d+(?:\.\d+)*|{_SEP}(?:final|ga|lts|release))*"
 
+# Repositories by publisher, mirrors included: registry.example.com/hub/bitnami/redis.
+_BITNAMI = "(?:.*/)?bitnami(?:legacy|secure)?/[^/]+"
+_ASTRONOMER = r"(?:.*/)?astro-runtime|(?:.*\.)?astronomer\.(?:cloud|io)/.*|astrocrpublic\.azurecr\.io/.*"
+_CHAINGUARD = r"(?:.*/)?cgr\.dev/.*|(?:.*/)?chainguard/[^/]+"
+_RED_HAT = (
+    r"registry\.access\.redhat\.com/.*|registry\.redhat\.io/.*|(?:.*/)?redhat/[^/]+|(?:.*/)?ubi\d+(?:/.*|-[^/]+)?"
+)
+
 _IMMUTABLE, _MUTABLE, _UNRECOGNISED = TagClass.IMMUTABLE, TagClass.MUTABLE, TagClass.UNRECOGNISED
 
 KINDS: tuple[Kind, ...] = (
@@ -80,6 +89,15 @@ KINDS: tuple[Kind, ...] = (
     # 2.11.0.dev0 is what Airflow's main branch is called for months; .dev45 may be a count of commits: unrecognised.
     Kind("snapshot", _MUTABLE, rf"{_BEFORE}snapshot{_AFTER}|{_BEFORE}v?\d+(?:\.\d+)*{_SEP}?dev0?{_AFTER}"),
     Kind("latest of a line", _MUTABLE, f"{_BEFORE}latest{_AFTER}"),
+    # docs.bitnami.com, "Understand rolling tags": 6.4.3 and 6.4.3-debian-12 follow the newest revision, -rN is one.
+    Kind("Bitnami revision", _IMMUTABLE, r".*\d.*-r\d+", _BITNAMI),
+    Kind("Bitnami version without its revision -rN", _MUTABLE, rf"{_FULL}{_VARIANTS}", _BITNAMI),
+    # Astronomer, "Runtime versioning": major.minor-patch for Airflow 3, with what the image is for behind it.
+    Kind("Astro Runtime", _IMMUTABLE, rf"(?:{_LINE}-\d+|{_FULL})(?:-(?:base|slim|python-\d+\.\d+))*", _ASTRONOMER),
+    # Chainguard, "Image tagging philosophy": versions and epochs (-r2) are built again; timestamps (above) are not.
+    Kind("Chainguard version, which is built again", _MUTABLE, rf"{_FULL}{_AFTER}|{_LINE}-r\d+{_AFTER}", _CHAINGUARD),
+    # Red Hat publishes version-release: 9.3-1612, 1-186 (newer releases are timestamps, above).
+    Kind("Red Hat release", _IMMUTABLE, r"v?\d+(?:\.\d+)*-\d+(?:\.\d+)*", _RED_HAT),
     # With the suffixes above and no other: 2.10.5-etl is most likely somebody's image on Airflow 2.10.5, built again
     # under the same tag: unrecognised.
     Kind("full version", _IMMUTABLE, rf"(?:(?:{_VARIANT}|rel|release|ver|version)[-_])*{_VERSION}"),
@@ -103,6 +121,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("build of a version", _IMMUTABLE, rf"{_NAMES}v?\d+(?:\.\d+)?{_VARIANTS}{_BUILD}{_VARIANTS}"),
     Kind("branch or stage name", _MUTABLE, f"{_BEFORE}{_STAGE}{_AFTER}"),
     Kind("topic branch", _MUTABLE, f"(?:{_TOPIC}|{_REQUEST}){_SEP}.+"),
+    # 3.0.5-etl-1.4, 3.1-11-python-3.12: what follows a whole version is its own affair, and no line that moves.
+    Kind("version with an addition", _UNRECOGNISED, rf"{_BEFORE}{_FULL}{_AFTER}|{_LINE}[-_]\d+(?:[-_].*)?"),
     # Numbers of three to six digits alone or behind a name (1234, build-17) count builds or lines: unrecognised.
     Kind(
         "floating version",
@@ -128,18 +148,24 @@ def _compiled(kinds: tuple[Kind, ...]) -> re2.Set:
 _ROWS = _compiled(KINDS)
 
 
-def classify(tag: str) -> Kind:
-    """Return the first row of `KINDS` that *tag* matches, capitals or not; `UNKNOWN` when there is none.
+def classify(tag: str, repository: str = "") -> Kind:
+    """Return the first row of `KINDS` that *tag* of *repository* matches, capitals or not; `UNKNOWN` when none does.
 
     >>> classify("2.10.5-python3.12").name, classify("Main").name
     ('full version', 'branch or stage name')
+    >>> classify("3.0.5", "docker.io/bitnami/airflow").is_.value
+    'mutable'
     """
     if len(tag) > _LONGEST or not tag.isascii():
         return UNKNOWN
-    return _classified(tag.lower())
+    return next((kind for kind in _matching(tag.lower()) if _publishes(kind.images, repository)), UNKNOWN)
 
 
 @lru_cache(maxsize=4096)
-def _classified(tag: str) -> Kind:
-    matches = _ROWS.Match(tag)
-    return KINDS[min(matches)] if matches else UNKNOWN
+def _matching(tag: str) -> tuple[Kind, ...]:
+    return tuple(KINDS[row] for row in sorted(_ROWS.Match(tag) or ()))
+
+
+@lru_cache(maxsize=4096)
+def _publishes(images: str, repository: str) -> bool:
+    return not images or re2.fullmatch(images, repository) is not None

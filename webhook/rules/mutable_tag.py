@@ -6,6 +6,7 @@ and image volumes. A digest is never a violation, whatever tag stands before it;
 reference at all is a violation under any pull policy. A tag that no entry and no row of the built-in table knows is
 judged by `unrecognised`. In an audit, a tag that was seen to run as two images is mutable whatever its name says, with
 that as evidence; admission does not see it and admits such a pod, so what the evidence alone says is a warning at most.
+With `requireDigest: true` no tag is trusted, and an image without a digest is a violation under any pull policy.
 
 Passes::
 
@@ -21,7 +22,7 @@ Fails::
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from webhook.grammar.model import Model
 from webhook.grammar.pattern import ImageGlob, TagPattern
@@ -37,6 +38,7 @@ from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Subject
 
 _NODES = 3  # that evidence names
+_DIGEST_FIX = "name the image by its digest: repository@sha256:..., with or without a tag before the @"
 _ALL_BUT_SUPPORT = tuple(component for component in Component if component is not Component.SUPPORT)
 
 
@@ -68,6 +70,9 @@ class MutableTagOptions(RuleOptions):
     components: tuple[Component, ...] = _ALL_BUT_SUPPORT
     """Components that are judged; `support` is out because charts ship redis and the like with floating tags."""
 
+    require_digest: StrictBool = False
+    """Whether every image must have a digest, whatever its tag, its pull policy and the entries in `tags`."""
+
     tags: tuple[TagEntry, ...] = ()
     """Entries that come before the built-in table; the first match wins."""
 
@@ -94,11 +99,15 @@ def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> I
         return
     if image.digest:
         return
+    if options.require_digest:
+        text = f"{quote(place.image)}: it has no digest, and the policy trusts no tag (requireDigest)"
+        yield Finding(place.path, text, _DIGEST_FIX, place.container, str(image))
+        return
     policy = place.policy or default_pull_policy(place.image)
     if policy not in options.pull_policies:
         return
     entry = next((entry for entry in options.tags if entry.matches(image)), None)
-    kind = tags.classify(image.effective_tag)
+    kind = tags.classify(image.effective_tag, image.repository)
     is_ = kind.is_ if entry is None else TagClass(entry.is_)
     why = kind.name if entry is None else f"the policy's entry {str(entry.match)!r} says so"
     ceiling = Mode.ENFORCE if is_ is TagClass.MUTABLE else options.unrecognised
