@@ -139,8 +139,8 @@ class Gate:
 
 
 @contextmanager
-def standing(plane: ControlPlane, folder: Path) -> Iterator[Gate]:
-    """Run airlock on documents in ConfigMaps and register it; undo that when the block ends."""
+def standing(plane: ControlPlane, folder: Path, *options: str) -> Iterator[Gate]:
+    """Run airlock on documents in ConfigMaps, with more *options*, and register it; undo that when the block ends."""
     for name in (HOME, SOURCE):
         plane.namespace(name)
     documents = [
@@ -157,7 +157,7 @@ def standing(plane: ControlPlane, folder: Path) -> Iterator[Gate]:
         "--required-env",
         f"configmap:{HOME}/airlock-required-env",
     ]
-    with serving(folder, *sources, environ=environ) as server:
+    with serving(folder, *sources, *options, environ=environ) as server:
         hooks = registration(server)
         gate = Gate(plane, server)
         gate.apply(*hooks)

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from tests.harness.decisions import DENIED
 from webhook.observe.events import ledger as book
-from webhook.observe.events.ledger import Bucket, Fate, Ledger, Outcome, Write, outcome
+from webhook.observe.events.ledger import Fate, Ledger, Outcome, Write, outcome
 from webhook.observe.events.occurrence import Occurrence, micro_time, occurrence
+from webhook.observe.events.turns import LINE, MOST_PROVEN, Bucket, Turns
 
+HOME = DENIED.regarding.namespace
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -31,9 +33,9 @@ class Desk:
         assert amount > 0
         self.fates[fate] += amount
 
-    def see(self, key: str, times: int = 1) -> None:
+    def see(self, key: str, times: int = 1, namespace: str | None = None) -> None:
         for _ in range(times):
-            self.ledger.add(told(key, self.now), self.now, lambda: f"note of {key}")
+            self.ledger.add(told(key, self.now, namespace), self.now, lambda: f"note of {key}")
 
     def send(self, result: Outcome = Outcome.DONE, after: float = 0.0) -> list[Write]:
         """Send what is due, all with *result*."""
@@ -48,8 +50,10 @@ class Desk:
         self.now += seconds
 
 
-def told(key: str, now: float) -> Occurrence:
-    return replace(occurrence(DENIED, NOON + timedelta(seconds=now)), key=key)
+def told(key: str, now: float, namespace: str | None = None) -> Occurrence:
+    found = occurrence(DENIED, NOON + timedelta(seconds=now))
+    where = found.regarding if namespace is None else replace(found.regarding, namespace=namespace)
+    return replace(found, key=key, regarding=where)
 
 
 @pytest.fixture
@@ -104,13 +108,68 @@ def test_fifteen_denials_within_four_seconds_are_one_event_that_is_told_within_a
     assert len(desk.sent) <= 6
 
 
-def test_twenty_kinds_at_once_are_written_and_the_rest_is_dropped(desk: Desk) -> None:
+def test_twenty_kinds_at_once_are_written_a_few_wait_their_turn_and_the_rest_is_dropped(desk: Desk) -> None:
     for number in range(500):
         desk.see(str(number))
-    desk.later(book.PATIENCE)
+    desk.later(1)
     desk.send()
     assert desk.fates[Fate.WRITTEN] == 21
-    assert desk.fates[Fate.DROPPED] == 500 - 21
+    desk.later(20)
+    desk.send()
+    assert desk.fates == {Fate.WRITTEN: 20 + LINE, Fate.DROPPED: 480 - LINE}
+
+
+def test_a_flood_in_one_namespace_delays_no_other_by_more_than_a_turn(desk: Desk) -> None:
+    desk.see("home")
+    desk.send()
+    for second in range(60):
+        for number in range(50):
+            desk.see(f"forged {second} {number}", namespace="elsewhere")
+        desk.send()
+        desk.later(1)
+    desk.see("true", namespace=HOME)
+    desk.later(1)
+    desk.send()
+    desk.later(1)
+    desk.send()
+    assert "true" in {write.key for write in desk.sent}
+
+
+@pytest.mark.parametrize("burst", [10, 60])
+def test_invented_namespaces_share_one_line(desk: Desk, burst: int) -> None:
+    desk.see("home")
+    desk.send()
+    for second in range(30):
+        for number in range(burst):
+            desk.see(f"forged {second} {number}", namespace=f"invented-{second}-{number}")
+        desk.send(Outcome.FINAL)  # the API server knows no such namespace
+        desk.later(1)
+    desk.see("true", namespace=HOME)
+    for _ in range(2):
+        desk.later(1)
+        desk.send()
+    assert "true" in {write.key for write in desk.sent}
+
+
+def test_a_namespace_that_is_gone_loses_its_line_and_may_earn_it_again() -> None:
+    turns = Turns(Bucket(1.0, 1.0, 0.0, 0.0))
+    turns.prove("airflow")
+    turns.doubt("airflow")
+    for key in range(LINE):
+        turns.join("airflow", str(key))
+    assert not turns.has_room("other"), "they share the line of strangers"
+    turns.prove("airflow")
+    assert turns.has_room("airflow")
+
+
+def test_lines_and_places_are_bounded() -> None:
+    turns = Turns(Bucket(1.0, 1.0, 0.0, 0.0))
+    for number in range(MOST_PROVEN + 500):
+        turns.prove(f"n{number}")
+    for number in range(MOST_PROVEN + 500):
+        while turns.has_room(f"n{number}"):
+            turns.join(f"n{number}", f"{number} {len(turns)}")
+    assert len(turns) == (MOST_PROVEN + 1) * LINE
 
 
 def test_one_kind_a_second_is_never_dropped(desk: Desk) -> None:
@@ -278,7 +337,7 @@ def test_whatever_happens_every_occurrence_has_one_fate_and_new_events_keep_to_t
     desk.ledger.abandon()
     assert desk.fates.total() == seen
     tried = {(write.key, write.name) for write in desk.sent if write.new}
-    assert len(tried) <= book.CREATES[1] + book.PATIENCE + desk.now * book.CREATES[0]
+    assert len(tried) <= book.CREATES[1] + 2 * LINE + desk.now * book.CREATES[0]
 
 
 @given(st.lists(st.floats(0, 10), max_size=100))

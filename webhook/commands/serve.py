@@ -13,7 +13,8 @@ from certs.store import Ensured, StoreError, ensure_self_signed
 from webhook.commands.options import Src, accepted, log_level, metrics_port, setting
 from webhook.observe.log import configure
 from webhook.serving.http.server import ServingOptions, run
-from webhook.serving.service import Airlock, EventsTo, ServiceOptions
+from webhook.serving.options import EventsTo, ServiceOptions
+from webhook.serving.service import Airlock
 from webhook.sources.source import ConfigMapName
 
 
@@ -70,6 +71,13 @@ from webhook.sources.source import ConfigMapName
     help="Where Events go; auto is the cluster inside one or when a document is a ConfigMap, else the log.",
 )
 @setting(
+    "--excluded-namespace",
+    metavar="NAME",
+    multiple=True,
+    help="A namespace that the webhook configurations leave out; may be repeated. No Event is written there: the API"
+    " server never asks about it, so a review that does is forged.",
+)
+@setting(
     "--threads",
     type=click.IntRange(1, 256),
     default=16,
@@ -96,6 +104,7 @@ def serve(  # noqa: PLR0913 - an argument for each option
     port: int,
     metrics_port: int,
     events: EventsTo,
+    excluded_namespace: tuple[str, ...],
     threads: int,
     drain_seconds: float,
     log_level: str,
@@ -117,7 +126,7 @@ def serve(  # noqa: PLR0913 - an argument for each option
     if self_signed:
         _ensure_certificate(cert_dir, service_name)
     inside, instance = "KUBERNETES_SERVICE_HOST" in os.environ, os.environ.get("HOSTNAME") or socket.gethostname()
-    options = ServiceOptions(policy, required_env, events, inside, instance, accepted)
+    options = ServiceOptions(policy, required_env, events, inside, instance, accepted, frozenset(excluded_namespace))
     run(
         lambda: Airlock(options),
         ServingOptions(

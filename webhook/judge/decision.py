@@ -1,10 +1,14 @@
 """One decision as every observer (metrics, Events, log) sees it: facts that may be told, never the object."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from webhook.judge.verdict import Verdict
 from webhook.pods.airflow import Chart, Component
+
+TASK_KEYS = ("dag_id", "task_id", "run_id", "try_number", "map_index")
 
 
 class Mutation(StrEnum):
@@ -37,6 +41,26 @@ class TaskRef:
     run_id: str = ""
     try_number: str = ""
     map_index: str = ""
+
+
+# What Airflow itself accepts as the id of a DAG or a task (airflow.utils.helpers.validate_key).
+_LEGAL_ID = re.compile(r"[\w.-]{1,250}")
+
+
+def task_ref(labels: Mapping[str, str], annotations: Mapping[str, str]) -> TaskRef | None:
+    """Return the task that *annotations* name, else *labels*, whose text is cut to what a label may hold.
+
+    None without the id of a DAG. Text that is no legal id could be anything, so it is left out.
+
+    >>> task_ref({"dag_id": "etl", "task_id": "load"}, {"dag_id": "etl.daily", "task_id": "see http://evil.example"})
+    TaskRef(dag_id='etl.daily', task_id='load', run_id='', try_number='', map_index='')
+    """
+    dag_id, task_id = (
+        next((facts[key] for facts in (annotations, labels) if _LEGAL_ID.fullmatch(facts.get(key, ""))), "")
+        for key in TASK_KEYS[:2]
+    )
+    rest = (annotations.get(key) or labels.get(key, "") for key in TASK_KEYS[2:])
+    return TaskRef(dag_id, task_id, *rest) if dag_id else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from webhook.documents.policy import DEFAULT, Exemption, Policy
 from webhook.documents.required_env import EMPTY, RequiredEnv
-from webhook.judge.decision import Decision, Mutation, ObjectRef, TaskRef
+from webhook.judge.decision import TASK_KEYS, Decision, Mutation, ObjectRef, TaskRef, task_ref
 from webhook.judge.request import Request
 from webhook.judge.trust import REMEMBERED, Trust
 from webhook.judge.verdict import Exempted, Verdict, Violation
@@ -29,7 +29,6 @@ from webhook.variables.variable import Variable
 AUDIT = "audit"  # the path of a decision that nobody asked for
 
 _MIRROR = "kubernetes.io/config.mirror"
-_TASK_KEYS = ("dag_id", "task_id", "run_id", "try_number", "map_index")
 _INJECTS = frozenset({Mode.ENFORCE, Mode.WARN})
 _AT_ADMISSION = {name: rule for name, rule in RULES.items() if not rule.live}
 
@@ -67,7 +66,7 @@ class Gate:
     @property
     def labels(self) -> dict[str, frozenset[str] | None]:
         """The labels by which pods are known and told apart: keys, and the values that matter; None for any."""
-        return airflow.telling(self._policy.rows) | dict.fromkeys(_TASK_KEYS[:2])
+        return airflow.telling(self._policy.rows) | dict.fromkeys(TASK_KEYS[:2])
 
     def mode(self, rule: str, namespace: str) -> Mode:
         """Return the mode of *rule* in *namespace*."""
@@ -254,7 +253,4 @@ def _task(case: _Case) -> TaskRef | None:
         return None
     metadata = case.subject.workload.template
     # The annotations hold the ids as they are, the labels only what a label may hold.
-    facts = (metadata.labels or {}) | (metadata.annotations or {})
-    if not facts.get("dag_id"):
-        return None
-    return TaskRef(*(facts.get(key, "") for key in _TASK_KEYS))
+    return task_ref(metadata.labels or {}, metadata.annotations or {})

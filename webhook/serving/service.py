@@ -1,8 +1,6 @@
 """What `airlock serve` serves: sources, gate, observers and routes put together, in the process that serves them."""
 
 import threading
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +12,7 @@ from webhook.documents.accepted import KEYS, read_accepted
 from webhook.documents.policy import DEFAULT, Policy, read_policy
 from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
 from webhook.judge import message
-from webhook.judge.decision import ObjectRef
+from webhook.judge.decision import Decision, ObjectRef
 from webhook.judge.gate import Gate
 from webhook.observe.events.observer import Events, Writer, log_writer
 from webhook.observe.log import log_decision
@@ -22,6 +20,7 @@ from webhook.observe.metrics import Metrics
 from webhook.rules.catalogue import RULES
 from webhook.serving.app import Collaborators, create_app
 from webhook.serving.health import Readiness, create_probes
+from webhook.serving.options import EventsTo, ServiceOptions
 from webhook.sources.configmap import ConfigMapWatch, Present, State
 from webhook.sources.file import FileWatch, Listener
 from webhook.sources.lookup import Lookup
@@ -33,38 +32,6 @@ if TYPE_CHECKING:
     from webhook.cluster import Cluster
 
 log = structlog.stdlib.get_logger("airlock.service")
-
-
-class EventsTo(StrEnum):
-    """Where Events go."""
-
-    AUTO = "auto"  # to the cluster inside one or when a document is a ConfigMap, else to the log
-    CLUSTER = "cluster"
-    LOG = "log"
-    OFF = "off"
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceOptions:
-    """Where the documents come from and where Events go."""
-
-    policy: ConfigMapName | Path | None  # None: the built-in one
-    required_env: ConfigMapName | Path | None  # None: no variable is required
-    events: EventsTo
-    inside: bool  # whether this process runs in a pod
-    instance: str  # this replica's name
-    accepted: ConfigMapName | None = None  # the last good documents, to start from when the present ones are bad
-
-    @property
-    def connected(self) -> bool:
-        """Whether a cluster is meant: a `make run` touches none that a kubeconfig happens to name."""
-        named = isinstance(self.policy, ConfigMapName) or isinstance(self.required_env, ConfigMapName)
-        return self.inside or named
-
-    @property
-    def events_to_cluster(self) -> bool:
-        """Whether Events are written to the cluster."""
-        return self.events is EventsTo.CLUSTER or (self.events is EventsTo.AUTO and self.connected)
 
 
 class _Feeder(Protocol):
@@ -99,7 +66,7 @@ class Airlock:
         self._follow(self._manifest)
         observers = [self._metrics.observe, log_decision]
         if self._events is not None:
-            observers.append(self._events.observe)
+            observers.append(self._tell_of)
         parts = Collaborators(
             lambda: self._gate,
             observers,
@@ -159,6 +126,11 @@ class Airlock:
         if options.events_to_cluster:
             writer = Writer(self._cluster().create_event, self._cluster().patch_event)
         return Events(writer, message.note, self._metrics.event, options.instance)
+
+    def _tell_of(self, decision: Decision) -> None:
+        """Have an Event tell of *decision*, unless a namespace is concerned that the API server never asks about."""
+        if self._events is not None and decision.regarding.namespace not in self._options.excluded:
+            self._events.observe(decision)
 
     def _follow(self, source: Source[Any]) -> None:
         self._metrics.follow(source.name, lambda: source.revision, lambda: source.stale)

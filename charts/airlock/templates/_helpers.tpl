@@ -78,12 +78,17 @@ matchPolicy: Equivalent
 timeoutSeconds: 2
 {{- end }}
 
+{{- /* The namespaces that are never judged, as a JSON list. */}}
+{{- define "airlock.excluded" -}}
+{{ concat (list "kube-system" .Release.Namespace) .Values.webhooks.excludeNamespaces | uniq | toJson }}
+{{- end }}
+
 {{- /* Every namespace but those that are never judged; .more are further expressions. */}}
 {{- define "airlock.namespaces" -}}
 matchExpressions:
   - key: kubernetes.io/metadata.name
     operator: NotIn
-    values: {{ concat (list "kube-system" .root.Release.Namespace) .root.Values.webhooks.excludeNamespaces | uniq | toJson }}
+    values: {{ include "airlock.excluded" .root }}
   # Break-glass: with this label, whatever its value, a namespace is not judged. The controller tells of it.
   - key: airlock/skip
     operator: DoesNotExist

@@ -13,8 +13,8 @@ from webhook.judge.decision import Decision, ObjectRef
 from webhook.judge.gate import AUDIT
 from webhook.judge.message import note
 from webhook.judge.verdict import Verdict, Violation
-from webhook.observe.events.ledger import Bucket
 from webhook.observe.events.occurrence import Occurrence
+from webhook.observe.events.turns import Bucket
 from webhook.rules.catalogue import RULES
 
 # Well below what `webhook.observe.events.ledger` lets through, so that it drops nothing; the rest waits its turn.

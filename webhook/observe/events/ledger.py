@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import Any
 
 from webhook.observe.events.occurrence import Occurrence, event, series
+from webhook.observe.events.turns import Bucket, Turns
 
 CREATES = 1.0, 20.0  # new Events a second, and at once
 PATCHES = 5.0, 20.0
-PATIENCE = 1.0  # seconds for which a new Event waits for its turn; one that would wait longer is dropped
 APART = 1.0  # seconds between two writes of one Event
 MOST_WAITING = 100  # new Events that wait, for their turn or for a server that is away
 MOST_SERIES = 1000
@@ -51,30 +51,6 @@ def outcome(status: int, *, new: bool) -> Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
-    """A token bucket: *rate* a second, *burst* at most; a *level* below zero is lent."""
-
-    rate: float
-    burst: float
-    level: float
-    at: float
-
-    def filled(self, now: float) -> "Bucket":
-        """Return the bucket as it is at *now*."""
-        level = min(self.burst, self.level + self.rate * max(0.0, now - self.at))
-        return replace(self, level=level, at=max(now, self.at))
-
-    @property
-    def wait(self) -> float:
-        """Seconds until there is a token."""
-        return max(0.0, (1 - self.level) / self.rate)
-
-    def taken(self) -> "Bucket":
-        """Return the bucket with a token less."""
-        return replace(self, level=self.level - 1)
-
-
-@dataclass(frozen=True, slots=True)
 class Write:
     """What to send: a new Event, or the patch of the one called *name*; it tells *amount* occurrences more."""
 
@@ -110,10 +86,10 @@ class Ledger:
     def __init__(self, instance: str, count: Callable[[Fate, int], None], now: float) -> None:
         self._instance = instance
         self._count = count
-        self._creates = Bucket(*CREATES, CREATES[1], now)
+        self._turns = Turns(Bucket(*CREATES, CREATES[1], now))
         self._patches = Bucket(*PATCHES, PATCHES[1], now)
         self._known: OrderedDict[str, _Series] = OrderedDict()  # the longest untouched first
-        self._dirty: dict[str, _Series] = {}  # those with something to tell
+        self._dirty: dict[str, _Series] = {}  # those with something to tell, whose turn has come
 
     def __len__(self) -> int:
         return len(self._known)
@@ -128,16 +104,19 @@ class Ledger:
         self._known.move_to_end(told.key)
         known.touched, known.last = now, told.at
         known.untold += 1
-        if told.key not in self._dirty:
+        if told.key not in self._dirty and known.told:
             known.due = max(known.due, now + self._lend_patch(now))
             self._dirty[told.key] = known
 
     def wait(self, now: float) -> float:
         """Return for how many seconds nothing is due; infinite when nothing is to be told."""
-        return max(0.0, min((known.due for known in self._dirty.values()), default=math.inf) - now)
+        due = max(0.0, min((known.due for known in self._dirty.values()), default=math.inf) - now)
+        turn = self._turns.wait(now)
+        return due if turn is None else min(due, turn)
 
     def due(self, now: float) -> Write | None:
         """Return the next write, the longest due first; None when none is due at *now*."""
+        self._call_up(now)
         found = min(self._dirty.values(), key=lambda known: known.due, default=None)
         if found is None or found.due > now:
             return None
@@ -157,18 +136,26 @@ class Ledger:
             known.due = now + max(BACKOFF * 2.0 ** (known.tries - 1), min(after, MOST_PATIENT))
         elif result is Outcome.DONE:
             self._tell(write)
+            if write.new:
+                self._turns.prove(write.namespace)
             known.told += write.amount
             known.untold, known.tries, known.due = 0, 0, now + APART
             del self._dirty[write.key]
         elif result is Outcome.GONE:
             known.first, known.told = replace(known.first, at=known.last), 0
-            if not self._lend_create(known, now):
+            del self._dirty[write.key]
+            if self._has_room(write.namespace):
+                self._turns.join(write.namespace, write.key)
+            else:
                 self._forget(write.key, Fate.DROPPED)
         else:
+            self._turns.doubt(write.namespace)
             self._forget(write.key, Fate.FAILED)
 
     def hasten(self) -> None:
         """Have everything be due now: there is no later."""
+        for key in self._turns.clear():
+            self._dirty[key] = self._known[key]
         for known in self._dirty.values():
             known.due = -math.inf
 
@@ -178,30 +165,33 @@ class Ledger:
             self._forget(key, Fate.DROPPED)
 
     def _begin(self, told: Occurrence, now: float, compose: Callable[[], str] | None) -> None:
-        known = _Series(told, told.at, now, now)
-        waiting = sum(other.told == 0 for other in self._dirty.values())
-        if waiting >= MOST_WAITING or not self._lend_create(known, now):
+        namespace = told.regarding.namespace
+        if not self._has_room(namespace):
             self._count(Fate.DROPPED, 1)
             return
-        if compose is not None:
-            known.first = replace(told, note=compose())
-        self._known[told.key] = self._dirty[told.key] = known
+        first = told if compose is None else replace(told, note=compose())
+        self._known[told.key] = _Series(first, told.at, now, now)
+        self._turns.join(namespace, told.key)
+        self._call_up(now)
         if len(self._known) > MOST_SERIES:
             self._forget(next(iter(self._known)), Fate.DROPPED)
+
+    def _has_room(self, namespace: str) -> bool:
+        """Return whether a new Event in *namespace* can wait for its turn."""
+        unwritten = sum(other.told == 0 for other in self._dirty.values())  # while the server is away
+        return unwritten + len(self._turns) < MOST_WAITING and self._turns.has_room(namespace)
+
+    def _call_up(self, now: float) -> None:
+        """Have those be due whose turn has come."""
+        while (key := self._turns.next(now)) is not None:
+            known = self._dirty[key] = self._known[key]
+            known.due = now
 
     def _tell(self, write: Write) -> None:
         if write.new:
             self._count(Fate.WRITTEN, 1)
         if repeats := write.amount - write.new:
             self._count(Fate.REPEATED, repeats)
-
-    def _lend_create(self, known: _Series, now: float) -> bool:
-        self._creates = self._creates.filled(now)
-        if self._creates.wait > PATIENCE:
-            return False
-        known.due = now + self._creates.wait
-        self._creates = self._creates.taken()
-        return True
 
     def _lend_patch(self, now: float) -> float:
         self._patches = self._patches.filled(now)
@@ -211,11 +201,13 @@ class Ledger:
 
     def _forget_old(self, now: float) -> None:
         while self._known and (key := next(iter(self._known))) not in self._dirty:
-            if now - self._known[key].touched <= IDLE:
+            if now - self._known[key].touched <= IDLE or not self._known[key].told:
                 return
             del self._known[key]
 
     def _forget(self, key: str, fate: Fate) -> None:
-        del self._known[key]
-        if (known := self._dirty.pop(key, None)) is not None:
+        known = self._known.pop(key)
+        self._turns.leave(key)
+        self._dirty.pop(key, None)
+        if known.untold:
             self._count(fate, known.untold)

@@ -1,0 +1,105 @@
+"""Which new Event is next: namespaces take turns, so that a flood in one of them silences no other. Pure.
+
+Anyone who reaches the port can forge reviews for any namespace. A namespace in which an Event was really written has a
+line of its own; all others, invented ones among them, share one. Lines are short, and what finds its line full is
+dropped: the number of lines and of places is bounded, whatever is asked.
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, replace
+
+LINE = 10  # new Events that wait in one line
+MOST_PROVEN = 1000  # namespaces with a line of their own; the one that was proven longest ago gives way
+
+_STRANGERS = ""  # no namespace is called so
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A token bucket: *rate* a second, *burst* at most; a *level* below zero is lent."""
+
+    rate: float
+    burst: float
+    level: float
+    at: float
+
+    def filled(self, now: float) -> "Bucket":
+        """Return the bucket as it is at *now*."""
+        level = min(self.burst, self.level + self.rate * max(0.0, now - self.at))
+        return replace(self, level=level, at=max(now, self.at))
+
+    @property
+    def wait(self) -> float:
+        """Seconds until there is a token."""
+        return max(0.0, (1 - self.level) / self.rate)
+
+    def taken(self) -> "Bucket":
+        """Return the bucket with a token less."""
+        return replace(self, level=self.level - 1)
+
+
+class Turns:
+    """The lines in which new Events wait, by key, for the tokens of one bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._proven: OrderedDict[str, None] = OrderedDict()
+        self._lines: OrderedDict[str, deque[str]] = OrderedDict()  # the one whose turn it is first
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values()))
+
+    def has_room(self, namespace: str) -> bool:
+        """Return whether there is a place in the line of *namespace*."""
+        return len(self._lines.get(self._line(namespace), ())) < LINE
+
+    def join(self, namespace: str, key: str) -> None:
+        """Put *key* at the end of the line of *namespace*, which has room."""
+        self._lines.setdefault(self._line(namespace), deque()).append(key)
+
+    def leave(self, key: str) -> None:
+        """Take *key* out of its line, if it is in one."""
+        for name, line in self._lines.items():
+            if key in line:
+                line.remove(key)
+                if not line:
+                    del self._lines[name]
+                return
+
+    def next(self, now: float) -> str | None:
+        """Return the key that may be written now, and use a token for it; None when none waits, or may."""
+        self._bucket = self._bucket.filled(now)
+        if not self._lines or self._bucket.wait > 0:
+            return None
+        name, line = next(iter(self._lines.items()))
+        key = line.popleft()
+        self._bucket = self._bucket.taken()
+        if line:
+            self._lines.move_to_end(name)
+        else:
+            del self._lines[name]
+        return key
+
+    def wait(self, now: float) -> float | None:
+        """Return the seconds until the next turn; None when nobody waits."""
+        return self._bucket.filled(now).wait if self._lines else None
+
+    def prove(self, namespace: str) -> None:
+        """Give *namespace* a line of its own from now on: an Event was written there."""
+        self._proven[namespace] = None
+        self._proven.move_to_end(namespace)
+        if len(self._proven) > MOST_PROVEN:
+            self._proven.popitem(last=False)
+
+    def doubt(self, namespace: str) -> None:
+        """Take the line of *namespace* away: it is gone, or never was."""
+        self._proven.pop(namespace, None)
+
+    def _line(self, namespace: str) -> str:
+        return namespace if namespace in self._proven else _STRANGERS
+
+    def clear(self) -> list[str]:
+        """Empty all lines and return the keys that waited."""
+        keys = [key for line in self._lines.values() for key in line]
+        self._lines.clear()
+        return keys

@@ -1,0 +1,40 @@
+"""What `airlock serve` was told: where its documents come from, and where its Events go."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from webhook.sources.source import ConfigMapName
+
+
+class EventsTo(StrEnum):
+    """Where Events go."""
+
+    AUTO = "auto"  # to the cluster inside one or when a document is a ConfigMap, else to the log
+    CLUSTER = "cluster"
+    LOG = "log"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """Where the documents come from and where Events go."""
+
+    policy: ConfigMapName | Path | None  # None: the built-in one
+    required_env: ConfigMapName | Path | None  # None: no variable is required
+    events: EventsTo
+    inside: bool  # whether this process runs in a pod
+    instance: str  # this replica's name
+    accepted: ConfigMapName | None = None  # the last good documents, to start from when the present ones are bad
+    excluded: frozenset[str] = frozenset()  # namespaces that the registration leaves out: no Event is written there
+
+    @property
+    def connected(self) -> bool:
+        """Whether a cluster is meant: a `make run` touches none that a kubeconfig happens to name."""
+        named = isinstance(self.policy, ConfigMapName) or isinstance(self.required_env, ConfigMapName)
+        return self.inside or named
+
+    @property
+    def events_to_cluster(self) -> bool:
+        """Whether Events are written to the cluster."""
+        return self.events is EventsTo.CLUSTER or (self.events is EventsTo.AUTO and self.connected)
