@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+from webhook.commands.policy_fixtures import test
+from webhook.documents.fixture import read_policy_test
+from webhook.documents.fixture import schema as test_schema
 from webhook.documents.policy import DEFAULT, Policy, effective, read_policy
 from webhook.documents.policy import schema as policy_schema
 from webhook.documents.required_env import read_manifest
@@ -18,13 +21,24 @@ from webhook.grammar.yamlnode import compose
 from webhook.manifests.place import line_of
 from webhook.sources.file import FileError, read
 
-READERS: dict[str, Callable[[bytes], object]] = {"Policy": read_policy, "RequiredEnv": read_manifest}
-SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {"Policy": policy_schema, "RequiredEnv": manifest_schema}
+READERS: dict[str, Callable[[bytes], object]] = {
+    "Policy": read_policy,
+    "RequiredEnv": read_manifest,
+    "PolicyTest": read_policy_test,
+}
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "Policy": policy_schema,
+    "RequiredEnv": manifest_schema,
+    "PolicyTest": test_schema,
+}
 
 
 @click.group()
 def policy() -> None:
     """Check and show the documents that people write: the policy and the required-env manifest."""
+
+
+policy.add_command(test)
 
 
 @policy.command()

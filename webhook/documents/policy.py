@@ -10,6 +10,7 @@ from webhook.grammar.complaint import choice
 from webhook.grammar.model import Document, Flaw, Model, entries, read
 from webhook.grammar.pattern import ImageGlob, NamespaceGlob, UserGlob
 from webhook.grammar.schema import schema_of
+from webhook.grammar.unique import named_once
 from webhook.grammar.words import ContainerName, Day, KindName, LabelKey, LabelValue, Words
 from webhook.grammar.yamltext import dump
 from webhook.pods.airflow import Component, Row, custom_row, with_rows
@@ -140,15 +141,6 @@ class Exemption(Model):
         )
 
 
-def _names_once(exemptions: Mapping[int, Any]) -> Iterator[Flaw]:
-    first: dict[str, int] = {}
-    for index, exemption in exemptions.items():
-        if exemption.name in first:
-            text = f"'{exemption.name}' is the name of exemptions[{first[exemption.name]}] too; give each its own"
-            yield Flaw((index, "name"), text)
-        first.setdefault(exemption.name, index)
-
-
 class Policy(Document):
     """Which rules apply where, how strictly, and what is exempted."""
 
@@ -179,7 +171,7 @@ class Policy(Document):
     components: tuple[ComponentRow, ...] = ()
     """Labels of an installation's own charts, before the built-in ones."""
 
-    exemptions: Annotated[tuple[Exemption, ...], entries(_names_once)] = ()
+    exemptions: Annotated[tuple[Exemption, ...], entries(named_once("exemptions"))] = ()
     """Declared reasons, each with an end, not to apply rules."""
 
     @property

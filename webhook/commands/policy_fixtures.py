@@ -1,0 +1,127 @@
+"""`airlock policy test`: a policy's own tests, run before anybody applies it."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+from xml.etree import ElementTree as ET
+
+import click
+
+from webhook.commands.output import write
+from webhook.commands.reading import document
+from webhook.documents.fixture import Case, PolicyTest, read_policy_test
+from webhook.documents.policy import DEFAULT, read_policy
+from webhook.documents.required_env import EMPTY, read_manifest
+from webhook.grammar.yamlnode import compose
+from webhook.judge.gate import Gate
+from webhook.manifests.fixture import Result, run
+from webhook.pods.text import plural, printable
+from webhook.sources.file import FileError, read
+
+_LONGEST = 2000  # characters of a line
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """What came of one file."""
+
+    file: str
+    results: tuple[Result, ...]
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--policy", type=click.Path(path_type=Path), help="Test this policy, not the one that FILES name.")
+@click.option(
+    "--output", "-o", type=click.Choice(["text", "junit"]), default="text", show_default=True, help="The format."
+)
+@click.option(
+    "--output-file", type=click.Path(path_type=Path, dir_okay=False), help="Write there, not to standard output."
+)
+def test(*, files: tuple[Path, ...], policy: Path | None, output: str, output_file: Path | None) -> None:
+    """Run the tests in FILES (kind: PolicyTest): each asks the policy about an object and compares the answer.
+
+    \b
+      tests:
+        - name: a worker on a moving tag is denied in production
+          file: pods/worker.yaml
+          namespace: airflow-prod
+          user: system:serviceaccount:airflow-prod:airflow-scheduler
+          expect: [{rule: mutable-tag, mode: enforce, reason: "'latest' is mutable"}]
+
+    The way is that of a request: the pod is completed as /mutate would, then judged as /validate would. expect lists
+    all findings; [] means that the object passes without a word. `airlock policy schema PolicyTest` has every field.
+
+    It exits with 0 when every answer is the expected one, with 1 when one is not, with 2 when a file cannot be used.
+    """  # noqa: D301 - click reads the backspace
+    suites = [_suite(file, policy) for file in files]
+    write(_junit(suites) if output == "junit" else _text(suites), output_file)
+    sys.exit(any(not result.passed for suite in suites for result in suite.results))
+
+
+def _suite(file: Path, policy: Path | None) -> Suite:
+    tests = document(file, read_policy_test).value
+    gate = _gate(tests, file.parent, policy)
+    today = tests.today or datetime.now(UTC).date()
+    return Suite(str(file), tuple(run(gate, case, _object(case, file), today) for case in tests.tests))
+
+
+def _gate(tests: PolicyTest, folder: Path, policy: Path | None) -> Gate:
+    named = policy or (folder / tests.policy if tests.policy else None)
+    required = EMPTY if not tests.required_env else document(folder / tests.required_env, read_manifest).value
+    return Gate(DEFAULT if named is None else document(named, read_policy).value, required)
+
+
+def _object(case: Case, file: Path) -> Mapping[str, Any]:
+    """Return the object of *case*; ends the program with 2 when its file holds none."""
+    if case.object is not None:
+        return case.object
+    place = file.parent / case.file
+    try:
+        root, faults = compose(read(place))
+    except FileError as error:
+        return _end(f"{file}: {case.name!r}: {error}")
+    if root is None or faults or not isinstance(root.value, Mapping):
+        return _end(f"{place}: {'; '.join(fault.text for fault in faults) or 'is no object'}")
+    found: Mapping[str, Any] = root.value
+    return found
+
+
+def _end(text: str) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(2)
+
+
+def _text(suites: list[Suite]) -> str:
+    lines = []
+    for suite in suites:
+        lines.append(suite.file)
+        for result in suite.results:
+            lines.append(f"  {'ok    ' if result.passed else 'FAILED'}  {printable(result.name, _LONGEST)}")
+            lines += [f"          {printable(problem, _LONGEST)}" for problem in result.problems]
+    results = [result for suite in suites for result in suite.results]
+    failed = sum(not result.passed for result in results)
+    summary = f"{plural(len(results), 'test')}, {failed} failed" if failed else f"{plural(len(results), 'test')} passed"
+    return "\n".join([*lines, "", summary, ""])
+
+
+def _junit(suites: list[Suite]) -> str:
+    root = ET.Element("testsuites", name="airlock policy test")
+    for suite in suites:
+        failed = sum(not result.passed for result in suite.results)
+        counts = {"tests": str(len(suite.results)), "failures": str(failed), "errors": "0", "skipped": "0", "time": "0"}
+        element = ET.SubElement(root, "testsuite", {"name": suite.file, **counts})
+        for result in suite.results:
+            case = ET.SubElement(
+                element, "testcase", name=printable(result.name, _LONGEST), classname=suite.file, time="0"
+            )
+            if not result.passed:
+                told = [printable(problem, _LONGEST) for problem in result.problems]
+                ET.SubElement(case, "failure", message=told[0], type="difference").text = "\n".join(told)
+    for count in ("tests", "failures", "errors"):
+        root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
