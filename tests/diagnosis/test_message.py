@@ -1,0 +1,130 @@
+"""The scheduler's message, in every shape in which people have it."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webhook.diagnosis.message import Denial, Message, read_message
+
+DENIED = (
+    'admission webhook "pods.validate.airlock" denied the request: task Pod airflow/etl-load-x1: mutable-tag'
+    " 'r/a:latest'\n- mutable-tag: \"quoted\" and \\ kept; fix: set images.airflow.tag"
+)
+TASK = "<TaskInstance: etl.load manual__2026-11-22T00:00:00+00:00 [queued]>"
+
+
+def info(message: str = DENIED, code: int = 422, reason: str = "Unprocessable Entity") -> str:
+    """Return an ApiException of the Kubernetes client as it prints itself."""
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message}
+    body = json.dumps({**status, "reason": "Invalid", "code": code})
+    headers = "HTTPHeaderDict({'Audit-Id': '5d1', 'Content-Type': 'application/json', 'Date': 'Thu, 26 Nov 2026'})"
+    return f"({code})\nReason: {reason}\nHTTP response headers: {headers}\nHTTP response body: {body}\n\n"
+
+
+def older(text: str = "", task: str = TASK) -> str:
+    return (
+        f"Executor reports task instance {task} finished (failed) although the task says it's queued."
+        f" (Info: {text or info()}) Was the task killed externally?"
+    )
+
+
+def newer(text: str = "", task: str = TASK) -> str:
+    return (
+        f"Executor KubernetesExecutor(parallelism=32) reported that the task instance {task} finished with state"
+        " failed, but the task instance's state attribute is queued. Learn more: https://airflow.apache.org/docs/apache-airflow/"
+        f"stable/troubleshooting.html#task-state-changed-externally Extra info: {text or info()}"
+    )
+
+
+def read(text: str) -> Message:
+    message = read_message(text)
+    assert message is not None
+    return message
+
+
+AROUND: dict[str, Callable[[str], str]] = {
+    "alone": lambda text: text,
+    "in a line of the log": lambda text: (
+        f"[2026-11-22T10:00:00.000+0000] {{scheduler_job_runner.py:775}} ERROR - {text}"
+    ),
+    "in a JSON log": lambda text: json.dumps({"timestamp": "2026-11-22T10:00:00Z", "level": "error", "event": text}),
+    "in the REST API's event logs": lambda text: json.dumps(
+        {"event_logs": [{"event": "state mismatch", "extra": text}]}
+    ),
+    "in a JSON log of a JSON log": lambda text: json.dumps({"log": json.dumps({"event": text})}),
+    "among others": lambda text: f"INFO - all is well\n{text}\nTraceback (most recent call last):\n",
+}
+
+
+@pytest.mark.parametrize("around", AROUND.values(), ids=list(AROUND))
+@pytest.mark.parametrize("wording", [older, newer])
+def test_both_wordings_are_read_wherever_they_come_from(
+    wording: Callable[[], str], around: Callable[[str], str]
+) -> None:
+    message = read(around(wording()))
+    assert (message.tasks, message.run_id) == ((("etl", "load"),), "manual__2026-11-22T00:00:00+00:00")
+    assert (message.finished, message.says, message.status) == ("failed", "queued", 422)
+    assert message.denial == Denial("pods.validate.airlock", DENIED.partition("request: ")[2])
+    assert message.denial.by_airlock
+
+
+@pytest.mark.parametrize("wording", [older, newer])
+def test_a_mapped_task_has_its_index(wording: Callable[..., str]) -> None:
+    message = read(wording(task="<TaskInstance: etl.load manual__1 map_index=7 [queued]>"))
+    assert (message.ids, message.run_id, message.map_index) == ("etl.load", "manual__1", "7")
+
+
+@pytest.mark.parametrize("wording", [older, newer])
+def test_a_message_without_a_reason_is_read_as_one(wording: Callable[..., str]) -> None:
+    message = read(wording("None"))
+    assert (message.info, message.status, message.answer, message.denial) == ("", None, "", None)
+
+
+def test_ids_with_dots_are_read_in_every_way_that_they_may_be_meant() -> None:
+    message = read(newer(task="<TaskInstance: sales.daily.group.load r [queued]>"))
+    assert message.tasks == (
+        ("sales", "daily.group.load"),
+        ("sales.daily", "group.load"),
+        ("sales.daily.group", "load"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "airlock"),
+    [
+        ('admission webhook "validate.kyverno.svc-fail" denied the request: no', False),
+        ('admission webhook "lax.pods.validate.airlock" denied the request: no', True),
+        ('admission webhook "airlocked.example.com" denied the request: no', False),
+    ],
+)
+def test_it_tells_who_denied(answer: str, airlock: bool) -> None:  # noqa: FBT001 - a case's value
+    denial = read(newer(info(answer))).denial
+    assert denial is not None
+    assert denial.by_airlock is airlock
+
+
+def test_an_answer_that_is_no_denial_is_kept_with_its_status() -> None:
+    failed = 'Internal error occurred: failed calling webhook "pods.validate.airlock": context deadline exceeded'
+    message = read(newer(info(failed, 500, "Internal Server Error")))
+    assert (message.status, message.answer, message.denial) == (500, failed, None)
+
+
+def test_an_answer_whose_escapes_were_lost_on_the_way_is_read_all_the_same() -> None:
+    shell = newer().replace("\\n", "\n").replace('\\"', '"')  # what `echo -e` makes of it
+    denial = read(shell).denial
+    assert denial is not None
+    assert denial.text.startswith("task Pod airflow/etl-load-x1")
+
+
+@pytest.mark.parametrize("text", ["", "Task failed with exception", "Executor reports", "{" * 5000, "\\u0000" * 5000])
+def test_other_text_is_no_such_message(text: str) -> None:
+    assert read_message(text) is None
+
+
+@given(st.text(max_size=300), st.sampled_from([older, newer]))
+def test_no_text_behind_extra_info_breaks_the_reading(text: str, wording: Callable[..., str]) -> None:
+    for reading in (wording(text), json.dumps(wording(text)), wording(info(text))):
+        assert read(reading).ids == "etl.load"
