@@ -8,10 +8,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from webhook.documents.exemption import Exemption
 from webhook.documents.policy import (
     DEFAULT,
     DEFAULT_TEXT,
-    Exemption,
     NamespaceEntry,
     Policy,
     effective,

@@ -17,7 +17,7 @@ from webhook.manifests.objects import Manifest, manifests
 from webhook.manifests.outcome import Outcome
 from webhook.manifests.stream import Document, documents
 from webhook.manifests.worker import Worker
-from webhook.pods.airflow import CHARTS
+from webhook.pods.charts import CHARTS
 
 PROVIDERS = ("provider-af2.11.2-cncf8.4.2", "provider-af3.3.2-cncf10.25.0")
 MADE = sorted(

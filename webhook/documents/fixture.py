@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from webhook.documents.policy import RuleName
+from webhook.documents.exemption import RuleName
 from webhook.grammar.model import Document, Flaw, Model, entries, read
 from webhook.grammar.schema import schema_of
 from webhook.grammar.unique import named_once

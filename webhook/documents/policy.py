@@ -4,36 +4,25 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, create_model
+from pydantic import Field, create_model
 
-from webhook.grammar.complaint import choice
+from webhook.documents.exemption import Exemption, RuleName
 from webhook.grammar.model import Document, Flaw, Model, entries, read
-from webhook.grammar.pattern import ImageGlob, NamespaceGlob, UserGlob
+from webhook.grammar.pattern import NamespaceGlob, UserGlob
 from webhook.grammar.schema import schema_of
 from webhook.grammar.unique import named_once
-from webhook.grammar.words import ContainerName, Day, KindName, LabelKey, LabelValue, Words
+from webhook.grammar.words import ContainerName, KindName, LabelKey, LabelValue
 from webhook.grammar.yamltext import dump
-from webhook.pods.airflow import Component, Row, custom_row, with_rows
-from webhook.pods.image import Image
+from webhook.pods.airflow import Component, Row, custom_row
+from webhook.pods.charts import with_rows
 from webhook.rules.catalogue import RULES
 from webhook.rules.finding import Mode
 from webhook.rules.rule import RuleOptions
-
-_IMAGELESS = frozenset(name for name, rule in RULES.items() if not rule.images)
-_SELECTORS = ("namespaces", "components", "images")
 
 
 def _attribute(rule: str) -> str:
     return rule.replace("-", "_")
 
-
-def _known_rule(name: str) -> str:
-    if name not in RULES:
-        raise Flaw((), choice(name, RULES), unknown_field=True).error
-    return name
-
-
-RuleName = Annotated[str, AfterValidator(_known_rule), WithJsonSchema({"type": "string", "enum": list(RULES)})]
 
 if TYPE_CHECKING:  # a type checker cannot follow `create_model`
     Rules = Model
@@ -64,11 +53,15 @@ class NamespaceEntry(Model):
     rules: Mapping[RuleName, Mode] = Field(default_factory=dict)
     """Modes of single rules there; they win over everything else."""
 
+    managed: Literal["composer"] | None = None
+    """A managed service whose own pods live there: they are never judged stricter than warn."""
+
     @classmethod
     def flaws(cls, given: Mapping[str, Any]) -> Iterator[Flaw]:
         """Yield a flaw when the entry changes nothing."""
-        if not given.get("mode") and not given.get("rules"):
-            yield Flaw((), "says neither mode nor rules and so changes nothing; add one, or remove the entry")
+        if not given.get("mode") and not given.get("rules") and not given.get("managed"):
+            text = "says neither mode nor rules nor managed and so changes nothing; add one, or remove the entry"
+            yield Flaw((), text)
 
     def matches(self, namespace: str) -> bool:
         """Return whether the entry speaks of *namespace*."""
@@ -89,56 +82,6 @@ class ComponentRow(Model):
 
     kinds: Annotated[tuple[KindName, ...], Field(min_length=1)] | None = None
     """Kinds that may own such a pod; absent: those that fit the component."""
-
-
-class Exemption(Model):
-    """A declared reason, with an end, not to apply rules; all selectors that are given must match."""
-
-    name: Words
-    """How reports call it; each name is given once."""
-
-    reason: Words
-    """Why."""
-
-    owner: Words
-    """Who answers for it."""
-
-    expires: Day
-    """The last day on which it holds, in UTC."""
-
-    rules: Annotated[tuple[RuleName, ...], Field(min_length=1)] | None = None
-    """The rules concerned; absent: all of them."""
-
-    namespaces: Annotated[tuple[NamespaceGlob, ...], Field(min_length=1)] | None = None
-    """Globs of namespaces."""
-
-    components: Annotated[tuple[Component, ...], Field(min_length=1)] | None = None
-    """Components."""
-
-    images: Annotated[tuple[ImageGlob, ...], Field(min_length=1)] | None = None
-    """Globs of images; what is no image reference is never matched, and findings without an image are not."""
-
-    @classmethod
-    def flaws(cls, given: Mapping[str, Any]) -> Iterator[Flaw]:
-        """Yield a flaw for an exemption from everything, and for one that can exempt nothing."""
-        if all(given.get(selector) is None for selector in _SELECTORS):
-            yield Flaw((), f"would exempt everything; say at least one of {', '.join(_SELECTORS)}")
-        rules = given.get("rules")
-        if given.get("images") and isinstance(rules, list | tuple) and rules and _IMAGELESS.issuperset(map(str, rules)):
-            yield Flaw(("images",), f"images do not concern {' or '.join(sorted(map(str, rules)))}; remove them")
-
-    def in_force(self, today: date) -> bool:
-        """Return whether the exemption holds on the day *today* (UTC)."""
-        return today <= self.expires
-
-    def covers(self, rule: str, namespace: str, component: Component, image: Image | None) -> bool:
-        """Return whether a finding of *rule* is meant; *image* is None when it concerns none that can be parsed."""
-        return (
-            (self.rules is None or rule in self.rules)
-            and (self.namespaces is None or any(glob.matches(namespace) for glob in self.namespaces))
-            and (self.components is None or component in self.components)
-            and (self.images is None or (image is not None and any(glob.matches(image) for glob in self.images)))
-        )
 
 
 class Policy(Document):
@@ -176,10 +119,20 @@ class Policy(Document):
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The table of charts, this policy's rows first."""
-        return with_rows(
-            custom_row(row.component, row.labels, row.container, row.kinds or ()) for row in self.components
-        )
+        """The table of charts, this policy's rows first, with all that count in some namespace."""
+        return self._rows(managed=any(entry.managed for entry in self.namespaces))
+
+    def rows_in(self, namespace: str) -> tuple[Row, ...]:
+        """Return the table of charts for *namespace*: a managed service's rows count only where the policy says so."""
+        entry = self._entry(namespace)
+        return self._rows(managed=entry is not None and entry.managed is not None)
+
+    def _rows(self, *, managed: bool) -> tuple[Row, ...]:
+        own = (custom_row(row.component, row.labels, row.container, row.kinds or ()) for row in self.components)
+        return with_rows(own, managed=managed)
+
+    def _entry(self, namespace: str) -> NamespaceEntry | None:
+        return next((entry for entry in self.namespaces if entry.matches(namespace)), None)
 
     def ended(self, today: date) -> Iterator[tuple[int, Exemption]]:
         """Yield each exemption that no longer holds on the day *today* (UTC), with its number."""
@@ -220,7 +173,7 @@ class Policy(Document):
         mode; then the policy's.
         """
         own = self.options(rule).mode
-        entry = next((entry for entry in self.namespaces if entry.matches(namespace)), None)
+        entry = self._entry(namespace)
         if entry is not None and rule in entry.rules:
             return entry.rules[rule]
         if entry is not None and entry.mode is not None and own is not Mode.OFF:

@@ -1,21 +1,24 @@
 """The decision: a request, the documents in force and what is known of the cluster -> verdict and operations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date
 from functools import lru_cache
 
-from webhook.documents.policy import DEFAULT, Exemption, Policy
+from webhook.documents.exemption import Exemption
+from webhook.documents.policy import DEFAULT, Policy
 from webhook.documents.required_env import EMPTY, RequiredEnv
-from webhook.judge.decision import TASK_KEYS, Decision, Mutation, ObjectRef, TaskRef, task_ref
-from webhook.judge.request import Request
+from webhook.judge.decision import TASK_KEYS, Decision, Mutation, ObjectRef, task_of
+from webhook.judge.request import Request, sighted
 from webhook.judge.trust import REMEMBERED, Trust
+from webhook.judge.update import strictest
 from webhook.judge.verdict import Exempted, Verdict, Violation
-from webhook.pods import airflow
 from webhook.pods.airflow import Chart, Component, Role
+from webhook.pods.claim import claim, telling
 from webhook.pods.fleet import Live
 from webhook.pods.image import parse
 from webhook.pods.live import LivePod
+from webhook.pods.sighting import airflow_of
 from webhook.pods.workload import ImagePlace, Metadata, Workload
 from webhook.rules import required_env
 from webhook.rules.catalogue import RULES
@@ -66,7 +69,7 @@ class Gate:
     @property
     def labels(self) -> dict[str, frozenset[str] | None]:
         """The labels by which pods are known and told apart: keys, and the values that matter; None for any."""
-        return airflow.telling(self._policy.rows) | dict.fromkeys(TASK_KEYS[:2])
+        return telling(self._policy.rows) | dict.fromkeys(TASK_KEYS[:2])
 
     def mode(self, rule: str, namespace: str) -> Mode:
         """Return the mode of *rule* in *namespace*."""
@@ -82,14 +85,35 @@ class Gate:
 
     def validate(self, request: Request, today: date) -> Decision:
         """Return the decision on the final object in *request*; exemptions are those in force on *today* (UTC)."""
+        if request.workload is not None and _stage(request, request.workload) is Stage.UPDATE:
+            return self._validate_update(request, request.workload, today)
         case = self._case(request)
-        if case is None:
-            return _decision("/validate", request, None, Verdict())
-        return _decision("/validate", request, case, self._verdict(case, _AT_ADMISSION, today))
+        verdict = Verdict() if case is None else self._verdict(case, _AT_ADMISSION, today)
+        return _decision("/validate", request, case, verdict)
+
+    def _validate_update(self, request: Request, workload: Workload, today: date) -> Decision:
+        """Return the decision on a pod that changes: the strictest over everything that it may be."""
+
+        def judge(role: Role, whole: Workload, images: tuple[ImagePlace, ...]) -> Verdict:
+            return self._verdict(case(role, whole, images), _AT_ADMISSION, today)
+
+        def case(role: Role, whole: Workload, images: tuple[ImagePlace, ...]) -> _Case:
+            subject = Subject(whole, role, Stage.UPDATE, images, (), self._config_maps)
+            return _Case(request, subject, None, Mode.ENFORCE)
+
+        found = strictest(self._trust, request, workload, judge)
+        judged = (
+            None if found is None else replace(case(found.role, workload, found.images), distrusted=found.distrusted)
+        )
+        return _decision("/validate", request, judged, found.verdict if found else Verdict())
 
     def recognise(self, pod: LivePod) -> Role | None:
         """Return the role by which a pod that runs is judged; None when it is not Airflow's."""
-        return self._trust.role(_sighted(pod), pod.workload, Stage.LIVE)[0]
+        return self._trust.role(sighted(pod), pod.workload, Stage.LIVE)[0]
+
+    def recognise_template(self, workload: Workload) -> bool:
+        """Return whether *workload*, an object with a pod template, makes pods of Airflow in some namespace."""
+        return claim(workload.template.labels or {}, workload.spec, self._policy.rows).role is not None
 
     def audit(self, live: Live) -> Decision:
         """Return the decision on a pod that runs: it is not allowed when the same pod would be denied today.
@@ -97,11 +121,10 @@ class Gate:
         Its labels are believed if its controller owner's kind fits, since nobody knows any more who made it. Exemptions
         are those in force on the day of `live.now` (UTC).
         """
-        request = _sighted(live.pod)
+        request = sighted(live.pod)
         case = self._case(request, live)
-        if case is None:
-            return _decision(AUDIT, request, None, Verdict())
-        return _decision(AUDIT, request, case, self._verdict(case, RULES, live.now.astimezone(UTC).date()))
+        today = live.now.astimezone(UTC).date()
+        return _decision(AUDIT, request, case, Verdict() if case is None else self._verdict(case, RULES, today))
 
     def _verdict(self, case: _Case, rules: Mapping[str, Rule], today: date) -> Verdict:
         violations: list[Violation] = []
@@ -166,8 +189,9 @@ class Gate:
         if role is None:
             return None
         variables = self._variables(role.component, request.namespace)
-        images = _changed(workload, request.old) if stage is Stage.UPDATE else tuple(workload.images)
-        subject = Subject(workload, role, stage, images, variables, self._config_maps, live)
+        repositories = request.repositories if live is None else live.fleet.repositories(airflow_of(live.pod))
+        images = tuple(workload.images)
+        subject = Subject(workload, role, stage, images, variables, self._config_maps, live, repositories)
         return _Case(request, subject, distrusted, self._ceiling(request, subject))
 
     def _ceiling(self, request: Request, subject: Subject) -> Mode:
@@ -180,31 +204,10 @@ class Gate:
         return Mode.WARN if same else Mode(self._policy.workloads)
 
 
-def _sighted(pod: LivePod) -> Request:
-    return Request(
-        uid=pod.uid,
-        operation="CREATE",  # as it would be made again
-        api_version="v1",
-        kind="Pod",
-        subresource="",
-        namespace=pod.namespace,
-        name=pod.name,
-        username="",
-        by_node=False,
-        dry_run=False,
-        workload=pod.workload,
-    )
-
-
 def _stage(request: Request, workload: Workload) -> Stage:
     if workload.kind != "Pod":
         return Stage.TEMPLATE
     return Stage.POD if request.operation == "CREATE" and not request.subresource else Stage.UPDATE
-
-
-def _changed(workload: Workload, old: Workload | None) -> tuple[ImagePlace, ...]:
-    before = {(place.field, place.container): place.image for place in old.images} if old is not None else {}
-    return tuple(place for place in workload.images if before.get((place.field, place.container)) != place.image)
 
 
 def _is_mirror(workload: Workload) -> bool:
@@ -234,7 +237,7 @@ def _decision(
         owner=None if case is None else _owner(request, metadata),
         component=None if case is None else case.subject.role.component,
         distrusted=None if case is None else case.distrusted,
-        task=None if case is None else _task(case),
+        task=None if case is None or case.subject.role.component is not Component.TASK else task_of(workload),
         verdict=verdict,
         mutation=mutation,
         chart=None if case is None else case.subject.role.chart,
@@ -246,11 +249,3 @@ def _owner(request: Request, metadata: Metadata) -> ObjectRef | None:
     if owner is None or owner.kind == "Node":  # a mirror pod's owner lies in no namespace
         return None
     return ObjectRef(owner.api_version, owner.kind, request.namespace, owner.name, owner.uid)
-
-
-def _task(case: _Case) -> TaskRef | None:
-    if case.subject.role.component is not Component.TASK:
-        return None
-    metadata = case.subject.workload.template
-    # The annotations hold the ids as they are, the labels only what a label may hold.
-    return task_ref(metadata.labels or {}, metadata.annotations or {})

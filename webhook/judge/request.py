@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from webhook.pods.live import LivePod
 from webhook.pods.workload import Workload
 
 
@@ -21,3 +22,22 @@ class Request:
     dry_run: bool
     workload: Workload | None = None
     old: Workload | None = None  # before an UPDATE
+    rendered: bool = False  # whether a file says that Helm rendered it from a chart called airflow
+    repositories: frozenset[str] = frozenset()  # of Airflow's own images in its release, where files say so
+
+
+def sighted(pod: LivePod) -> Request:
+    """Return the request that would make *pod*, which runs, again."""
+    return Request(
+        uid=pod.uid,
+        operation="CREATE",
+        api_version="v1",
+        kind="Pod",
+        subresource="",
+        namespace=pod.namespace,
+        name=pod.name,
+        username="",
+        by_node=False,
+        dry_run=False,
+        workload=pod.workload,
+    )

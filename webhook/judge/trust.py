@@ -1,50 +1,90 @@
-"""Whose labels are believed: the role that a workload plays, by its labels, its owner and its creator."""
+"""Whose labels are believed: the role of a workload by its labels, its containers, its owner and its creator."""
 
 from functools import lru_cache
 
 from webhook.documents.policy import Policy
 from webhook.judge.request import Request
 from webhook.pods import airflow
-from webhook.pods.airflow import Chart, Component, Role
+from webhook.pods.airflow import Chart, Component, Role, Row
+from webhook.pods.charts import is_rendered
+from webhook.pods.claim import Claim, claim
+from webhook.pods.own import resolved
 from webhook.pods.workload import Workload
 from webhook.rules.rule import Stage
 
 REMEMBERED = 4096  # namespaces or users: far more than a cluster with Airflow has, and still a bound
+
+NOBODY = Role(Component.OTHER, Chart.CUSTOM, None)  # a pod whose labels cannot be read
+
+_OF_OPERATORS = frozenset({"Job", "CronJob"})  # what tasks make besides pods (KubernetesJobOperator)
 
 
 class Trust:
     """What one policy says of charts and creators."""
 
     def __init__(self, policy: Policy) -> None:
-        self._rows = policy.rows
+        @lru_cache(REMEMBERED)
+        def rows(namespace: str) -> tuple[Row, ...]:
+            return policy.rows_in(namespace)
 
         @lru_cache(REMEMBERED)
         def creates(username: str) -> tuple[bool, bool]:
             trusted = any(glob.matches(username) for glob in policy.trusted_creators)
             return trusted, any(glob.matches(username) for glob in policy.task_creators)
 
-        self._creates = creates
+        self._rows, self._creates = rows, creates
 
     def role(self, request: Request, workload: Workload, stage: Stage) -> tuple[Role | None, Component | None]:
-        """Return the role to apply, and the component that the labels claimed but did not earn."""
-        # On an update the asker is not the creator, and the new labels may be anybody's.
-        source = request.old if stage is Stage.UPDATE and request.old is not None else workload
-        role = airflow.claim(source.template.labels or {}, self._rows)
-        if role is None and any(_hides_labels(problem.path) for problem in workload.unreadable):
-            return Role(Component.OTHER, Chart.CUSTOM, None), None
-        if stage is Stage.TEMPLATE:
-            believed = role is not None and role.fits(workload.kind)
-        else:
-            owner = source.metadata.controller
-            trusted, task_creator = self._creates(request.username)
-            if stage is Stage.POD and task_creator:
-                claimed = None if role is None or role.component is Component.TASK else role.component
-                return airflow.task(role), claimed
-            believed = role is not None and role.fits(owner.kind if owner else None)
-            believed = believed and (trusted or stage is not Stage.POD)
-        if role is None or believed or role.component is Component.TASK:
-            return role, None
-        return airflow.task(role), role.component
+        """Return the role to apply, and the component that the labels claimed but did not earn; not for updates."""
+        claimed = self._claim(request, workload)
+        if claimed.role is None and any(_hides_labels(problem.path) for problem in workload.unreadable):
+            return NOBODY, None
+        trusted, task_creator = self._creates(request.username)
+        if task_creator and (stage is Stage.POD or (stage is Stage.TEMPLATE and workload.kind in _OF_OPERATORS)):
+            return _task(claimed, workload), _unearned(claimed)
+        if claimed.role is None:
+            return None, None
+        # A task's label on what a chart's controller made is a mistake, or an attempt to go without variables.
+        part = claimed.part if claimed.task is None or not _is_vague(claimed.part) else None
+        if part is not None and _believes(part, workload, stage, trusted=trusted):
+            return part, None
+        if claimed.task is not None:
+            return claimed.task, None
+        return _task(claimed, workload), _unearned(claimed)
+
+    def suspected(self, request: Request, workload: Workload) -> tuple[Role, ...]:
+        """Return every role that *workload*, a pod that changes, may be; none when nothing claims to be Airflow's.
+
+        On an update the asker is not the creator, and labels and owners may be anybody's by now. So the pod may be what
+        its labels say, which comes first, and it may be a task.
+        """
+        claimed = self._claim(request, workload)
+        if claimed.role is None:
+            return (NOBODY,) if any(_hides_labels(problem.path) for problem in workload.unreadable) else ()
+        found = (claimed.role, claimed.part, _task(claimed, workload))
+        return tuple(dict.fromkeys(role for role in found if role is not None))
+
+    def _claim(self, request: Request, workload: Workload) -> Claim:
+        rendered = request.rendered or is_rendered(workload.metadata.labels or {})
+        return claim(workload.template.labels or {}, workload.spec, self._rows(request.namespace), rendered=rendered)
+
+
+def _task(claimed: Claim, workload: Workload) -> Role:
+    return claimed.task or resolved(airflow.task(claimed.part), workload.spec)
+
+
+def _unearned(claimed: Claim) -> Component | None:
+    return None if claimed.part is None or claimed.task is not None else claimed.part.component
+
+
+def _believes(part: Role, workload: Workload, stage: Stage, *, trusted: bool) -> bool:
+    if stage is Stage.TEMPLATE:
+        return part.fits(workload.kind)
+    return (trusted or stage is not Stage.POD) and part.is_owned_by(workload.metadata.controller)
+
+
+def _is_vague(part: Role | None) -> bool:
+    return part is None or part.component is Component.OTHER
 
 
 def _hides_labels(path: str) -> bool:

@@ -100,7 +100,7 @@ class Check:
             elif data.holds(manifest):
                 yield from self._made(manifest, chest)
             else:
-                yield seen(manifest)
+                yield seen(manifest, chest.repositories(manifest))
         except (ReviewError, UnreadableError) as error:
             self._remarks.append(Remark(manifest.place, str(error)))
 

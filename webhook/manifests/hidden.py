@@ -13,9 +13,11 @@ from webhook.manifests.outcome import Remark
 from webhook.manifests.settings import Settings, Values, environment, options, settings, variables
 from webhook.manifests.stream import Document, Unusable, documents
 from webhook.manifests.worker import Worker, compose
-from webhook.pods import airflow
 from webhook.pods.airflow import Component, Role, Row
-from webhook.pods.workload import TEMPLATES
+from webhook.pods.claim import claim
+from webhook.pods.fleet import LEADERS
+from webhook.pods.image import ImageError, parse
+from webhook.pods.workload import TEMPLATES, Container, PodSpec
 
 _CONFIG = "airflow.cfg"
 _LONGEST_KEY = 253  # characters; the API server takes no longer one
@@ -30,6 +32,15 @@ class _Component:
     manifest: Manifest
     role: Role
     container: Node | None
+
+    @property
+    def repository(self) -> str:
+        """That of its own container's image; "" where there is none to read."""
+        image = None if self.container is None else mapping(self.container.value).get("image")
+        try:
+            return parse(image).repository if isinstance(image, str) and self.role.component in LEADERS else ""
+        except ImageError:
+            return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,11 @@ class Chest:
             for holder in holders
             if holder.manifest.kind == "ConfigMap"
         }
+
+    def repositories(self, manifest: Manifest) -> frozenset[str]:
+        """Return the repositories of the images that the Airflow of *manifest* runs, as far as the input says."""
+        found = (one.repository for one in _near(self._components.get(manifest.namespace, []), manifest))
+        return frozenset(repository for repository in found if repository)
 
     def workers(self, manifest: Manifest) -> Iterator[Worker | Remark]:
         """Yield the worker pods of the templates in *manifest*, a ConfigMap or a Secret, or why there is none."""
@@ -115,12 +131,13 @@ def _component(manifest: Manifest, rows: tuple[Row, ...]) -> _Component | None:
     if node is None:
         return None
     labels = mapping(mapping(mapping(node.value).get("metadata")).get("labels"))
-    role = airflow.claim({key: value for key, value in labels.items() if isinstance(value, str)}, rows)
-    if role is None or role.component in (Component.SUPPORT, Component.TASK):
-        return None
     spec = node.children.get("spec")
     containers = spec.children.get("containers") if spec is not None else None
     nodes = list(containers.children.values()) if containers is not None else []
+    given = PodSpec([Container(str(mapping(one.value).get("name"))) for one in nodes])
+    role = claim({key: value for key, value in labels.items() if isinstance(value, str)}, given, rows).role
+    if role is None or role.component in (Component.SUPPORT, Component.TASK):
+        return None
     own = [one for one in nodes if mapping(one.value).get("name") == role.main]
     return _Component(manifest, role, next(iter(own or nodes), None))
 

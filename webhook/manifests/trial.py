@@ -22,6 +22,7 @@ from webhook.manifests.objects import Manifest
 from webhook.manifests.outcome import Judged, Related, Reported, Spared
 from webhook.manifests.place import Place, line_of
 from webhook.manifests.worker import Worker
+from webhook.pods.charts import is_rendered, is_rendered_from
 from webhook.pods.workload import Workload, decode
 from webhook.rules.finding import Mode
 
@@ -59,19 +60,26 @@ def on_reviews(policy: Policy) -> Policy:
     return policy.model_copy(update={"workloads": Mode.ENFORCE})
 
 
-def seen(manifest: Manifest) -> Seen:
-    """Return *manifest*, of a kind with a pod template, as the request that will create it."""
+def seen(manifest: Manifest, repositories: frozenset[str] = frozenset()) -> Seen:
+    """Return *manifest*, of a kind with a pod template, as the request that will create it.
+
+    *repositories* are those that its Airflow runs.
+    """
     body = manifest.node.value
     workload = decode(msgspec.json.encode(body), manifest.group, manifest.kind)
     request = _request(manifest.api_version, manifest.kind, manifest.namespace, manifest.name, workload)
+    request = replace(request, rendered=is_rendered_from(manifest.template), repositories=repositories)
     return Seen(request, body, manifest, manifest.node)
 
 
 def made(worker: Worker, namespace: str) -> Seen:
     """Return the pod *worker* as the request of the executor."""
     workload = decode(msgspec.json.encode(worker.pod), "", "Pod")
-    request = _request("v1", "Pod", namespace, worker.entry.manifest.name, workload)
-    return Seen(request, worker.pod, worker.entry.manifest, worker)
+    holder = worker.entry.manifest
+    request = _request("v1", "Pod", namespace, holder.name, workload)
+    labels = {key: value for key, value in holder.labels.items() if isinstance(value, str)}
+    rendered = is_rendered_from(holder.template) or is_rendered(labels)
+    return Seen(replace(request, rendered=rendered), worker.pod, holder, worker)
 
 
 def _request(api_version: str, kind: str, namespace: str, name: str, workload: Workload | None) -> Request:

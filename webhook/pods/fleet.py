@@ -58,6 +58,10 @@ class Fleet:
         """Return what *component* of *airflow* runs now; oldest first."""
         return tuple(part for part in self.parts.get((airflow, component), ()) if part.pods)
 
+    def repositories(self, airflow: Airflow) -> frozenset[str]:
+        """Return the repositories that the components of *airflow* itself run now."""
+        return frozenset(part.repository for component in LEADERS for part in self.of(airflow, component))
+
 
 def fleet(seen: Iterable[Seen], remembered: Iterable[Sighting] = ()) -> Fleet:
     """Return what *seen* and the sightings *remembered* of earlier looks say together."""

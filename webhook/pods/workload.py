@@ -24,6 +24,20 @@ class EnvVar(Struct, frozen=True):
     value_from: dict[str, Any] | None = None
 
 
+class NameRef(Struct, frozen=True):
+    """A ConfigMap or a Secret of the pod's own namespace."""
+
+    name: str = ""
+
+
+class EnvFrom(Struct, frozen=True):
+    """One entry of a container's `envFrom`."""
+
+    prefix: str = ""
+    config_map_ref: NameRef | None = None
+    secret_ref: NameRef | None = None
+
+
 class Container(Struct, frozen=True):
     """A container of any of the three lists."""
 
@@ -31,6 +45,7 @@ class Container(Struct, frozen=True):
     image: str | None = None
     image_pull_policy: str | None = None
     env: list[EnvVar] | None = None
+    env_from: list[EnvFrom] | None = None
 
 
 class ImageVolumeSource(Struct, frozen=True):

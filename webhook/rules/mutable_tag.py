@@ -28,6 +28,7 @@ from webhook.grammar.model import Model
 from webhook.grammar.pattern import ImageGlob, TagPattern
 from webhook.pods import tags
 from webhook.pods.airflow import Component
+from webhook.pods.charts import is_airflow
 from webhook.pods.image import Image, ImageError, default_pull_policy, parse
 from webhook.pods.sighting import Sighting, short
 from webhook.pods.tags import TagClass
@@ -68,7 +69,10 @@ class MutableTagOptions(RuleOptions):
     """Pull policies that trust the node's cache."""
 
     components: tuple[Component, ...] = _ALL_BUT_SUPPORT
-    """Components that are judged; `support` is out because charts ship redis and the like with floating tags."""
+    """Components that are judged; `support` is out because charts ship redis and the like with floating tags.
+
+    Airflow's own images are judged in `support` as well, as long as `other` is in: Flower runs one.
+    """
 
     require_digest: StrictBool = False
     """Whether every image must have a digest, whatever its tag, its pull policy and the entries in `tags`."""
@@ -82,13 +86,25 @@ class MutableTagOptions(RuleOptions):
 
 def check(subject: Subject, options: MutableTagOptions) -> Iterator[Finding]:
     """Yield a finding for each image of *subject* that a node may serve from its cache under a tag that moves."""
-    if subject.role.component not in options.components:
+    whole = subject.role.component in options.components
+    if not whole and (subject.role.component is not Component.SUPPORT or Component.OTHER not in options.components):
         return
     for unreadable in subject.workload.unreadable:
         yield Finding(unreadable.path, f"cannot be read: {unreadable.text}", "write it as the Kubernetes API has it")
     for place in subject.images:
-        if place.image:  # the API server itself refuses a pod's empty image; a template may fill it later
+        # The API server itself refuses a pod's empty image; a template may fill it later.
+        if place.image and (whole or _is_airflows(place.image, subject)):
             yield from _judge(place, subject, options)
+
+
+def _is_airflows(text: str, subject: Subject) -> bool:
+    """Return whether the image *text* is Airflow's own, which no label makes a database or a cache."""
+    if is_airflow(text):
+        return True
+    try:
+        return parse(text).repository in subject.repositories
+    except ImageError:
+        return False
 
 
 def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> Iterator[Finding]:

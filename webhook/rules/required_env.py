@@ -48,6 +48,7 @@ def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
     reason = f" ({printable(variable.reason, _REASON)})" if variable.reason else ""
     ceiling = Mode.ENFORCE
     if state is State.HOMELESS:
+        ceiling = Mode.WARN  # a pod that no setting of its own can mend must not be denied for ever
         text, fix = f"{variable.name}{reason} has no place: {need.text}", advice.HOME_FIX
     elif state is State.UNAVAILABLE:
         ceiling = Mode.ENFORCE if variable.on_missing == "deny" else Mode.WARN

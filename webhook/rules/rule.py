@@ -41,6 +41,7 @@ class Subject:
     variables: tuple[Variable, ...] = ()  # what the manifest asks of this component in this namespace
     config_maps: ConfigMaps | None = None  # what `from` reads; None: nothing was ever read
     live: Live | None = None  # in an audit: what runs; None: nothing is known of that
+    repositories: frozenset[str] = frozenset()  # of Airflow's own images in its release, as far as they are known
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,9 @@ from webhook.audit.taking import Look
 from webhook.manifests.objects import Manifest
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
-from webhook.pods import airflow
 from webhook.pods.live import LivePod, decode_pod, slim
 from webhook.pods.nodes import Node, Nodes, decode_node, known
-from webhook.pods.workload import UnreadableError
+from webhook.pods.workload import UnreadableError, Workload
 from webhook.scan.makers import Makers
 from webhook.scan.pages import ListError
 from webhook.scan.supply import NAMESPACES, NODES, PODS, REGISTRATIONS, Supply
@@ -53,7 +52,7 @@ class Interest:
     """Which pods are kept, and what of them."""
 
     pod: Callable[[LivePod], bool]  # whether it is Airflow's
-    labels: Callable[[dict[str, str]], bool]  # whether a pod template with them makes pods of Airflow
+    template: Callable[[Workload], bool]  # whether it makes pods of Airflow
     variables: frozenset[str] = frozenset()  # that a rule may ask for
 
 
@@ -71,7 +70,7 @@ def interest(laws: Iterable[Law]) -> Interest:
     gates = [law.gate for law in known]
     return Interest(
         pod=lambda pod: any(gate.recognise(pod) is not None for gate in gates),
-        labels=lambda labels: any(airflow.claim(labels, law.policy.rows) is not None for law in known),
+        template=lambda one: any(gate.recognise_template(one) for gate in gates),
         variables=frozenset(variable.name for law in known for variable in law.required.env),
     )
 
@@ -120,7 +119,7 @@ class _Looking:
         namespaces = self._namespaces()
         within = list(self._read_pods(namespaces))
         nodes = self._nodes() if self._pods else Nodes()
-        makers = Makers(self._supply, self._interest.labels)
+        makers = Makers(self._supply, self._interest.template)
         makers.read(within, {pod.namespace for pod in self._pods.values()})
         coverage = Coverage(self._admission.registration, self._admission.known, self._labels)
         pods = tuple(self._pods.values())

@@ -18,13 +18,13 @@ _ENDED = {"Complete", "Failed"}  # conditions of a Job that makes no more pods
 
 
 class Makers:
-    """Collects them; *labels* says whether a pod template with them makes pods of Airflow."""
+    """Collects them; *wanted* says whether one makes pods of Airflow."""
 
-    def __init__(self, supply: Supply, labels: Callable[[dict[str, str]], bool]) -> None:
+    def __init__(self, supply: Supply, wanted: Callable[[Workload], bool]) -> None:
         self.manifests: list[Manifest] = []
         self.remarks: list[Remark] = []
         self._supply = supply
-        self._wanted = labels
+        self._wanted = wanted
 
     def read(self, within: Iterable[str | None], namespaces: set[str]) -> None:
         """Read the workloads in the namespaces *within* (None: all), and the ConfigMaps beside them or in *namespaces*.
@@ -58,7 +58,7 @@ class Makers:
             workload = decode(raw, collection.group, collection.kind)
         except UnreadableError:
             return
-        if workload is None or workload.metadata.controller is not None or not self._wanted(_labels(workload)):
+        if workload is None or workload.metadata.controller is not None or not self._wanted(workload):
             return
         body = _body(raw)
         if not _has_ended(body):
@@ -72,10 +72,6 @@ class Makers:
         manifest = manifest_of(body, collection.api_version, collection.kind, self._supply.name)
         if manifest is not None:
             self.manifests.append(manifest)
-
-
-def _labels(workload: Workload) -> dict[str, str]:
-    return workload.template.labels or {}
 
 
 def _body(raw: msgspec.Raw) -> dict[str, Any]:

@@ -11,10 +11,14 @@ from enum import Enum
 from typing import Any
 
 from webhook.pods.airflow import Role
+from webhook.pods.own import candidates
+from webhook.pods.text import printable
 from webhook.pods.workload import Container, EnvVar, PodSpec
 from webhook.variables.known import Absence, ConfigMaps
 from webhook.variables.patch import Operation, add, pointer, replace
 from webhook.variables.variable import Variable, escape, references
+
+_NAMED, _NAME = 5, 63  # containers that a sentence names, and characters of each
 
 Entry = dict[str, Any]  # an element of `env`, as JSON
 
@@ -51,8 +55,8 @@ def needs(spec: PodSpec, role: Role, variables: tuple[Variable, ...], config_map
             homeless = False
             state = _compare(container, variable, entry)
             yield Need(variable, state, field, index, container, entry, absent)
-        if homeless:
-            yield Need(variable, State.HOMELESS, text=_no_home(role, variable))
+        if homeless and not _has_it_somewhere(spec, variable):
+            yield Need(variable, State.HOMELESS, text=_no_home(spec, role, variable))
 
 
 def operations(lacking: list[Need]) -> list[Operation]:
@@ -90,14 +94,18 @@ def _targets(spec: PodSpec, role: Role, variable: Variable) -> Iterator[tuple[st
                 yield "initContainers", index, container
 
 
-def _no_home(role: Role, variable: Variable) -> str:
-    if variable.containers == "all":
+def _has_it_somewhere(spec: PodSpec, variable: Variable) -> bool:
+    """Return whether a container that may be the component's own has the variable, where nobody can tell which is."""
+    return variable.containers == "main" and any(_last(one.env, variable.name) for one in candidates(spec))
+
+
+def _no_home(spec: PodSpec, role: Role, variable: Variable) -> str:
+    if variable.containers == "all" or not spec.containers:
         return "the pod has no containers"
     if isinstance(variable.containers, tuple):
         return f"the pod has none of the containers {', '.join(variable.containers)}"
-    if role.main is None:
-        return f"nobody knows which container of {role.component} is its own"
-    return f"the pod has no container {role.main!r}"
+    names = ", ".join(printable(one.name, _NAME) for one in (*candidates(spec),)[:_NAMED])
+    return f"which container is the {role.component}'s own cannot be told{names and f' ({names})'}"
 
 
 def _compare(container: Container, variable: Variable, entry: Entry | None) -> State:

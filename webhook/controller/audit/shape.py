@@ -73,6 +73,7 @@ def lean_spec(spec: PodSpec, keep: Keep) -> PodSpec:
                 None if one.image is None else intern(one.image),
                 None if one.image_pull_policy is None else intern(one.image_pull_policy),
                 [variable for variable in one.env or () if variable.name in keep.variables] or None,
+                one.env_from or None,
             )
             for one in containers or ()
         ] or None

@@ -1,0 +1,74 @@
+"""What of a pod that changes is judged, and as what: by its old labels or its new ones, whichever is stricter."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from webhook.judge.request import Request
+from webhook.judge.trust import Trust
+from webhook.judge.verdict import Verdict
+from webhook.pods.airflow import Chart, Component, Role
+from webhook.pods.workload import ImagePlace, Workload
+from webhook.rules.finding import Mode
+
+# The verdict on some images of a workload in a role.
+Judge = Callable[[Role, Workload, tuple[ImagePlace, ...]], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Strictest:
+    """The strictest verdict on a pod that changes, and the role that it is for."""
+
+    role: Role
+    images: tuple[ImagePlace, ...]
+    verdict: Verdict
+    distrusted: Component | None  # what its labels claim, where it is judged as something else
+
+
+def strictest(trust: Trust, request: Request, workload: Workload, judge: Judge) -> Strictest | None:
+    """Return the strictest verdict over every role that the pod *workload* may be, None when it is nobody's.
+
+    It may be what it claims before the change or after it, and it may be a task.
+    """
+    before = () if request.old is None else trust.suspected(request, request.old)
+    after = trust.suspected(request, workload)
+    roles = tuple(dict.fromkeys((*after, *before)))
+    if not roles:
+        return None
+    images = tuple(_new(request, workload, before, after, judge))
+    judged = [(role, judge(role, workload, images)) for role in roles]
+    role, verdict = max(judged, key=lambda pair: (pair[1].mode.rank, len(pair[1].violations)))
+    distrusted = None if role.component is roles[0].component else roles[0].component
+    return Strictest(role, images, verdict, distrusted)
+
+
+def _new(
+    request: Request, workload: Workload, before: tuple[Role, ...], after: tuple[Role, ...], judge: Judge
+) -> list[ImagePlace]:
+    """Return the images that are new to the rules.
+
+    An image that changed is new, so that labels, finalizers and adoption always pass. Where the labels make the pod
+    another component, or Airflow's at all, every image is new that its old labels let through more mildly.
+    """
+    old = {(place.field, place.container): place.image for place in request.old.images} if request.old else {}
+    relabelled = bool(after) and (not before or _kind(after[0]) != _kind(before[0]))
+
+    def is_new(place: ImagePlace) -> bool:
+        if old.get((place.field, place.container)) != place.image:
+            return True
+        return relabelled and any(judge(role, workload, (place,)).mode.rank > was(place).rank for role in after)
+
+    def was(place: ImagePlace) -> Mode:
+        if not before or request.old is None:
+            return Mode.OFF
+        mode = judge(before[0], request.old, (place,)).mode
+        return mode.capped(Mode.WARN) if _is_managed(before[0]) else mode
+
+    return [place for place in workload.images if is_new(place)]
+
+
+def _kind(role: Role) -> tuple[Component, bool]:
+    return role.component, _is_managed(role)
+
+
+def _is_managed(role: Role) -> bool:
+    return role.chart is Chart.COMPOSER and role.component is not Component.TASK
