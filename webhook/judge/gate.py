@@ -131,8 +131,7 @@ class Gate:
         exempted: list[Exempted] = []
         modes = self._modes(case.request.namespace)
         for name, rule in rules.items():
-            mode = modes[name].capped(case.ceiling)
-            if mode is Mode.OFF:
+            if (mode := modes[name].capped(case.ceiling)) is Mode.OFF:
                 continue
             for finding in rule.check(case.subject, self._policy.options(name)):
                 judged = self._judge(name, mode.capped(finding.ceiling), finding, case, today)
