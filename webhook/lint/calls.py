@@ -1,0 +1,208 @@
+"""Calls: functions of the folder are followed, what is known of Python and Airflow is computed, the rest is unknown."""
+
+import ast
+
+from webhook.lint import names
+from webhook.lint.binding import BindError, bind, prepend, starred
+from webhook.lint.builtin import BUILTINS
+from webhook.lint.expressions import Expressions
+from webhook.lint.methods import METHODS
+from webhook.lint.objects import find_member
+from webhook.lint.record import Kind
+from webhook.lint.sites import sites
+from webhook.lint.state import DEPTH, constant
+from webhook.lint.text import method_of
+from webhook.lint.values import (
+    NONE,
+    UNKNOWN,
+    Arguments,
+    Class,
+    Either,
+    External,
+    Function,
+    Instance,
+    Items,
+    Made,
+    Mapping,
+    Method,
+    Nothing,
+    Partial,
+    Scope,
+    Text,
+    Value,
+    Word,
+    join,
+)
+
+_YIELDS = (ast.Yield, ast.YieldFrom)
+
+
+class Calls(Expressions):
+    """Evaluates calls."""
+
+    returned: list[list[Value]]  # by the functions of the stack, innermost last
+
+    def call(self, scope: Scope, node: ast.Call) -> Value:
+        """Return what the call *node* returns."""
+        callee = self.evaluate(scope, node.func)
+        given = self.arguments(scope, node)
+        return self.invoke(scope, node, callee, given)
+
+    def apply(self, scope: Scope, node: ast.AST, callee: Value, args: tuple[Value, ...]) -> Value:
+        """Return what *callee* returns for the positional *args*."""
+        return self.invoke(scope, node, callee, Arguments(args))
+
+    def arguments(self, scope: Scope, node: ast.Call) -> Arguments:
+        """Return the arguments of the call *node*."""
+        positional: list[Value] = []
+        keywords: dict[str, Value] = {}
+        places = {}
+        is_open = False
+        for one in node.args:
+            if isinstance(one, ast.Starred):
+                value = self.evaluate(scope, one.value)
+                if isinstance(self.texts(value), Text):
+                    self.element(scope, one, value, "unpacks")
+                more, unsure = starred(value)
+                positional += () if is_open else more
+                is_open = is_open or unsure
+            elif is_open:
+                self.evaluate(scope, one)
+            else:
+                positional.append(self.evaluate(scope, one))
+        for keyword in node.keywords:
+            value = self.evaluate(scope, keyword.value)
+            if keyword.arg is not None:
+                keywords[keyword.arg] = value
+                places[keyword.arg] = self.place(scope, keyword.value)
+            elif isinstance(value, Mapping):
+                keywords |= value.entries
+                places |= {name: value.places.get(name, self.place(scope, node)) for name in value.entries}
+                is_open = is_open or value.open
+            else:
+                scope.module.dynamic = is_open = True
+        return Arguments(tuple(positional), keywords, places, open=is_open)
+
+    def invoke(self, scope: Scope, node: ast.AST, callee: Value, given: Arguments) -> Value:  # noqa: PLR0911 - a case each
+        """Return what *callee* returns for *given*."""
+        self.tick()
+        if isinstance(callee, Function):
+            return self.follow(scope, node, callee, given)
+        if isinstance(callee, Partial):
+            first = Arguments(callee.args, callee.keywords, {}, open=callee.open)
+            return self.invoke(scope, node, callee.function, prepend(first, given))
+        if isinstance(callee, Class):
+            return self.construct(scope, node, callee, given)
+        if isinstance(callee, Instance):
+            return self.invoke(scope, node, self.of_object(scope, node, callee, "__call__"), given)
+        if isinstance(callee, External):
+            return self.external(scope, node, callee.path, given)
+        if isinstance(callee, Method):
+            return self.method(scope, node, callee, given)
+        if isinstance(callee, Either):
+            return join([self.invoke(scope, node, one, given) for one in callee.options])
+        if isinstance(callee, Made):
+            return callee  # calling a task, or a method of it, makes once more something of its kind
+        return UNKNOWN
+
+    def follow(self, scope: Scope, node: ast.AST, function: Function, given: Arguments) -> Value:
+        """Return what *function* returns for *given*, after following its code."""
+        code = function.node
+        try:
+            bound = bind(function, given)
+        except BindError as error:
+            return Nothing(function.name, str(error))
+        if code in self.stack or len(self.stack) >= DEPTH:
+            return UNKNOWN
+        self.called.add(code)
+        path = f"{function.qualified}.<locals>."
+        inner = Scope(function.scope.module, function.scope, path, dict(bound.names))
+        for name, default in bound.defaults.items():
+            inner.names[name] = self.evaluate(function.scope, default)
+        self.stack.append(code)
+        self.trail.append(self.place(scope, node))
+        muted, guarded, self.guarded = self.muted, self.guarded, 0
+        try:
+            return self.result(inner, function)
+        finally:
+            self.muted, self.guarded = muted, guarded
+            self.trail.pop()
+            self.stack.pop()
+
+    def result(self, inner: Scope, function: Function) -> Value:
+        """Return what the body of *function* returns in *inner*."""
+        code = function.node
+        if isinstance(code, ast.Lambda):
+            return self.evaluate(inner, code.body)
+        self.returned.append([])
+        falls = self.run(inner, code.body)
+        returned = self.returned.pop()
+        if is_generator(code):
+            return Items("generator", (), UNKNOWN)
+        found = join([*returned, NONE] if falls or not returned else returned)
+        return Nothing(function.name) if found == NONE else found
+
+    def construct(self, scope: Scope, node: ast.AST, cls: Class, given: Arguments) -> Value:
+        """Return an object of *cls*."""
+        self.sites(scope, node, names.roots(cls), given)
+        made = Instance(cls)
+        init = find_member(cls, "__init__")
+        if isinstance(init, Function):
+            self.follow(scope, node, Function(init.node, init.scope, init.name, init.qualified, (made,)), given)
+        else:
+            made.attributes.update(given.keywords)
+        return made
+
+    def sites(self, scope: Scope, node: ast.AST, paths: list[str], given: Arguments) -> None:
+        """Take note of the callbacks that a call of something external gets."""
+        for path in paths:
+            self.record.given.extend(sites(path, given, scope.module, self.place(scope, node)))
+
+    def external(self, scope: Scope, node: ast.AST, path: str, given: Arguments) -> Value:
+        """Return what the external *path* returns for *given*."""
+        known = BUILTINS.get(path.removeprefix("builtins.").removeprefix("itertools."))
+        if known is not None and path.startswith(("builtins.", "itertools.", "functools.", "os.", "asyncio.")):
+            return known(self, scope, node, given)
+        if path in ("collections.Counter", "collections.deque") and given.positional:
+            self.element(scope, node, given.positional[0])
+            return UNKNOWN
+        if names.is_variable_get(path):
+            self.variable(scope, node, given)
+            return UNKNOWN
+        self.sites(scope, node, [path.removesuffix(".partial")], given)
+        return Made(path.removesuffix(".partial"), given)
+
+    def variable(self, scope: Scope, node: ast.AST, given: Arguments) -> None:
+        """Take note of `Variable.get(name)` without a default."""
+        name = constant(given.positional[0] if given.positional else given.keywords.get("key", UNKNOWN))
+        has_default = len(given.positional) > 1 or given.open or {"default_var", "default"} & given.keywords.keys()
+        if isinstance(name, str) and not has_default:
+            self.read(scope, node, Kind.VARIABLE, name, fails=True)
+
+    def environ(self, scope: Scope, node: ast.AST, name: str) -> None:
+        """Take note of `os.environ[name]`."""
+        self.read(scope, node, Kind.ENV, name, fails=True)
+
+    def method(self, scope: Scope, node: ast.AST, method: Method, given: Arguments) -> Value:
+        """Return what a method of a built-in value returns."""
+        owner, name = method.owner, method.name
+        if isinstance(owner, Text | Word):
+            return method_of(owner, name)
+        if isinstance(owner, Made):
+            if name in ("partial", "override"):
+                self.sites(scope, node, [owner.path], given)
+            return owner
+        known = METHODS.get(name)
+        return UNKNOWN if known is None else known(self, scope, node, owner, given)
+
+
+def is_generator(code: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Return whether calling *code* makes a generator."""
+    todo: list[ast.AST] = list(code.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, _YIELDS):
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            todo.extend(ast.iter_child_nodes(node))
+    return False

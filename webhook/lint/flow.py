@@ -1,0 +1,156 @@
+"""Branches, loops and what catches exceptions: which statements are reached, and what names mean where they meet."""
+
+import ast
+from typing import Any
+
+from webhook.lint.calls import Calls
+from webhook.lint.text import looks_at_characters
+from webhook.lint.values import UNKNOWN, Constant, External, Instance, Items, Made, Scope, Text, Value, join
+
+_UNROLLED = 16  # items of a list that a loop is followed for one by one
+_CATCHES = frozenset({"AttributeError", "TypeError", "KeyError"})
+
+
+class Flow(Calls):
+    """Follows statements that hold statements; False says that nothing behind one is reached."""
+
+    def _if(self, scope: Scope, node: ast.If) -> bool:
+        if _never(node.test):
+            return self.run(scope, node.orelse)
+        self.test(scope, node.test)
+        before = scope.names
+        reached: list[dict[str, Value]] = []
+        absent = _absent(node.test)
+        for body in (node.body, node.orelse):
+            scope.names = dict(before)
+            if self.run(scope, body):
+                if body is node.body and absent is not None and self.texts(before.get(absent, UNKNOWN)) is not None:
+                    scope.names[absent] = before[absent]  # what happens to an empty text is no use of it
+                reached.append(scope.names)
+        scope.names = merged(reached) if reached else before
+        return bool(reached)
+
+    def _for(self, scope: Scope, node: ast.For | ast.AsyncFor) -> None:
+        value = self.evaluate(scope, node.iter)
+        if isinstance(self.texts(value), Text) and looks_at_characters(node.target, node):
+            value = UNKNOWN
+        if isinstance(value, Items) and value.rest is None and len(value.items) <= _UNROLLED and _differ(value.items):
+            rounds = list(value.items)
+        else:
+            rounds = [self.element(scope, node.iter, value)]
+        before = scope.names
+        scope.names = dict(before)
+        for item in rounds:
+            self.assign(scope, node.target, item)
+            self.run(scope, node.body)
+        scope.names = merged([before, scope.names])
+        self.run(scope, node.orelse)
+
+    def _while(self, scope: Scope, node: ast.While) -> None:
+        self.test(scope, node.test)
+        before = scope.names
+        scope.names = dict(before)
+        self.run(scope, node.body)
+        scope.names = merged([before, scope.names])
+        self.run(scope, node.orelse)
+
+    def _with(self, scope: Scope, node: ast.With | ast.AsyncWith) -> bool:
+        mutes = False
+        for item in node.items:
+            value = self.evaluate(scope, item.context_expr)
+            if isinstance(value, Made) and value.path == "contextlib.suppress":
+                mutes = mutes or any(_caught(one) for one in value.arguments.positional)
+            if item.optional_vars is not None:
+                self.assign(scope, item.optional_vars, value if isinstance(value, Made | Instance) else UNKNOWN)
+        self.muted += mutes
+        falls = self.run(scope, node.body)
+        self.muted -= mutes
+        return falls or mutes
+
+    def _try(self, scope: Scope, node: Any) -> bool:  # noqa: ANN401 - Try, TryStar
+        caught = [one for handler in node.handlers for one in _types(handler.type)]
+        mutes = any(isinstance(one, ast.Name) and one.id in _CATCHES for one in caught)
+        before = scope.names
+        scope.names = dict(before)
+        self.muted += mutes
+        falls = self.run(scope, node.body)
+        self.muted -= mutes
+        behind = scope.names
+        ends = [behind] if falls and self.run(scope, node.orelse) else []
+        for handler in node.handlers:
+            scope.names = merged([before, behind])
+            if handler.name is not None:
+                scope.names[handler.name] = UNKNOWN
+            if self.run(scope, handler.body):
+                ends.append(scope.names)
+        scope.names = merged(ends) if ends else merged([before, behind])
+        return self.run(scope, node.finalbody) and bool(ends)
+
+    def _match(self, scope: Scope, node: ast.Match) -> None:
+        self.untaint(self.evaluate(scope, node.subject))
+        before = scope.names
+        reached = [before]
+        for case in node.cases:
+            scope.names = dict(before)
+            for pattern in ast.walk(case.pattern):
+                name = getattr(pattern, "name", None)
+                if isinstance(name, str):
+                    scope.names[name] = UNKNOWN
+            if self.run(scope, case.body):
+                reached.append(scope.names)
+        scope.names = merged(reached)
+
+
+def merged(states: list[dict[str, Value]]) -> dict[str, Value]:
+    """Return what names mean where *states* meet; a name that only some of them have means what it means there."""
+    if len(states) == 1:
+        return states[0]
+    found: dict[str, Value] = dict(states[0])
+    for state in states[1:]:
+        for name, value in state.items():
+            known = found.get(name, value)
+            found[name] = value if known is value else join([known, value])
+    return found
+
+
+def _differ(items: tuple[Value, ...]) -> bool:
+    """Return whether it matters which of *items* a loop has."""
+    return not all(isinstance(one, Constant) for one in items)
+
+
+def _never(test: ast.expr) -> bool:
+    """Return whether *test* is false whenever Airflow reads the file."""
+    if isinstance(test, ast.Constant):
+        return not test.value
+    if isinstance(test, ast.Name | ast.Attribute):
+        return (test.id if isinstance(test, ast.Name) else test.attr) == "TYPE_CHECKING"
+    return (
+        isinstance(test, ast.Compare)
+        and isinstance(test.left, ast.Name)
+        and test.left.id == "__name__"
+        and isinstance(test.ops[0], ast.Eq)
+    )
+
+
+def _absent(test: ast.expr) -> str | None:
+    """Return the name that *test* finds empty: `not name`, `name is None`, `len(name) == 0`, `name == ""`."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return test.operand.id if isinstance(test.operand, ast.Name) else None
+    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Is | ast.Eq):
+        return None
+    left, right = test.left, test.comparators[0]
+    if isinstance(left, ast.Call) and len(left.args) == 1:
+        left = left.args[0]
+    if isinstance(left, ast.Name) and isinstance(right, ast.Constant) and not right.value:
+        return left.id
+    return None
+
+
+def _types(node: ast.expr | None) -> list[ast.expr]:
+    if node is None:
+        return []
+    return list(node.elts) if isinstance(node, ast.Tuple) else [node]
+
+
+def _caught(value: Value) -> bool:
+    return isinstance(value, External) and value.path.rpartition(".")[2] in _CATCHES

@@ -1,0 +1,209 @@
+"""callback: a callback that Airflow cannot call, or that does not get what it takes.
+
+Airflow calls back from several processes, with arguments that differ by version, and most of what goes wrong there is
+only logged. Each finding says what is wrong, in which process the callback runs and what its caller passes. What the
+files do not tell is never a finding.
+
+Passes::
+
+    def notify(dag, task_list, blocking_task_list, slas, blocking_tis):
+        send(f"missed: {task_list}", [sla.task_id for sla in slas])
+
+Fails::
+
+    def notify(dag, task_list, blocking_task_list, slas, blocking_tis):
+        send(", ".join(task.task_id for task in task_list))  # task_list is one string: its elements are characters
+"""
+
+import ast
+from collections.abc import Iterator
+
+from webhook.lint import deadline, names, shape
+from webhook.lint.callers import SLA_ARGUMENTS, SLA_KEYS, Caller, caller
+from webhook.lint.calls import is_generator
+from webhook.lint.facts import Facts
+from webhook.lint.finding import Also, Fault, Finding, Trouble
+from webhook.lint.idle import idle, unknown_to
+from webhook.lint.reading import Reading
+from webhook.lint.record import Given, Record, Slot, Use
+from webhook.lint.undeclared import undeclared
+from webhook.lint.values import UNKNOWN, Arguments, Constant, External, Function, Mapping, Nothing, Place, Value
+from webhook.lint.versions import Versions
+from webhook.rules.finding import Mode
+
+_CALLED = ast.Pass(lineno=0)  # stands for the caller's code
+
+
+def judge(reading: Reading, given: Given, facts: Facts) -> Iterator[Finding]:
+    """Yield what is wrong with *given*."""
+    versions = facts.versions(given)
+    if given.slot in (Slot.ASYNC, Slot.SYNC):
+        yield from _of_deadline(reading, given, facts, versions)
+        return
+    if given.value == Constant(None):
+        return
+    trouble = next(unknown_to(given, versions), None)
+    if trouble is not None or given.parameter == "sla":
+        if trouble is not None:
+            yield _finding(given, None, trouble, None)
+        return
+    who = caller(given.slot, given.parameter, versions)
+    for value in shape.several(given, versions):
+        if isinstance(value, shape.Misfit):
+            yield _finding(given, value.value, _not_callable(value.text), who)
+            continue
+        yield from _certain([list(_of_value(reading, given, one, facts, who)) for one in shape.options(value)])
+    for trouble in idle(reading, given, versions):
+        yield _finding(given, given.value, trouble, who)
+
+
+def _certain(by_option: list[list[Finding]]) -> list[Finding]:
+    """Return the findings of all options, none when one option is right."""
+    return [one for findings in by_option for one in findings] if all(by_option) else []
+
+
+def _of_deadline(reading: Reading, given: Given, facts: Facts, versions: Versions) -> Iterator[Finding]:
+    who = caller(given.slot, given.parameter, versions)
+    found = list(deadline.unavailable(given, versions))
+    if not found and given.slot is Slot.SYNC and not versions.until(3, 2):
+        found = list(deadline.stops_scheduler(given, facts.executor))
+    for trouble in found:
+        yield _finding(given, given.value, trouble, who)
+    if versions.until(3, 1):
+        return
+    wrong = [list(deadline.troubles(reading, given, one, versions)) for one in shape.options(given.value)]
+    if all(wrong):
+        yield from (_finding(given, given.value, trouble, who) for troubles in wrong for trouble in troubles)
+    if isinstance(given.value, Function):
+        record = reading.callback(given.module.scope, _CALLED, given.value, _keywords(given))
+        for trouble, place in undeclared(reading, given, given.value, record, who, facts):
+            yield _finding(given, given.value, trouble, who, place)
+
+
+def _keywords(given: Given) -> Arguments:
+    kwargs = given.arguments.keywords.get("kwargs", UNKNOWN)
+    entries = dict(kwargs.entries) if isinstance(kwargs, Mapping) else {}
+    return Arguments((), entries | {"context": UNKNOWN}, open=True)
+
+
+def _of_value(reading: Reading, given: Given, value: Value, facts: Facts, who: Caller) -> Iterator[Finding]:
+    if isinstance(value, Nothing):
+        name = value.function
+        fix = f"give the function itself ({name}), or functools.partial({name}, ...) with its arguments"
+        yield _finding(given, value, (Fault.CALLED, shape.nothing(value), fix, Mode.ENFORCE), who)
+        return
+    told = shape.misfit(value)
+    if told:
+        if isinstance(value, Constant) and value.value is None:
+            return
+        yield _finding(given, value, _not_callable(told), who)
+        return
+    given_arguments = Arguments(who.arguments)
+    wrong = shape.problem(value, given_arguments)
+    if wrong:
+        fix = f"take what the caller passes: {who.passes}"
+        yield _finding(given, value, (Fault.SIGNATURE, wrong, fix, Mode.ENFORCE), who)
+        return
+    for trouble in _without_effect(given, value, facts):
+        yield _finding(given, value, trouble, who)
+        return
+    record = _called(reading, given, value, given_arguments)
+    yield from (_misuse(given, value, use, who) for use in record.uses)
+    for trouble, place in undeclared(reading, given, shape.entry_point(value), record, who, facts):
+        yield _finding(given, value, trouble, who, place)
+
+
+def _not_callable(text: str) -> Trouble:
+    return Fault.NOT_CALLABLE, text, "give a function, or a list of functions", Mode.ENFORCE
+
+
+def _without_effect(given: Given, value: Value, facts: Facts) -> Iterator[Trouble]:
+    """Yield why calling *value* runs none of its code."""
+    notifier = next((path for path in names.roots(value) if names.is_notifier(path)), "")
+    if (notifier and not isinstance(value, External | Function)) or (isinstance(value, External) and notifier):
+        name = shape.title(value)
+        text = f"is the class {name}, not an object of it: its caller makes one and drops it, and nobody is told"
+        yield Fault.NEVER_CALLED, text, f"write {name}(...)", Mode.ENFORCE
+        return
+    function = shape.entry_point(value)
+    if function is None or isinstance(function.node, ast.Lambda):
+        return
+    if isinstance(function.node, ast.AsyncFunctionDef):
+        text = f"{function.name} is a coroutine function, and its caller does not await it: its code never runs"
+        yield Fault.NEVER_CALLED, text, "write def, and asyncio.run(...) in it for what must be awaited", Mode.ENFORCE
+    elif is_generator(function.node):
+        task = given.slot in (Slot.TASK, Slot.DEFAULT_ARGS)
+        if not task or facts.versions(given).until(3):
+            text = f"{function.name} is a generator function, and its caller does not go over it: its code never runs"
+            yield Fault.NEVER_CALLED, text, "leave yield out", Mode.ENFORCE
+
+
+def _called(reading: Reading, given: Given, value: Value, arguments: Arguments) -> Record:
+    """Return what is met when *value* is called."""
+    if shape.is_notifier(value):
+        keys: dict[str, Value] = {}
+        if given.parameter == "sla_miss_callback":
+            keys = dict(zip(SLA_KEYS, SLA_ARGUMENTS, strict=True))
+        arguments = Arguments((Mapping(keys, open=True),))
+        value = shape.entry_point(value) or value
+    return reading.callback(given.module.scope, _CALLED, value, arguments)
+
+
+def _misuse(given: Given, value: Value, use: Use, who: Caller) -> Finding:
+    position = {"task_list": "second", "blocking_task_list": "third"}[use.name]
+    if use.line_of:
+        text = f"{use.how} a line of {use.name}, and a line is a string: 'task_id on date'"
+    else:
+        text = (
+            f"{use.how} {use.name}, the {position} argument, which is one string (lines 'task_id on date'), no list:"
+            " its elements are characters, without attributes"
+        )
+    fix = (
+        f"use it as text, or its lines: {use.name}.splitlines(); objects are in the fourth argument"
+        " (SlaMiss: task_id, execution_date) and the fifth (TaskInstance)"
+    )
+    through = tuple(Also(place, "called from here") for place in use.through if place.line)
+    return _finding(given, value, (Fault.TEXT, text, fix, Mode.ENFORCE), who, use.place, through)
+
+
+def _finding(  # noqa: PLR0913, PLR0917 - the parts of a finding
+    given: Given,
+    value: Value | None,
+    trouble: Trouble,
+    who: Caller | None,
+    place: Place | None = None,
+    also: tuple[Also, ...] = (),
+) -> Finding:
+    fault, text, fix, mode = trouble
+    name = shape.title(value) if value is not None else ""
+    what = f"{given.parameter} of {given.owner}" if given.slot not in (Slot.ASYNC, Slot.SYNC) else str(given.slot)
+    at = given.place if place is None else place
+    where = () if at == given.place else (Also(given.place, f"given as {what}"),)
+    return Finding(
+        fault=fault,
+        place=at,
+        given=given.place,
+        what=what,
+        callback=name,
+        text=text,
+        fix=fix,
+        origin=_origin(fault, value, given),
+        process=who.process if who is not None else "",
+        passes=who.passes if who is not None else "",
+        failure=who.failure if who is not None else "",
+        mode=mode,
+        also=(*where, *also),
+    )
+
+
+def _origin(fault: Fault, value: Value | None, given: Given) -> str:
+    """Return what has to be mended: the function, or the place that gives it."""
+    function = shape.entry_point(value) if value is not None and fault in _OF_FUNCTION else None
+    if function is None or function.name == "<lambda>":
+        return str(given.place)
+    return f"{function.file}:{function.qualified}"
+
+
+_OF_FUNCTION = frozenset({
+    Fault.TEXT, Fault.SIGNATURE, Fault.NOT_ASYNC, Fault.NOT_IMPORTABLE, Fault.UNDECLARED_ENV, Fault.UNDECLARED_VARIABLE,
+})  # fmt: skip

@@ -1,0 +1,95 @@
+"""The methods of lists, dicts and strings that callbacks pass through, and what calls of Airflow's objects return."""
+
+import ast
+from typing import Any, Protocol
+
+from webhook.lint.expressions import Expressions
+from webhook.lint.state import constant
+from webhook.lint.values import (
+    UNKNOWN,
+    Arguments,
+    Constant,
+    Items,
+    Mapping,
+    Scope,
+    Text,
+    Value,
+    join,
+)
+
+
+class _Known(Protocol):
+    def __call__(self, state: Any, scope: Scope, node: ast.AST, owner: Value, given: Arguments, /) -> Value: ...  # noqa: ANN401
+
+
+def _get(_state: Expressions, _scope: Scope, _node: ast.AST, owner: Value, given: Arguments) -> Value:
+    key = constant(given.positional[0]) if given.positional else None
+    if not isinstance(owner, Mapping) or not isinstance(key, str):
+        return UNKNOWN
+    return owner.entries.get(key, UNKNOWN)
+
+
+def _copy(_state: Expressions, _scope: Scope, _node: ast.AST, owner: Value, _given: Arguments) -> Value:
+    return owner
+
+
+def _values(_state: Expressions, _scope: Scope, _node: ast.AST, owner: Value, _given: Arguments) -> Value:
+    if not isinstance(owner, Mapping) or owner.open:
+        return UNKNOWN
+    return Items("list", tuple(owner.entries.values()))
+
+
+def _items(_state: Expressions, _scope: Scope, _node: ast.AST, owner: Value, _given: Arguments) -> Value:
+    if not isinstance(owner, Mapping) or owner.open:
+        return UNKNOWN
+    return Items("list", tuple(Items("tuple", (Constant(key), value)) for key, value in owner.entries.items()))
+
+
+def _join(state: Expressions, scope: Scope, node: ast.AST, owner: Value, given: Arguments) -> Value:
+    if len(given.positional) != 1 or not isinstance(owner, Constant) or not isinstance(owner.value, str):
+        return UNKNOWN
+    value = given.positional[0]
+    if isinstance(value, Text) and not owner.value:
+        return value  # "".join(text) is the text
+    state.element(scope, node, value, "joins the elements of")
+    return UNKNOWN
+
+
+METHODS: dict[str, _Known] = {
+    "get": _get,
+    "pop": _get,
+    "copy": _copy,
+    "values": _values,
+    "items": _items,
+    "join": _join,
+}
+
+
+def changed(owner: Value, name: str, given: Arguments) -> Value | None:
+    """Return what *owner* is after its method *name* has changed it; None when that changes nothing."""
+    if isinstance(owner, Mapping):
+        return _changed_dict(owner, name, given)
+    if isinstance(owner, Items) and owner.kind == "list" and len(given.positional) == 1:
+        first = given.positional[0]
+        if name == "append":
+            return Items("list", (*owner.items, first), owner.rest)
+        if name == "extend":
+            more = first if isinstance(first, Items) else Items("list", (), UNKNOWN)
+            rest = [one for one in (owner.rest, more.rest) if one is not None]
+            return Items("list", owner.items + more.items, join(rest) if rest else None)
+    return None
+
+
+def _changed_dict(owner: Mapping, name: str, given: Arguments) -> Value | None:
+    if name == "update":
+        first = given.positional[0] if given.positional else Mapping()
+        more = first if isinstance(first, Mapping) else Mapping(open=True)
+        return owner.merged(more).merged(Mapping(given.keywords, given.places, open=given.open))
+    key = constant(given.positional[0]) if given.positional else None
+    if name == "pop" and isinstance(key, str):
+        return Mapping(
+            {one: value for one, value in owner.entries.items() if one != key}, owner.places, open=owner.open
+        )
+    if name == "setdefault" and isinstance(key, str) and key not in owner.entries and len(given.positional) > 1:
+        return Mapping(owner.entries | {key: given.positional[1]}, owner.places, open=owner.open)
+    return None

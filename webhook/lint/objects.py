@@ -1,0 +1,50 @@
+"""Small questions to values: members of classes, methods, emptiness, slices."""
+
+import ast
+
+from webhook.lint.values import NONE, UNKNOWN, Class, Constant, Function, Items, Value, join
+
+
+def bound(function: Function, owner: Value) -> Function:
+    """Return *function* as a method of *owner*."""
+    return Function(function.node, function.scope, function.name, function.qualified, (owner,), function.wraps)
+
+
+def find_member(cls: Class, name: str) -> Value:
+    """Return what *cls* or the first base that has it calls *name*; UNKNOWN when nobody in the folder does."""
+    if name in cls.members:
+        return cls.members[name]
+    for base in cls.bases:
+        if isinstance(base, Class):
+            found = find_member(base, name)
+            if found is not UNKNOWN:
+                return found
+    return UNKNOWN
+
+
+def constant_name(node: ast.expr) -> str:
+    """Return the last name of a decorator: `property` of `@functools.property`."""
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def is_empty(value: Value) -> bool:
+    """Return whether *value* is None, or an empty literal."""
+    if isinstance(value, Items):
+        return not value.all
+    return value == NONE or (isinstance(value, Constant) and not value.value)
+
+
+def sliced(owner: Value, part: ast.Slice) -> Value:
+    """Return a slice with literal bounds of known items."""
+    if not isinstance(owner, Items):
+        return UNKNOWN
+    bounds: list[int | None] = []
+    for one in (part.lower, part.upper, part.step):
+        literal = one.value if isinstance(one, ast.Constant) else None
+        if one is not None and not isinstance(literal, int):
+            return Items(owner.kind, (), join(list(owner.all)) if owner.all else None)
+        bounds.append(literal if isinstance(literal, int) else None)
+    if owner.rest is not None:
+        return Items(owner.kind, (), join(list(owner.all)))
+    low, high, step = bounds
+    return Items(owner.kind, owner.items[low:high:step]) if step != 0 else UNKNOWN

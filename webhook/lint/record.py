@@ -1,0 +1,68 @@
+"""What was met while code was followed: callbacks that are given, uses of text, variables that are read."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from webhook.lint.values import Arguments, Module, Place, Value
+
+
+class Slot(StrEnum):
+    """The kind of thing that a callback is given to."""
+
+    DAG = "DAG"
+    TASK = "task"
+    DEFAULT_ARGS = "default_args"
+    ASYNC = "AsyncCallback"
+    SYNC = "SyncCallback"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """A callback, or what stands in place of one, where it is given."""
+
+    slot: Slot
+    parameter: str  # sla_miss_callback
+    value: Value
+    place: Place
+    owner: str  # DAG "etl"
+    module: Module
+    arguments: Arguments = field(default_factory=Arguments)  # of the call, for what depends on the others
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A use of text that only an object or a list stands."""
+
+    name: str  # of the text: task_list
+    how: str
+    place: Place
+    through: tuple[Place, ...]  # the calls that led there
+    line_of: bool = False  # whether it is a line of the text, after a split
+
+
+class Kind(StrEnum):
+    """Where a value comes from."""
+
+    ENV = "environment variable"
+    VARIABLE = "Airflow Variable"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A variable that is read, without a default."""
+
+    kind: Kind
+    name: str
+    fails: bool  # whether its absence raises; else it gives None
+    place: Place
+    through: tuple[Place, ...] = ()
+    at_import: bool = False
+
+
+@dataclass(slots=True)
+class Record:
+    """Everything that one pass met."""
+
+    given: list[Given] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    lookups: list[Lookup] = field(default_factory=list)

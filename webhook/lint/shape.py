@@ -1,0 +1,158 @@
+"""What stands where a callback belongs: several, one that can be called, or something else."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from webhook.lint import names
+from webhook.lint.binding import BindError, bind, prepend, signature
+from webhook.lint.objects import bound, find_member
+from webhook.lint.record import Given, Slot
+from webhook.lint.values import (
+    NONE,
+    UNKNOWN,
+    Arguments,
+    Class,
+    Constant,
+    Either,
+    External,
+    File,
+    Function,
+    Instance,
+    Items,
+    Mapping,
+    Nothing,
+    Partial,
+    Value,
+)
+from webhook.lint.versions import Versions
+
+_TASKS = (Slot.TASK, Slot.DEFAULT_ARGS)
+_LONGEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A value that nobody can call, in words."""
+
+    value: Value
+    text: str
+
+
+def several(given: Given, versions: Versions) -> Iterator[Value | Misfit]:
+    """Yield each callback that *given* gives, or why it gives none."""
+    value = given.value
+    collects = given.slot in _TASKS and versions.since(3)
+    if isinstance(value, Items) and value.kind == "list":
+        yield from value.all
+    elif isinstance(value, Items) and given.slot in _TASKS and not versions.until(3):
+        yield from value.all if collects else ()
+    elif isinstance(value, Constant) and isinstance(value.value, str) and collects:
+        if value.value:
+            yield Misfit(
+                value, f"is the string {_short(value)}, and Airflow 3 takes each of its characters for a callback"
+            )
+    else:
+        yield value
+
+
+def misfit(value: Value) -> str:
+    """Return what *value* is if it cannot be called, else ""."""
+    if isinstance(value, Constant):
+        return f"is {_article(value)}, which cannot be called"
+    if isinstance(value, Items):
+        return f"is a {value.kind}, which is called like a function; only a list is several callbacks"
+    if isinstance(value, Mapping):
+        return "is a dict, which cannot be called"
+    if isinstance(value, File):
+        return f"is the module {value.module.file}, which cannot be called"
+    if isinstance(value, Instance) and is_whole(value.of) and find_member(value.of, "__call__") == UNKNOWN:
+        return f"is an object of {value.of.node.name}, which has no __call__"
+    return ""
+
+
+def problem(value: Value, arguments: Arguments) -> str:
+    """Return what is wrong with calling *value* with *arguments*, "" when it fits or cannot be told."""
+    if isinstance(value, Partial):
+        first = Arguments(value.args, value.keywords, {}, open=value.open)
+        return "" if value.open else problem(value.function, prepend(first, arguments))
+    function = entry_point(value)
+    if isinstance(value, Class) and function is None and is_whole(value) and not value.opaque:
+        return f"the class {value.node.name} takes no arguments" if arguments.positional or arguments.keywords else ""
+    if function is None:
+        return ""
+    if is_notifier(value):
+        arguments = Arguments((Mapping(open=True),))
+    try:
+        bind(function, arguments)
+    except BindError as error:
+        return f"{function.name}{signature(function)} {error}"
+    return ""
+
+
+def entry_point(value: Value) -> Function | None:
+    """Return the function of the folder that runs when *value* is called; None when that cannot be told."""
+    if isinstance(value, Function):
+        return value
+    if isinstance(value, Partial):
+        return entry_point(value.function)
+    if isinstance(value, Class):
+        found = find_member(value, "__init__")
+        return bound(found, Instance(value)) if isinstance(found, Function) and not value.opaque else None
+    if isinstance(value, Instance):
+        found = find_member(value.of, "__call__")
+        if found == UNKNOWN and is_notifier(value):
+            found = find_member(value.of, "notify")
+        return bound(found, value) if isinstance(found, Function) else None
+    return None
+
+
+def is_notifier(value: Value) -> bool:
+    """Return whether *value* is an object whose `__call__` is that of Airflow's BaseNotifier."""
+    return (
+        isinstance(value, Instance)
+        and find_member(value.of, "__call__") == UNKNOWN
+        and any(names.is_notifier(path) for path in names.roots(value.of))
+    )
+
+
+def is_whole(cls: Class) -> bool:
+    """Return whether *cls* has no base that stands outside of the folder."""
+    bases = [one for one in names.ancestors(cls) if not isinstance(one, Class)]
+    return not cls.opaque and all(isinstance(one, External) and one.path == "builtins.object" for one in bases)
+
+
+def title(value: Value) -> str:
+    """Return the name of *value*, "" when it has none."""
+    if isinstance(value, Function):
+        return "a lambda" if value.name == "<lambda>" else value.qualified
+    if isinstance(value, Partial):
+        return title(value.function)
+    if isinstance(value, Class):
+        return value.qualified
+    if isinstance(value, Instance):
+        return value.of.qualified
+    return value.path.rpartition(".")[2] if isinstance(value, External) else ""
+
+
+def options(value: Value) -> tuple[Value, ...]:
+    """Return what *value* may be; that there may be no callback makes no other one right."""
+    return tuple(one for one in value.options if one != NONE) if isinstance(value, Either) else (value,)
+
+
+def nothing(value: Nothing) -> str:
+    """Return what is wrong with a call in place of a function."""
+    name = value.function
+    if value.problem:
+        return f"{name} is called while the file is read, which raises TypeError: {name} {value.problem}"
+    return f"{name} is called while the file is read, and the None that it returns is given: nobody calls it later"
+
+
+def _article(value: Constant) -> str:
+    if isinstance(value.value, str):
+        return f"the string {_short(value)}"
+    return f"the {type(value.value).__name__} {_short(value)}"
+
+
+def _short(value: Constant) -> str:
+    text = repr(value.value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...{text[0]}"

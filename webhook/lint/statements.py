@@ -1,0 +1,206 @@
+"""Statements, followed in order: what names mean behind them, and whether what stands behind them is reached."""
+
+import ast
+
+from webhook.lint import names
+from webhook.lint.flow import Flow
+from webhook.lint.methods import changed
+from webhook.lint.sites import attribute_site
+from webhook.lint.state import constant
+from webhook.lint.values import (
+    UNKNOWN,
+    Arguments,
+    Class,
+    Constant,
+    External,
+    Function,
+    Instance,
+    Items,
+    Made,
+    Mapping,
+    Partial,
+    Scope,
+    Value,
+)
+
+_ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+_METHODS = {
+    ast.Expr: "_expression",
+    ast.Assign: "_assignment",
+    ast.AnnAssign: "_annotated",
+    ast.AugAssign: "_augmented",
+    ast.Return: "_return",
+    ast.If: "_if",
+    ast.For: "_for",
+    ast.AsyncFor: "_for",
+    ast.While: "_while",
+    ast.With: "_with",
+    ast.AsyncWith: "_with",
+    ast.Try: "_try",
+    ast.TryStar: "_try",
+    ast.Match: "_match",
+    ast.Global: "_outer",
+    ast.Nonlocal: "_outer",
+    ast.FunctionDef: "_function",
+    ast.AsyncFunctionDef: "_function",
+    ast.ClassDef: "_class",
+    ast.Import: "_import",
+    ast.ImportFrom: "_import_from",
+}
+
+
+class Statements(Flow):
+    """Follows statements."""
+
+    def run(self, scope: Scope, body: list[ast.stmt]) -> bool:
+        """Follow *body*; return whether what stands behind it is reached."""
+        for statement in body:
+            self.tick()
+            name = _METHODS.get(type(statement))
+            if name is not None:
+                if getattr(self, name)(scope, statement) is False:
+                    return False
+            else:
+                for child in ast.iter_child_nodes(statement):
+                    if isinstance(child, ast.expr):
+                        self.evaluate(scope, child)
+            if isinstance(statement, _ENDS):
+                return False
+        return True
+
+    def assign(self, scope: Scope, target: ast.AST, value: Value) -> None:
+        """Bind the names of *target* to *value*."""
+        if isinstance(target, ast.Name):
+            self.bind(scope, target.id, value)
+        elif isinstance(target, ast.Tuple | ast.List):
+            self._unpack(scope, target, value)
+        elif isinstance(target, ast.Starred):
+            self.assign(scope, target.value, Items("list", (), UNKNOWN))
+        elif isinstance(target, ast.Attribute):
+            self._set_attribute(scope, target, value)
+        elif isinstance(target, ast.Subscript):
+            self._set_item(scope, target, value)
+
+    def _unpack(self, scope: Scope, target: ast.Tuple | ast.List, value: Value) -> None:
+        targets = target.elts
+        star = next((at for at, one in enumerate(targets) if isinstance(one, ast.Starred)), None)
+        if isinstance(value, Items) and value.rest is None and star is None and len(value.items) == len(targets):
+            for one, item in zip(targets, value.items, strict=True):
+                self.assign(scope, one, item)
+            return
+        if (
+            isinstance(value, Items)
+            and value.rest is None
+            and star is not None
+            and len(value.items) >= len(targets) - 1
+        ):
+            after = len(targets) - star - 1
+            middle = value.items[star : len(value.items) - after]
+            parts = [*value.items[:star], Items("list", middle), *value.items[len(value.items) - after :]]
+            for one, item in zip(targets, parts, strict=True):
+                self.assign(scope, one.value if isinstance(one, ast.Starred) else one, item)
+            return
+        item = self.element(scope, target, value, "unpacks")
+        for one in targets:
+            self.assign(scope, one, item)
+
+    def _set_attribute(self, scope: Scope, target: ast.Attribute, value: Value) -> None:
+        owner = self.evaluate(scope, target.value)
+        text = self.texts(owner)
+        if text is not None:
+            self.misuse(scope, target, text, f"sets .{target.attr} of")
+        elif isinstance(owner, Instance):
+            owner.attributes[target.attr] = value
+        elif isinstance(owner, Made):
+            place = self.place(scope, target)
+            self.record.given.extend(attribute_site(owner.path, target.attr, value, scope.module, place))
+
+    def _set_item(self, scope: Scope, target: ast.Subscript, value: Value) -> None:
+        owner = self.evaluate(scope, target.value)
+        key = constant(self.evaluate(scope, target.slice))
+        if isinstance(owner, Mapping) and isinstance(target.value, ast.Name):
+            more = (
+                Mapping({key: value}, {key: self.place(scope, target)}) if isinstance(key, str) else Mapping(open=True)
+            )
+            self.bind(scope, target.value.id, owner.merged(more))
+
+    # A method for each kind of statement; False says that nothing behind it is reached.
+
+    def _expression(self, scope: Scope, node: ast.Expr) -> None:
+        value = self.evaluate(scope, node.value)
+        del value
+        call = node.value
+        if (
+            isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Attribute)
+            and isinstance(call.func.value, ast.Name)
+        ):
+            owner = self.lookup(scope, call.func.value.id)
+            if isinstance(owner, Mapping | Items):
+                after = changed(owner, call.func.attr, self._again(scope, call))
+                if after is not None:
+                    self.bind(scope, call.func.value.id, after)
+
+    def _again(self, scope: Scope, call: ast.Call) -> Arguments:
+        """Return the arguments of a call that was evaluated before."""
+        met, self.record.given = self.record.given, []
+        try:
+            return self.arguments(scope, call)
+        finally:
+            self.record.given = met
+
+    def _assignment(self, scope: Scope, node: ast.Assign) -> None:
+        value = self.evaluate(scope, node.value)
+        for target in node.targets:
+            self.assign(scope, target, value)
+
+    def _annotated(self, scope: Scope, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.assign(scope, node.target, self.evaluate(scope, node.value))
+
+    def _augmented(self, scope: Scope, node: ast.AugAssign) -> None:
+        load = ast.copy_location(ast.BinOp(node.target, node.op, node.value), node)  # Store or Load is never looked at
+        self.assign(scope, node.target, self.evaluate(scope, load))
+
+    def _return(self, scope: Scope, node: ast.Return) -> None:
+        value = self.evaluate(scope, node.value) if node.value is not None else Constant(None)
+        if self.returned:
+            self.returned[-1].append(value)
+
+    def _outer(self, scope: Scope, node: ast.Global | ast.Nonlocal) -> None:
+        scope.outer |= frozenset(node.names)
+
+    def _function(self, scope: Scope, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        value: Value = Function(node, scope, node.name, f"{scope.path}{node.name}")
+        assert isinstance(value, Function)  # noqa: S101 - for the type checker
+        self.defined.append(value)
+        for decorator in reversed(node.decorator_list):
+            found = self.evaluate(scope, decorator)
+            if isinstance(found, External) and (found.path in _FLAGS or found.path == "builtins.transparent"):
+                continue
+            if names.is_task(names.path_of(found)) or names.is_dag(names.path_of(found)):
+                value = found if isinstance(found, Made) else Made(names.path_of(found), Arguments())
+            elif isinstance(value, Function) and isinstance(found, Function | Class | Partial):
+                value = self.apply(scope, decorator, found, (value,))
+            else:
+                value = UNKNOWN
+        self.bind(scope, node.name, value)
+
+    def _class(self, scope: Scope, node: ast.ClassDef) -> None:
+        bases = tuple(self.evaluate(scope, base) for base in node.bases)
+        inner = Scope(scope.module, scope, f"{scope.path}{node.name}.", is_class=True)
+        self.run(inner, node.body)
+        opaque = False
+        for decorator in node.decorator_list:
+            path = names.path_of(self.evaluate(scope, decorator))
+            opaque = opaque or path.rpartition(".")[2] not in (
+                "dataclass",
+                "define",
+                "frozen",
+                "final",
+                "total_ordering",
+            )
+        self.bind(scope, node.name, Class(node, scope, f"{scope.path}{node.name}", bases, inner.names, opaque))
+
+
+_FLAGS = frozenset({"builtins.staticmethod", "builtins.classmethod", "builtins.property"})

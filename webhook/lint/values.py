@@ -1,0 +1,227 @@
+"""What an expression may be, as far as a file tells: the values that reading a DAG file computes with.
+
+`UNKNOWN` is the answer to everything that cannot be told, and nothing that follows from it is ever a finding.
+"""
+
+import ast
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Something that the files do not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A literal: a string, a number, None, ..."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string that Airflow passes where its name promises a list."""
+
+    name: str  # of what Airflow passes: task_list
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A string that was made from a Text: a line of it, or one of its characters."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Items:
+    """A list, tuple or set: its known items, and what any further ones are (None: there are none)."""
+
+    kind: str
+    items: tuple["Value", ...] = ()
+    rest: Union["Value", None] = None
+
+    @property
+    def all(self) -> tuple["Value", ...]:
+        """What an item may be."""
+        return self.items if self.rest is None else (*self.items, self.rest)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A line of a file."""
+
+    file: str
+    line: int  # 0: the file as a whole
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mapping:
+    """A dict: the values of its known keys and where they are written, and whether it may have others."""
+
+    entries: dict[str, "Value"] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+    open: bool = False
+
+    def merged(self, other: "Mapping") -> "Mapping":
+        """Return this dict after an update with *other*."""
+        return Mapping(self.entries | other.entries, self.places | other.places, self.open or other.open)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A function or lambda of a file in the folder."""
+
+    node: FunctionNode
+    scope: "Scope"  # in which it was defined
+    name: str
+    qualified: str  # as Python calls it: Alerts.notify, outer.<locals>.notify
+    bound: tuple["Value", ...] = ()  # what stands before the caller's arguments: self or cls
+    wraps: Union["Function", None] = None  # what functools.wraps says
+
+    @property
+    def file(self) -> str:
+        """The file in which it stands."""
+        return self.scope.module.file
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Class:
+    """A class of a file in the folder."""
+
+    node: ast.ClassDef
+    scope: "Scope"
+    qualified: str
+    bases: tuple["Value", ...]
+    members: dict[str, "Value"]
+    opaque: bool = False  # whether a decorator may have made something else of it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instance:
+    """An object of a class in the folder."""
+
+    of: Class
+    attributes: dict[str, "Value"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Partial:
+    """What functools.partial makes."""
+
+    function: "Value"
+    args: tuple["Value", ...]
+    keywords: dict[str, "Value"]
+    open: bool = False  # whether there may be arguments that cannot be told
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """Something that is imported from outside of the folder, by its dotted path."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a call of something external returned."""
+
+    path: str
+    arguments: "Arguments"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class File:
+    """A module of the folder."""
+
+    module: "Module"
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The None that a call of *function* returned; or the TypeError that it raised, in words."""
+
+    function: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method of a built-in value, or of something external: `text.split`, `dag.partial`."""
+
+    owner: "Value"
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One of several, by a condition that the file does not decide."""
+
+    options: tuple["Value", ...]
+
+
+Value = (
+    Unknown | Constant | Text | Word | Items | Mapping | Function | Class | Instance | Partial | External | Made | File
+    | Nothing | Method | Either
+)  # fmt: skip
+
+UNKNOWN = Unknown()
+NONE = Constant(None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arguments:
+    """The arguments of a call."""
+
+    positional: tuple[Value, ...] = ()
+    keywords: dict[str, Value] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)  # of the keywords
+    open: bool = False  # whether there may be more: a * or ** of something unknown
+
+
+@dataclass(slots=True, eq=False)
+class Module:
+    """A file of the folder, and the names that it defines at its top."""
+
+    file: str
+    scope: "Scope" = field(init=False)
+    certain: frozenset[str] = frozenset()  # dotted paths of what it imports under no condition
+    imported: set[str] = field(default_factory=set)  # dotted paths of what it imports from outside
+    uses: set[str] = field(default_factory=set)  # files of the folder that it imports
+    dynamic: bool = False  # whether some call takes keywords that cannot be told
+
+    def __post_init__(self) -> None:
+        self.scope = Scope(self, None, "")
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """The names of a module, class or function while it is read."""
+
+    module: Module
+    parent: Union["Scope", None]
+    path: str  # before the names of functions that are defined here: "outer.<locals>."
+    names: dict[str, Value] = field(default_factory=dict)
+    is_class: bool = False
+    outer: frozenset[str] = frozenset()  # names that `global` or `nonlocal` give to a scope further out
+
+
+def join(values: list[Value]) -> Value:
+    """Return what is one of *values*; UNKNOWN when that says nothing."""
+    options: list[Value] = []
+    for value in values:
+        for one in value.options if isinstance(value, Either) else (value,):
+            if one not in options:
+                options.append(one)
+    if len(options) == 1:
+        return options[0]
+    return Either(tuple(options)) if options and len(options) <= _MOST else UNKNOWN
+
+
+_MOST = 8
