@@ -83,6 +83,17 @@ class Check:
         ]
         return Outcome(self._objects, tuple(one for one in workloads if one is not None), tuple(self._remarks))
 
+    @property
+    def manifests(self) -> tuple[Manifest, ...]:
+        """What was taken and may hold a pod, or what pods are made from."""
+        return tuple(self._kept)
+
+    def seen(self) -> Iterator[Seen]:
+        """Yield the objects with pods, those included that the executor will make."""
+        chest = Chest(self._kept, self._asked.policy.rows)
+        for manifest in self._kept:
+            yield from self._seen(manifest, chest)
+
     def _required(self, known: ConfigMaps) -> RequiredEnv:
         """Return what is required, without what comes `from` outside of the input: nobody here knows its value."""
         env = self._asked.required.env
