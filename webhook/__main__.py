@@ -9,6 +9,7 @@ COMMANDS = {
     "serve": ("serve", "Serve the webhook until SIGTERM."),
     "controller": ("controller", "Keep certificates and caBundles, and audit what runs, until SIGTERM."),
     "check": ("check", "Judge manifests as the cluster would, before it does."),
+    "lint": ("lint", "Say which callbacks of DAG files Airflow cannot call."),
     "audit": ("audit", "Judge what runs in a cluster as if it were made again."),
     "policy": ("policy", "Check and show the documents that people write."),
     "certs": ("certs", "Show what is served and trusted; make certificates by hand."),

@@ -84,11 +84,16 @@ def check(  # noqa: PLR0913 - an argument for each option
 
 def _outcome(asked: Asked, paths: tuple[str, ...]) -> Outcome:
     one = Check(asked)
+    take(one, paths)
+    return one.outcome()
+
+
+def take(one: Check, paths: tuple[str, ...]) -> None:
+    """Let *one* read what *paths* mean: files, folders, or `-` for standard input."""
     files = list(dict.fromkeys(file for path in paths for file in _files(path, one)))
     quiet = not sys.stderr.isatty() or len(files) < 2  # noqa: PLR2004 - nothing to wait for
     for file in track(files, "reading", console=Console(stderr=True), transient=True, disable=quiet):
         _take(one, file)
-    return one.outcome()
 
 
 def _take(one: Check, file: str) -> None:

@@ -1,0 +1,134 @@
+"""`airlock lint`: the callbacks of DAG files, read and never run."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from webhook.commands.dag_files import Found, folders_of_plugins, found
+from webhook.commands.output import report_options, write, write_table
+from webhook.commands.reading import document
+from webhook.commands.surroundings import declarations, names_of_variables
+from webhook.documents.required_env import EMPTY, read_manifest
+from webhook.lint.environment import Environment
+from webhook.lint.facts import Facts
+from webhook.lint.folder import Folder
+from webhook.lint.lint import Linted, code, joined
+from webhook.lint.lint import lint as linted
+from webhook.lint.versions import VersionError, Versions, versions
+from webhook.report import lint_json, lint_junit, lint_sarif, lint_table
+from webhook.report.wording import Options
+from webhook.rules.finding import Mode
+
+
+class _Version(click.ParamType[Versions]):
+    """VERSION of Airflow: 2, 2.10, 3.1+."""
+
+    name = "VERSION"
+
+    def convert(self, value: str | Versions, param: click.Parameter | None, ctx: click.Context | None) -> Versions:
+        """Return the versions that *value* means."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return versions(value)
+        except VersionError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--airflow",
+    type=_Version(),
+    help="2, 2.10, 3, 3.1, ...; with a + behind it, that or later. Else what the imports say, or a pod's image.",
+)
+@click.option(
+    "--executor", metavar="NAME", default="", help="The executor, as in [core] executor; else --manifests tell."
+)
+@click.option(
+    "--plugins",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The folder of plugins; else a folder `plugins` beside the DAG folder.",
+)
+@click.option(
+    "--required-env", type=click.Path(path_type=Path), help="The required-env manifest: variables that airlock injects."
+)
+@click.option(
+    "--manifests",
+    type=click.Path(),
+    multiple=True,
+    help="Manifests of the installation, a file or a folder: the variables, images and executor of each component.",
+)
+@click.option(
+    "--variables",
+    type=click.Path(path_type=Path),
+    help="A file with the names of Airflow's Variables: what `airflow variables export` writes, or one name a line.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["enforce", "warn", "audit"]),
+    default="warn",
+    show_default=True,
+    help="Exit with 1 when a finding has this mode or a stricter one.",
+)
+@report_options("table", "json", "sarif", "junit")
+def lint(  # noqa: PLR0913 - an argument for each option
+    *,
+    paths: tuple[str, ...],
+    airflow: Versions | None,
+    executor: str,
+    plugins: Path | None,
+    required_env: Path | None,
+    manifests: tuple[str, ...],
+    variables: Path | None,
+    fail_on: str,
+    output: str,
+    output_file: Path | None,
+    fix_hints: bool,
+    show_exempted: bool,
+) -> None:
+    """Say which callbacks of DAG and plugin files Airflow cannot call, or calls with what they do not take.
+
+    \b
+      airlock lint dags/
+      airlock lint --airflow 2.10 --required-env required-env.yaml --fix-hints dags/ plugins/
+
+    Files are read as text and never imported or run. A callback is followed through helpers and imports of the same
+    folder. What the files do not tell is no finding. `# airlock: ignore[callback] REASON` spares a line.
+
+    It exits with 0 when all is well, with 1 when a finding is as strict as --fail-on, with 2 when something could not
+    be read (the rest is still judged). Every option has an environment variable: --fail-on is AIRLOCK_FAIL_ON.
+    """  # noqa: D301 - click reads the backspace
+    required = EMPTY if required_env is None else document(required_env, read_manifest).value
+    told = declarations(manifests, required, datetime.now(UTC).date())
+    facts = Facts(
+        asked=airflow,
+        image=told.image,
+        executor=executor or told.executor,
+        environment=Environment(told.declared, told.required) if manifests or required_env is not None else None,
+        variables=names_of_variables(variables) if variables is not None else None,
+    )
+    files = found(paths)
+    outcome = joined(_linted(files, plugins, facts), unusable=told.unusable)
+    options = Options(Mode(fail_on), fix_hints=fix_hints, exempted=show_exempted)
+    _write(outcome, output, output_file, options)
+    sys.exit(code(outcome, options.fail_on))
+
+
+def _linted(files: Found, plugins: Path | None, facts: Facts) -> Linted:
+    beside = (str(plugins),) if plugins is not None else folders_of_plugins(files)
+    folder = Folder(files.read, files.roots, beside)
+    return joined(linted(folder, files.names, facts), unusable=files.unusable, skipped=files.skipped)
+
+
+def _write(outcome: Linted, output: str, file: Path | None, options: Options) -> None:
+    if output == "json":
+        write(lint_json.render(outcome), file)
+    elif output == "sarif":
+        write(lint_sarif.render(outcome, options), file)
+    elif output == "junit":
+        write(lint_junit.render(outcome, options), file)
+    else:
+        write_table(lambda console: lint_table.show(console, outcome, options), file)
