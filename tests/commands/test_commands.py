@@ -14,6 +14,7 @@ from tests.harness.reviews import review, scheduler
 from tests.harness.server import serving, wait_for
 from webhook.__main__ import COMMANDS
 
+EXAMPLES = ("examples/policy.yaml", "examples/required-env.yaml", "examples/release.yaml")
 WARN = "{apiVersion: airlock/v1, kind: Policy, mode: warn}\n"
 ENFORCE = "{apiVersion: airlock/v1, kind: Policy, mode: enforce}\n"
 BAD = "{apiVersion: airlock/v1, kind: Policy, mode: enforced}\n"
@@ -121,14 +122,16 @@ def test_a_wrong_option_ends_it_with_a_line_that_names_the_value(
 def test_policy_check_names_file_line_and_way_out_of_every_problem(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text("apiVersion: airlock/v1\nkind: Policy\nmode: enforc\nrules:\n  mutable-tagg: {}\n")
-    hint = "did you mean 'mutable-tag'? (known here: image-drift, image-skew, mutable-tag, required-env)"
-    checked = airlock("policy", "check", str(path), "examples/policy.yaml", "examples/required-env.yaml")
+    hint = (
+        "did you mean 'mutable-tag'? (known here: expected-image, image-drift, image-skew, mutable-tag, required-env)"
+    )
+    checked = airlock("policy", "check", str(path), *EXAMPLES)
     assert checked.returncode == 1
     assert checked.stdout.splitlines() == [
         f"{path}:3: mode: 'enforc' is none of 'off', 'audit', 'warn', 'enforce'; did you mean 'enforce'?",
         f"{path}:5: rules.mutable-tagg: unknown field 'mutable-tagg'; {hint}",
     ]
-    assert checked.stderr.splitlines() == ["examples/policy.yaml: ok", "examples/required-env.yaml: ok"]
+    assert checked.stderr.splitlines() == [f"{example}: ok" for example in EXAMPLES]
 
 
 def test_policy_check_warns_about_an_exemption_that_has_ended_at_its_line(tmp_path: Path) -> None:
@@ -164,7 +167,37 @@ def test_policy_show_prints_the_effective_policy(tmp_path: Path) -> None:
     assert yaml.safe_load(airlock("policy", "show").stdout)["mode"] == "warn"
 
 
-@pytest.mark.parametrize(("kind", "field"), [("Policy", "exemptions"), ("RequiredEnv", "env")])
+def test_policy_show_prints_the_effective_release() -> None:
+    shown = yaml.safe_load(airlock("policy", "show", "examples/release.yaml").stdout)
+    assert shown["kind"] == "Release"
+    assert [image["overlapMinutes"] for image in shown["images"]] == [30, 30]
+
+
+def test_check_tells_a_new_scheduler_whose_executor_would_start_old_workers(tmp_path: Path) -> None:
+    release = tmp_path / "release.yaml"
+    release.write_text("{apiVersion: airlock/v1, kind: Release, images: [{tag: 3.2.2, repository: apache/airflow}]}")
+    template = "spec: {containers: [{name: base, image: unused}]}"
+    cfg = "[kubernetes_executor]\nworker_container_repository = apache/airflow\nworker_container_tag = 3.2.1\n"
+    config = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "airflow-config", "labels": {"tier": "airflow"}},
+    }
+    config["data"] = {"airflow.cfg": cfg, "pod_template_file.yaml": template}
+    pod = {"containers": [{"name": "scheduler", "image": "apache/airflow:3.2.2"}]}
+    labels = {"tier": "airflow", "component": "scheduler"}
+    new = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "scheduler"}}
+    new["spec"] = {"template": {"metadata": {"labels": labels}, "spec": pod}}
+
+    checked = airlock("check", "--release", str(release), "-", "-o", "json", stdin=yaml.safe_dump_all([config, new]))
+
+    found = [finding for finding in json.loads(checked.stdout)["findings"] if finding["rule"] == "expected-image"]
+    assert [finding["component"] for finding in found] == ["task"], checked.stdout
+    assert "apache/airflow:3.2.1" in str(found)
+    assert "the release expects docker.io/apache/airflow, tag 3.2.2" in str(found)
+
+
+@pytest.mark.parametrize(("kind", "field"), [("Policy", "exemptions"), ("RequiredEnv", "env"), ("Release", "images")])
 def test_policy_schema_prints_the_schema_of_a_kind(kind: str, field: str) -> None:
     schema = json.loads(airlock("policy", "schema", kind).stdout)
     assert field in schema["properties"]

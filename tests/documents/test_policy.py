@@ -143,7 +143,7 @@ def test_a_namespaces_mode_wins_over_all_but_a_rule_that_is_off(
 ) -> None:
     off = one.options(rule).mode is Mode.OFF
     judged = prepended(one, {"names": [namespace], "mode": mode.value}).mode_of(rule, namespace)
-    assert judged is (Mode.OFF if off else mode)
+    assert judged is (Mode.OFF if off else limited(one, rule, mode))
 
 
 @law
@@ -151,13 +151,47 @@ def test_a_namespaces_mode_wins_over_all_but_a_rule_that_is_off(
 def test_only_the_first_entry_that_matches_counts(one: Policy, rule: str, namespace: str) -> None:
     other = next(name for name in RULES if name != rule)
     shadowed = prepended(one, {"names": [namespace], "rules": {other: "off"}})
-    assert shadowed.mode_of(rule, namespace) is (one.options(rule).mode or one.mode)
+    assert shadowed.mode_of(rule, namespace) is limited(one, rule, one.options(rule).mode or one.mode)
 
 
 @law
 @given(POLICIES, RULE_NAMES)
 def test_elsewhere_a_rules_mode_wins_over_the_policys(one: Policy, rule: str) -> None:
-    assert one.model_copy(update={"namespaces": ()}).mode_of(rule, "a") is (one.options(rule).mode or one.mode)
+    plain = one.model_copy(update={"namespaces": ()})
+    assert plain.mode_of(rule, "a") is limited(one, rule, one.options(rule).mode or one.mode)
+
+
+NEW = sorted(name for name, rule in RULES.items() if rule.new)
+
+
+def limited(one: Policy, rule: str, mode: Mode) -> Mode:
+    """Return *mode* as a rule meets it that may be new, and that the policy may not name."""
+    return mode.capped(Mode.WARN) if rule in NEW and rule in one.unnamed else mode
+
+
+@pytest.mark.parametrize("rule", NEW)
+def test_a_new_rule_never_denies_until_the_policy_names_it(rule: str) -> None:
+    everywhere = [{"names": ["*"], "mode": "enforce"}]
+    for unnamed in (policy(mode="enforce"), policy(mode="enforce", namespaces=everywhere, rules={"mutable-tag": {}})):
+        assert unnamed.mode_of(rule, "airflow").rank <= Mode.WARN.rank
+        assert unnamed.mode_of("mutable-tag", "airflow") is Mode.ENFORCE
+    assert policy(rules={rule: {"mode": "enforce"}}).mode_of(rule, "airflow") is Mode.ENFORCE
+    own = [{"names": ["*"], "rules": {rule: "enforce"}}]
+    assert policy(namespaces=own).mode_of(rule, "airflow") is Mode.ENFORCE
+
+
+@pytest.mark.parametrize("rule", [rule for rule in NEW if DEFAULT.options(rule).mode is None])
+def test_a_new_rule_follows_the_policys_mode_once_it_is_named(rule: str) -> None:
+    assert policy(mode="enforce", rules={rule: {}}).mode_of(rule, "airflow") is Mode.ENFORCE
+    assert policy(mode="audit").mode_of(rule, "airflow") is Mode.AUDIT
+
+
+def test_the_effective_policy_names_no_new_rule_that_was_not_named() -> None:
+    for one in (policy(mode="enforce"), policy(mode="enforce", rules={NEW[0]: {}})):
+        again = read_policy(effective(one))
+        assert again.unnamed == one.unnamed
+        assert {rule: again.mode_of(rule, "a") for rule in RULES} == {rule: one.mode_of(rule, "a") for rule in RULES}
+    assert f"#   {NEW[0]}:" in effective(DEFAULT)
 
 
 def prepended(one: Policy, entry: dict[str, Any]) -> Policy:

@@ -14,12 +14,15 @@ from tests.harness.livepods import task as running_task
 from tests.harness.reviews import REPLICASET, owned, review
 from webhook.admission.review import decode
 from webhook.documents.policy import DEFAULT, read_policy
+from webhook.documents.release import read_release
 from webhook.documents.required_env import EMPTY, read_manifest
+from webhook.grammar.yamltext import dump
 from webhook.judge import message
 from webhook.judge.decision import Decision
 from webhook.judge.gate import Gate
 from webhook.pods.fleet import Live, fleet
 from webhook.pods.nodes import known
+from webhook.pods.observed import Observed, Origin
 from webhook.pods.sighting import Sighting, sights
 from webhook.rules.catalogue import RULES
 from webhook.variables.known import Absence
@@ -27,7 +30,8 @@ from webhook.variables.known import Absence
 CASES = places.CASES
 FILES = sorted(path for rule in RULES for path in (CASES / rule).glob("*.yaml"))
 KEYS = {
-    "policy", "manifest", "config_maps", "object", "old", "operation", "subresource", "user", "namespace", "owner",
+    "policy", "manifest", "release", "origins", "config_maps", "object", "old", "operation", "subresource", "user",
+    "namespace", "owner",
     "today", "allowed", "component", "violations", "exempted", "mutation", "patched", "others", "nodes", "ended",
 }  # fmt: skip
 
@@ -49,6 +53,8 @@ def gate(case: dict[str, Any]) -> Gate:
         read_policy(yaml.safe_dump(policy)) if "policy" in case else DEFAULT,
         read_manifest(yaml.safe_dump(manifest)) if "manifest" in case else EMPTY,
         config_maps,
+        read_release(dump({"apiVersion": "airlock/v1", "kind": "Release", "images": case.get("release", [])})),
+        Observed({image: Origin(**facts) for image, facts in case.get("origins", {}).items()}),
     )
 
 

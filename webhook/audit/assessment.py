@@ -8,11 +8,13 @@ from webhook.audit.survey import Basis, Survey
 from webhook.audit.taking import Look, fleet_of, survey
 from webhook.audit.templates import with_templates
 from webhook.documents.policy import DEFAULT, Policy
+from webhook.documents.release import NONE, Release
 from webhook.documents.required_env import EMPTY, RequiredEnv
 from webhook.judge.gate import Gate
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.objects import Manifest
 from webhook.pods.fleet import Fleet
+from webhook.pods.observed import NOTHING, Observed
 from webhook.variables.known import ConfigMaps
 
 
@@ -23,11 +25,13 @@ class Law:
     policy: Policy = DEFAULT
     required: RequiredEnv = EMPTY  # without the variables whose source cannot be had
     config_maps: ConfigMaps = field(default_factory=dict)  # those that `from` names
+    release: Release = NONE
+    observed: Observed = NOTHING
 
     @property
     def gate(self) -> Gate:
         """The gate that decides so."""
-        return Gate(self.policy, self.required, self.config_maps)
+        return Gate(self.policy, self.required, self.config_maps, self.release, self.observed)
 
 
 def judge(look: Look, manifests: tuple[Manifest, ...], law: Law, basis: Basis, now: datetime) -> Survey:
@@ -36,7 +40,15 @@ def judge(look: Look, manifests: tuple[Manifest, ...], law: Law, basis: Basis, n
     running = fleet_of(look, gate, now)
     found = survey(look, gate, basis, now, running)
     found = replace(found, reach=reach(look, gate, running, found.skews), enforced=_enforced(found, look, law, running))
-    check = Check(Asked(law.policy, law.required, now.astimezone(UTC).date(), config_maps=law.config_maps))
+    asked = Asked(
+        law.policy,
+        law.required,
+        now.astimezone(UTC),
+        config_maps=law.config_maps,
+        release=law.release,
+        observed=law.observed,
+    )
+    check = Check(asked)
     for manifest in manifests:
         check.add(manifest)
     return with_templates(found, check.outcome(), manifests, look.coverage)
@@ -46,5 +58,5 @@ def _enforced(found: Survey, look: Look, law: Law, running: Fleet) -> int | None
     """Return how many running pods would not come back if every rule enforced; None where *law* denies some itself."""
     if found.lost or not found.counts.total():
         return None
-    strict = Law(law.policy.enforcing(), law.required, law.config_maps)
+    strict = replace(law, policy=law.policy.enforcing())
     return survey(look, strict.gate, found.basis, found.taken, running).lost

@@ -51,6 +51,11 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
     help="The required-env manifest, a file; else the installed one.",
 )
 @click.option(
+    "--release",
+    type=click.Path(path_type=Path),
+    help="The release manifest, a file; else the installed one, if there is one.",
+)
+@click.option(
     "--compare",
     metavar=f"FILE|{INSTALLED}",
     help="Say what --policy would newly deny or admit, compared with this policy.",
@@ -79,6 +84,7 @@ def audit(  # noqa: PLR0913 - an argument for each option
     files: tuple[str, ...],
     policy: Path | None,
     required_env: Path | None,
+    release: Path | None,
     compare: str | None,
     as_mode: str | None,
     fail_on: str,
@@ -115,7 +121,8 @@ def audit(  # noqa: PLR0913 - an argument for each option
     choice = Choice(context, kubeconfig, everywhere, namespaces, files)
     try:
         with _progress() as progress, ground_of(choice, progress) as ground:
-            new, *old = surveys(ground, Papers(policy, required_env, compare, enforcing=as_mode is not None), _warn)
+            papers = Papers(policy, required_env, compare, enforcing=as_mode is not None, release=release)
+            new, *old = surveys(ground, papers, _warn)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)

@@ -11,10 +11,11 @@ from webhook.audit.survey import Basis, Survey
 from webhook.commands.dumps import STDIN, read_dump
 from webhook.commands.reading import document
 from webhook.documents.policy import Policy
+from webhook.documents.release import Release
 from webhook.documents.required_env import RequiredEnv
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
-from webhook.scan.installed import NAMESPACE, POLICY, REQUIRED_ENV, Given, Kind, T, installed, read_sources
+from webhook.scan.installed import NAMESPACE, POLICY, RELEASE, REQUIRED_ENV, Given, Kind, T, installed, read_sources
 from webhook.scan.look import Admission, Scope, interest, look, read_admission
 from webhook.scan.pages import ListError
 from webhook.scan.server import Progress, Server
@@ -53,16 +54,19 @@ class Papers:
     required_env: Path | None
     compare: str | None  # a file, or `INSTALLED`
     enforcing: bool = False  # judge as if every rule of the policy enforced
+    release: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Documents:
     policies: tuple[Given[Policy], ...]  # the one to judge by, and the one to compare with
     required: Given[RequiredEnv]
+    release: Given[Release]
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        given: tuple[Given[Policy] | Given[RequiredEnv], ...] = (*self.policies, self.required)
+        given: tuple[Given[Policy] | Given[RequiredEnv] | Given[Release], ...]
+        given = (*self.policies, self.required, self.release)
         return tuple(dict.fromkeys(one.warning for one in given if one.warning))
 
 
@@ -108,7 +112,8 @@ def surveys(ground: Ground, papers: Papers, warn: Callable[[str], None]) -> list
         raise OSError(f"{ground.source}: {error}") from error
     for warning in documents.warnings:
         warn(warning)
-    laws = [Law(policy.value, sources.required, sources.config_maps) for policy in documents.policies]
+    release = documents.release.value
+    laws = [Law(policy.value, sources.required, sources.config_maps, release) for policy in documents.policies]
     scene = look(supply, ground.scope, admission, interest(laws))
     said = (Remark(Place("documents", 0), warning, usable=True) for warning in documents.warnings)
     remarks = (*ground.remarks, *said, *sources.remarks, *scene.look.remarks)
@@ -128,7 +133,8 @@ def _documents(supply: Supply, papers: Papers, admission: Admission) -> _Documen
     if papers.compare is not None:
         other = None if papers.compare == INSTALLED else Path(papers.compare)
         policies.append(_given(supply, POLICY, other, admission))
-    return _Documents(tuple(policies), _given(supply, REQUIRED_ENV, papers.required_env, admission))
+    required = _given(supply, REQUIRED_ENV, papers.required_env, admission)
+    return _Documents(tuple(policies), required, _given(supply, RELEASE, papers.release, admission))
 
 
 def _given(supply: Supply, kind: Kind[T], path: Path | None, admission: Admission) -> Given[T]:

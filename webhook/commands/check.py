@@ -13,6 +13,7 @@ from rich.progress import track
 from webhook.commands.output import report_options, write, write_table
 from webhook.commands.reading import document
 from webhook.documents.policy import DEFAULT, read_policy
+from webhook.documents.release import NONE, read_release
 from webhook.documents.required_env import EMPTY, read_manifest
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.outcome import Outcome, code
@@ -35,6 +36,9 @@ _SUFFIXES = (".yaml", ".yml", ".json")
     "--required-env", type=click.Path(path_type=Path), help="The required-env manifest, a file; without it none is."
 )
 @click.option(
+    "--release", type=click.Path(path_type=Path), help="The release manifest, a file; without it no image is expected."
+)
+@click.option(
     "--namespace", "-n", metavar="NAME", default="default", show_default=True, help="Of objects that name no namespace."
 )
 @click.option(
@@ -50,6 +54,7 @@ def check(  # noqa: PLR0913 - an argument for each option
     paths: tuple[str, ...],
     policy: Path | None,
     required_env: Path | None,
+    release: Path | None,
     namespace: str,
     fail_on: str,
     output: str,
@@ -73,8 +78,9 @@ def check(  # noqa: PLR0913 - an argument for each option
     asked = Asked(
         DEFAULT if policy is None else document(policy, read_policy).value,
         EMPTY if required_env is None else document(required_env, read_manifest).value,
-        datetime.now(UTC).date(),
+        datetime.now(UTC),
         namespace,
+        release=NONE if release is None else document(release, read_release).value,
     )
     outcome = _outcome(asked, paths)
     options = Options(Mode(fail_on), fix_hints=fix_hints, exempted=show_exempted)

@@ -14,6 +14,9 @@ from webhook.documents.fixture import read_policy_test
 from webhook.documents.fixture import schema as test_schema
 from webhook.documents.policy import DEFAULT, Policy, effective, read_policy
 from webhook.documents.policy import schema as policy_schema
+from webhook.documents.release import effective as effective_release
+from webhook.documents.release import read_release
+from webhook.documents.release import schema as release_schema
 from webhook.documents.required_env import read_manifest
 from webhook.documents.required_env import schema as manifest_schema
 from webhook.grammar.model import DocumentError
@@ -25,17 +28,19 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "Policy": read_policy,
     "RequiredEnv": read_manifest,
     "PolicyTest": read_policy_test,
+    "Release": read_release,
 }
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "Policy": policy_schema,
     "RequiredEnv": manifest_schema,
     "PolicyTest": test_schema,
+    "Release": release_schema,
 }
 
 
 @click.group()
 def policy() -> None:
-    """Check and show the documents that people write: the policy and the required-env manifest."""
+    """Check and show the documents that people write: the policy, the required-env manifest and the release."""
 
 
 policy.add_command(test)
@@ -44,7 +49,7 @@ policy.add_command(test)
 @policy.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 def check(files: tuple[Path, ...]) -> None:
-    """Check each of FILES, a Policy or a RequiredEnv; - is standard input.
+    """Check each of FILES, a Policy, a RequiredEnv or a Release; - is standard input.
 
     Every problem of every file is printed as FILE:LINE: path: what is wrong. An exemption that has ended is a warning
     and no problem. Exits with 0 when there is no problem, with 1 when there is one, with 2 when a file cannot be read.
@@ -63,7 +68,7 @@ def _check(path: Path) -> int:
     root, _ = compose(data)
     kind = root.value.get("kind") if root is not None else None
     try:
-        document = READERS[kind if kind in READERS else "Policy"](data)
+        document = READERS[kind if isinstance(kind, str) and kind in READERS else "Policy"](data)
     except DocumentError as error:
         for problem in error.problems:
             click.echo(f"{name}:{problem.line}: {problem.path}{': ' if problem.path else ''}{problem.text}")
@@ -80,13 +85,19 @@ def _check(path: Path) -> int:
 @policy.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def show(file: Path | None) -> None:
-    """Print the policy in FILE with all its defaults, or without FILE the built-in one."""
+    """Print the Policy or Release in FILE with all its defaults, or without FILE the built-in policy."""
     try:
-        click.echo(effective(DEFAULT if file is None else read_policy(read(file))), nl=False)
+        click.echo(effective(DEFAULT) if file is None else _effective(read(file)), nl=False)
     except FileError as error:
         raise click.ClickException(str(error)) from None
     except DocumentError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _effective(data: bytes) -> str:
+    root, _ = compose(data)
+    is_release = root is not None and root.value.get("kind") == "Release"
+    return effective_release(read_release(data)) if is_release else effective(read_policy(data))
 
 
 @policy.command()

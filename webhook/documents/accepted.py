@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-POLICY_KEY, MANIFEST_KEY = "policy.yaml", "required-env.yaml"
-KEYS = {"policy": POLICY_KEY, "required-env": MANIFEST_KEY}  # by the document's name
+POLICY_KEY, MANIFEST_KEY, RELEASE_KEY = "policy.yaml", "required-env.yaml", "release.yaml"
+KEYS = {"policy": POLICY_KEY, "required-env": MANIFEST_KEY, "release": RELEASE_KEY}  # by the document's name
 
 
 @dataclass(frozen=True, slots=True)

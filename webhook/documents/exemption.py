@@ -67,6 +67,11 @@ class Exemption(Model):
         """Return whether the exemption holds on the day *today* (UTC)."""
         return today <= self.expires
 
+    @property
+    def ended(self) -> str:
+        """What is said of it once it has ended."""
+        return f"exemption {self.name!r} of {self.owner} expired on {self.expires}"
+
     def covers(self, rule: str, namespace: str, component: Component, image: Image | None) -> bool:
         """Return whether a finding of *rule* is meant; *image* is None when it concerns none that can be parsed."""
         return (

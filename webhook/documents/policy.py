@@ -170,15 +170,24 @@ class Policy(Document):
         """Return the mode of *rule* for a request in *namespace*.
 
         The namespace entry's word on the rule wins; then its own mode, unless the rule itself is off; then the rule's
-        mode; then the policy's.
+        mode; then the policy's. The last two and the entry's own mode are `warn` at most for a new rule that the policy
+        does not name: an upgrade denies nothing that passed before.
         """
         own = self.options(rule).mode
         entry = self._entry(namespace)
         if entry is not None and rule in entry.rules:
             return entry.rules[rule]
         if entry is not None and entry.mode is not None and own is not Mode.OFF:
-            return entry.mode
-        return self.mode if own is None else own
+            found = entry.mode
+        else:
+            found = self.mode if own is None else own
+        return found.capped(Mode.WARN) if rule in self.unnamed else found
+
+    @property
+    def unnamed(self) -> frozenset[str]:
+        """The new rules that stand nowhere under `rules`."""
+        named = self.rules.model_fields_set
+        return frozenset(name for name, rule in RULES.items() if rule.new and _attribute(name) not in named)
 
 
 def read_policy(text: str | bytes) -> Policy:
@@ -187,8 +196,16 @@ def read_policy(text: str | bytes) -> Policy:
 
 
 def effective(policy: Policy) -> str:
-    """Return *policy* as YAML with its defaults written out; it reads back as an equal policy."""
-    return dump(policy.model_dump(mode="json", by_alias=True, exclude_none=True))
+    """Return *policy* as YAML with its defaults written out; it reads back as an equal policy.
+
+    New rules that it does not name are comments: to name them would lift their limit.
+    """
+    written = policy.model_dump(mode="json", by_alias=True, exclude_none=True)
+    unnamed = {name: written["rules"].pop(name) for name in sorted(policy.unnamed)}
+    if not unnamed:
+        return dump(written)
+    head = "new rules, which are warn at most until rules names them:"
+    return dump(written) + "".join(f"# {line}\n" for line in (head, *dump({"rules": unnamed}).splitlines()))
 
 
 def schema() -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Texts with a grammar of their own: names of Kubernetes, words of people, days."""
+"""Texts with a grammar of their own: names of Kubernetes, parts of image references, words of people, days, moments."""
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from webhook.grammar.complaint import choice, show
+from webhook.pods.image import ImageError, parse
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _WORD = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
@@ -111,3 +112,49 @@ def _day(value: Any) -> Any:  # noqa: ANN401 - whatever was written
 
 
 Day = Annotated[date, BeforeValidator(_day)]
+
+
+def _moment(value: Any) -> Any:  # noqa: ANN401 - whatever was written
+    moment = value
+    if isinstance(value, str) and re.fullmatch(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})", value
+    ):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"{show(value)} is no moment: {error}") from None
+    if isinstance(moment, datetime) and moment.tzinfo is not None:
+        return moment.astimezone(UTC)
+    raise ValueError(f"{show(value)} is no moment; write day, time and time zone, such as 2026-11-26T18:00:00Z")
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+"""A moment with its time zone; kept in UTC."""
+
+Tag = Annotated[
+    str, Grammar(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "tag", "letters, digits, _ . and -, the first neither . nor -", 128)
+]
+Digest = Annotated[
+    str,
+    Grammar(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", "digest", "sha256: and 64 lower-case hexadecimal digits", 135),
+]
+Revision = Annotated[
+    str,
+    Grammar(
+        r"[A-Za-z0-9_][A-Za-z0-9_./+-]*", "revision", "a commit's id or another name of a state of the source", 128
+    ),
+]
+
+
+def _repository(text: str) -> str:
+    try:
+        image = parse(text)
+    except ImageError as error:
+        raise ValueError(str(error)) from None
+    if image.tag is not None or image.digest is not None:
+        raise ValueError(f"{show(text)} is more than a repository; give the tag or the digest in a field of its own")
+    return image.repository
+
+
+Repository = Annotated[str, AfterValidator(_repository)]
+"""A repository of images, normalised: airflow is docker.io/library/airflow."""

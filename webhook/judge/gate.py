@@ -1,15 +1,16 @@
 """The decision: a request, the documents in force and what is known of the cluster -> verdict and operations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, date
+from dataclasses import replace
+from datetime import date, datetime
 from functools import lru_cache
 
-from webhook.documents.exemption import Exemption
 from webhook.documents.policy import DEFAULT, Policy
+from webhook.documents.release import NONE, Release
 from webhook.documents.required_env import EMPTY, RequiredEnv
-from webhook.judge.decision import TASK_KEYS, Decision, Mutation, ObjectRef, task_of
-from webhook.judge.request import Request, sighted
+from webhook.judge.case import Case, record
+from webhook.judge.decision import TASK_KEYS, Decision, Mutation
+from webhook.judge.request import Request, day_of, moment_of, sighted
 from webhook.judge.trust import REMEMBERED, Trust
 from webhook.judge.update import strictest
 from webhook.judge.verdict import Exempted, Verdict, Violation
@@ -18,8 +19,9 @@ from webhook.pods.claim import claim, telling
 from webhook.pods.fleet import Live
 from webhook.pods.image import parse
 from webhook.pods.live import LivePod
+from webhook.pods.observed import NOTHING, Observed
 from webhook.pods.sighting import airflow_of
-from webhook.pods.workload import ImagePlace, Metadata, Workload
+from webhook.pods.workload import ImagePlace, Workload
 from webhook.rules import required_env
 from webhook.rules.catalogue import RULES
 from webhook.rules.finding import Finding, Mode
@@ -36,24 +38,21 @@ _INJECTS = frozenset({Mode.ENFORCE, Mode.WARN})
 _AT_ADMISSION = {name: rule for name, rule in RULES.items() if not rule.live}
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """A request that concerns an Airflow workload."""
-
-    request: Request
-    subject: Subject
-    distrusted: Component | None  # what the labels claimed in vain
-    ceiling: Mode  # never judged stricter than this, whatever the rule
-
-
 class Gate:
-    """Decides by one policy, one manifest and one view of the cluster; a change of any makes a new gate."""
+    """Decides by the documents in force and one view of the cluster; a change of any makes a new gate."""
 
     def __init__(
-        self, policy: Policy = DEFAULT, manifest: RequiredEnv = EMPTY, config_maps: ConfigMaps | None = None
+        self,
+        policy: Policy = DEFAULT,
+        manifest: RequiredEnv = EMPTY,
+        config_maps: ConfigMaps | None = None,
+        release: Release = NONE,
+        observed: Observed = NOTHING,
     ) -> None:
         self._policy = policy
         self._config_maps = config_maps
+        self._release = release
+        self._observed = observed
         self._trust = Trust(policy)
 
         @lru_cache(REMEMBERED)
@@ -83,29 +82,41 @@ class Gate:
         """Return whether the manifest requires a variable of *component* in *namespace*."""
         return bool(self._variables(component, namespace))
 
-    def validate(self, request: Request, today: date) -> Decision:
-        """Return the decision on the final object in *request*; exemptions are those in force on *today* (UTC)."""
-        if request.workload is not None and _stage(request, request.workload) is Stage.UPDATE:
-            return self._validate_update(request, request.workload, today)
-        case = self._case(request)
-        verdict = Verdict() if case is None else self._verdict(case, _AT_ADMISSION, today)
-        return _decision("/validate", request, case, verdict)
+    def validate(self, request: Request, when: date | datetime) -> Decision:
+        """Return the decision on the final object in *request*; exemptions and the release are those in force *when*.
 
-    def _validate_update(self, request: Request, workload: Workload, today: date) -> Decision:
+        That is a moment, or a day (UTC), which stands for its beginning.
+        """
+        if request.workload is not None and _stage(request, request.workload) is Stage.UPDATE:
+            return self._validate_update(request, request.workload, when)
+        case = self._case(request, moment_of(when))
+        verdict = Verdict() if case is None else self._verdict(case, _AT_ADMISSION, day_of(when))
+        return record("/validate", request, case, verdict)
+
+    def _validate_update(self, request: Request, workload: Workload, when: date | datetime) -> Decision:
         """Return the decision on a pod that changes: the strictest over everything that it may be."""
 
         def judge(role: Role, whole: Workload, images: tuple[ImagePlace, ...]) -> Verdict:
-            return self._verdict(case(role, whole, images), _AT_ADMISSION, today)
+            return self._verdict(case(role, whole, images), _AT_ADMISSION, day_of(when))
 
-        def case(role: Role, whole: Workload, images: tuple[ImagePlace, ...]) -> _Case:
-            subject = Subject(whole, role, Stage.UPDATE, images, (), self._config_maps)
-            return _Case(request, subject, None, Mode.ENFORCE)
+        def case(role: Role, whole: Workload, images: tuple[ImagePlace, ...]) -> Case:
+            expected = self._release.about(role.component, request.namespace, moment_of(when))
+            subject = Subject(
+                whole,
+                role,
+                Stage.UPDATE,
+                images,
+                config_maps=self._config_maps,
+                expected=expected,
+                observed=self._observed,
+            )
+            return Case(request, subject, None, Mode.ENFORCE)
 
         found = strictest(self._trust, request, workload, judge)
         judged = (
             None if found is None else replace(case(found.role, workload, found.images), distrusted=found.distrusted)
         )
-        return _decision("/validate", request, judged, found.verdict if found else Verdict())
+        return record("/validate", request, judged, found.verdict if found else Verdict())
 
     def recognise(self, pod: LivePod) -> Role | None:
         """Return the role by which a pod that runs is judged; None when it is not Airflow's."""
@@ -122,11 +133,11 @@ class Gate:
         are those in force on the day of `live.now` (UTC).
         """
         request = sighted(live.pod)
-        case = self._case(request, live)
-        today = live.now.astimezone(UTC).date()
-        return _decision(AUDIT, request, case, Verdict() if case is None else self._verdict(case, RULES, today))
+        case = self._case(request, live.now, live)
+        verdict = Verdict() if case is None else self._verdict(case, RULES, day_of(live.now))
+        return record(AUDIT, request, case, verdict)
 
-    def _verdict(self, case: _Case, rules: Mapping[str, Rule], today: date) -> Verdict:
+    def _verdict(self, case: Case, rules: Mapping[str, Rule], today: date) -> Verdict:
         violations: list[Violation] = []
         exempted: list[Exempted] = []
         modes = self._modes(case.request.namespace)
@@ -141,12 +152,12 @@ class Gate:
                     violations.append(judged)
         return Verdict(tuple(violations), tuple(exempted))
 
-    def mutate(self, request: Request, today: date) -> tuple[Decision, list[Operation]]:
-        """Return the decision on a new Pod and the operations that add what it lacks."""
-        case = self._case(request)
+    def mutate(self, request: Request, when: date | datetime) -> tuple[Decision, list[Operation]]:
+        """Return the decision on a new Pod and the operations that add what it lacks; *when* is as for `validate`."""
+        case, today = self._case(request, moment_of(when)), day_of(when)
         # Any mirror pod is left alone here: a kubelet deletes one that was changed (admission/serviceaccount).
         if case is None or case.subject.stage is not Stage.POD or _is_mirror(case.subject.workload):
-            return _decision("/mutate", request, None, Verdict(), Mutation.IGNORED), []
+            return record("/mutate", request, None, Verdict(), Mutation.IGNORED), []
         subject = case.subject
         asked = needs(subject.workload.spec, subject.role, subject.variables, subject.config_maps)
         open_ = [need for need in asked if need.state is not State.SAME]
@@ -158,9 +169,9 @@ class Gate:
         elif any(need.state in (State.UNAVAILABLE, State.HOMELESS) for need in open_):
             outcome = Mutation.UNAVAILABLE
         patch = operations(lacking) if outcome is Mutation.INJECTED else []
-        return _decision("/mutate", request, case, Verdict(), outcome), patch
+        return record("/mutate", request, case, Verdict(), outcome), patch
 
-    def _injects(self, case: _Case, today: date) -> bool:
+    def _injects(self, case: Case, today: date) -> bool:
         name, namespace = required_env.RULE.name, case.request.namespace
         if self._modes(namespace)[name].capped(case.ceiling) not in _INJECTS:
             return False
@@ -170,16 +181,16 @@ class Gate:
             for exemption in self._policy.exemptions
         )
 
-    def _judge(self, rule: str, mode: Mode, finding: Finding, case: _Case, today: date) -> Violation | Exempted:
+    def _judge(self, rule: str, mode: Mode, finding: Finding, case: Case, today: date) -> Violation | Exempted:
         image = parse(finding.image) if finding.image else None
         component, namespace = case.subject.role.component, case.request.namespace
         covering = [e for e in self._policy.exemptions if e.covers(rule, namespace, component, image)]
         for exemption in covering:
             if exemption.in_force(today):
                 return Exempted(rule, exemption.name, finding)
-        return Violation(rule, mode, finding, "; ".join(_expired(exemption) for exemption in covering))
+        return Violation(rule, mode, finding, "; ".join(exemption.ended for exemption in covering))
 
-    def _case(self, request: Request, live: Live | None = None) -> _Case | None:
+    def _case(self, request: Request, now: datetime, live: Live | None = None) -> Case | None:
         workload = request.workload
         if workload is None or (request.by_node and _is_mirror(workload)):
             return None
@@ -190,8 +201,10 @@ class Gate:
         variables = self._variables(role.component, request.namespace)
         repositories = request.repositories if live is None else live.fleet.repositories(airflow_of(live.pod))
         images = tuple(workload.images)
-        subject = Subject(workload, role, stage, images, variables, self._config_maps, live, repositories)
-        return _Case(request, subject, distrusted, self._ceiling(request, subject))
+        expected = self._release.about(role.component, request.namespace, now)
+        known = (self._config_maps, live, repositories, expected, self._observed)
+        subject = Subject(workload, role, stage, images, variables, *known)
+        return Case(request, subject, distrusted, self._ceiling(request, subject))
 
     def _ceiling(self, request: Request, subject: Subject) -> Mode:
         if subject.role.chart is Chart.COMPOSER and subject.role.component is not Component.TASK:
@@ -215,36 +228,3 @@ def _is_mirror(workload: Workload) -> bool:
 
 def _is_met(need: Need) -> bool:
     return need.state is State.MISSING or (need.state is State.DIFFERENT and need.variable.on_conflict == "override")
-
-
-def _expired(exemption: Exemption) -> str:
-    return f"exemption {exemption.name!r} of {exemption.owner} expired on {exemption.expires}"
-
-
-def _decision(
-    path: str, request: Request, case: _Case | None, verdict: Verdict, mutation: Mutation | None = None
-) -> Decision:
-    workload = request.workload
-    metadata = Metadata() if workload is None else workload.metadata
-    name = metadata.name or request.name or (metadata.generate_name and f"{metadata.generate_name}*")
-    return Decision(
-        path=path,
-        uid=request.uid,
-        operation=request.operation,
-        dry_run=request.dry_run,
-        regarding=ObjectRef(request.api_version, request.kind, request.namespace, name, metadata.uid),
-        owner=None if case is None else _owner(request, metadata),
-        component=None if case is None else case.subject.role.component,
-        distrusted=None if case is None else case.distrusted,
-        task=None if case is None or case.subject.role.component is not Component.TASK else task_of(workload),
-        verdict=verdict,
-        mutation=mutation,
-        chart=None if case is None else case.subject.role.chart,
-    )
-
-
-def _owner(request: Request, metadata: Metadata) -> ObjectRef | None:
-    owner = metadata.controller
-    if owner is None or owner.kind == "Node":  # a mirror pod's owner lies in no namespace
-        return None
-    return ObjectRef(owner.api_version, owner.kind, request.namespace, owner.name, owner.uid)

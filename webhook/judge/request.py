@@ -1,6 +1,7 @@
 """What the API server asks about, without the envelope that it came in."""
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 
 from webhook.pods.live import LivePod
 from webhook.pods.workload import Workload
@@ -41,3 +42,13 @@ def sighted(pod: LivePod) -> Request:
         dry_run=False,
         workload=pod.workload,
     )
+
+
+def day_of(when: date | datetime) -> date:
+    """Return the day (UTC) of *when*, a moment or a day."""
+    return when.astimezone(UTC).date() if isinstance(when, datetime) else when
+
+
+def moment_of(when: date | datetime) -> datetime:
+    """Return the moment *when*; of a day its beginning (UTC)."""
+    return when if isinstance(when, datetime) else datetime.combine(when, time(), UTC)

@@ -8,6 +8,7 @@ import msgspec
 
 from webhook.admission.review import ReviewError, decode
 from webhook.documents.policy import Policy
+from webhook.documents.release import NONE, Release
 from webhook.documents.required_env import RequiredEnv
 from webhook.judge.gate import Gate
 from webhook.manifests import data
@@ -17,6 +18,7 @@ from webhook.manifests.outcome import Outcome, Remark
 from webhook.manifests.place import Place
 from webhook.manifests.stream import Unrendered, Unusable, documents
 from webhook.manifests.trial import Seen, judged, made, on_files, on_reviews, seen
+from webhook.pods.observed import NOTHING, Observed
 from webhook.pods.workload import TEMPLATES, UnreadableError
 from webhook.variables.known import ConfigMaps
 
@@ -27,9 +29,11 @@ class Asked:
 
     policy: Policy
     required: RequiredEnv
-    today: date  # UTC
+    today: date  # UTC; a moment, where the release matters
     namespace: str = "default"  # of objects that name none
     config_maps: ConfigMaps = field(default_factory=dict)  # those that are known besides the input
+    release: Release = NONE
+    observed: Observed = NOTHING
 
 
 class Check:
@@ -74,8 +78,9 @@ class Check:
         chest = Chest(self._kept, policy.rows)
         config_maps = {**self._asked.config_maps, **chest.config_maps}
         required = self._required(config_maps)
-        sent = Gate(on_reviews(policy), required, config_maps)
-        written = Gate(on_files(policy), required, config_maps)
+        release, observed = self._asked.release, self._asked.observed
+        sent = Gate(on_reviews(policy), required, config_maps, release, observed)
+        written = Gate(on_files(policy), required, config_maps, release, observed)
         workloads = [
             judged(sent if manifest.is_review else written, one, self._asked.today)
             for manifest in self._kept

@@ -67,6 +67,7 @@ def _community(container: str, *, own: bool) -> str:
 
 
 HOME_FIX = "name the containers in the manifest (containers: [...]), or the component's own in the policy (components)"
+RELEASE_FIX = "roll the release out to its end, or correct the release manifest (ConfigMap airlock-release)"
 SOURCE_FIX = "create the ConfigMap and key, or let airlock's ServiceAccount read it, then recreate the pod"
 
 # The value of each chart that adds variables to a component's containers.

@@ -1,14 +1,16 @@
 """What a rule is: a name, its options in the policy, and a pure function from a workload to findings."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from webhook.grammar.model import Model
-from webhook.pods.airflow import Role
+from webhook.pods.airflow import Component, Role
 from webhook.pods.fleet import Live
+from webhook.pods.observed import NOTHING, Observed
 from webhook.pods.workload import ImagePlace, Workload
+from webhook.rules.expectation import Expectation
 from webhook.rules.finding import Finding, Mode
 from webhook.variables.known import ConfigMaps
 from webhook.variables.variable import Variable
@@ -42,6 +44,8 @@ class Subject:
     config_maps: ConfigMaps | None = None  # what `from` reads; None: nothing was ever read
     live: Live | None = None  # in an audit: what runs; None: nothing is known of that
     repositories: frozenset[str] = frozenset()  # of Airflow's own images in its release, as far as they are known
+    expected: Mapping[Component, Expectation] = field(default_factory=dict)  # what the release says of this namespace
+    observed: Observed = NOTHING  # what the controller has seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +58,4 @@ class Rule:
     places: tuple[str, ...]  # the lists of a pod spec it looks at; each needs a case that fails there
     check: Callable[[Subject, Any], Iterator[Finding]]
     live: bool = False  # whether only what runs can show its findings; then it is silent at admission
+    new: bool = False  # whether it came with this release; then it is `warn` at most until the policy names it

@@ -8,6 +8,7 @@ import msgspec
 
 from webhook.documents.accepted import KEYS, read_accepted
 from webhook.documents.policy import DEFAULT, Policy, read_policy
+from webhook.documents.release import NONE, Release, read_release
 from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
 from webhook.grammar.model import DocumentError, revision
 from webhook.manifests.outcome import Remark
@@ -32,6 +33,7 @@ class Kind(Generic[T]):
     default: T
     words: str  # for *default*
     instead: str  # what it means to judge by *default*
+    optional: bool = False  # whether an installation may well have none
 
 
 POLICY: Kind[Policy] = Kind(
@@ -39,6 +41,10 @@ POLICY: Kind[Policy] = Kind(
 )
 REQUIRED_ENV: Kind[RequiredEnv] = Kind(
     "required-env", "airlock-required-env", read_manifest, EMPTY, "none", "no variable is taken for required"
+)
+
+RELEASE: Kind[Release] = Kind(
+    "release", "airlock-release", read_release, NONE, "none", "no image is taken for expected", optional=True
 )
 
 
@@ -69,7 +75,7 @@ def installed(supply: Supply, kind: Kind[T], namespace: str, *, expected: bool |
         return _instead(kind, f"{name} was not read", f"{name} was not read: {error}")
     if data is None:
         why = f"there is no {name}"
-        return _instead(kind, why, why if expected else "")
+        return _instead(kind, why, why if expected and not kind.optional else "")
     text = data.get(KEYS[kind.name])
     if text is None:
         why = f"{name} has no key {KEYS[kind.name]}"

@@ -18,6 +18,7 @@ from webhook.manifests.place import Place
 from webhook.pods.live import LivePod, decode_pod, slim
 from webhook.pods.nodes import Node, Nodes, decode_node, known
 from webhook.pods.workload import UnreadableError, Workload
+from webhook.rules.expected_image import VARIABLES
 from webhook.scan.makers import Makers
 from webhook.scan.pages import ListError
 from webhook.scan.supply import NAMESPACES, NODES, PODS, REGISTRATIONS, Supply
@@ -71,7 +72,7 @@ def interest(laws: Iterable[Law]) -> Interest:
     return Interest(
         pod=lambda pod: any(gate.recognise(pod) is not None for gate in gates),
         template=lambda one: any(gate.recognise_template(one) for gate in gates),
-        variables=frozenset(variable.name for law in known for variable in law.required.env),
+        variables=frozenset(variable.name for law in known for variable in law.required.env) | VARIABLES,
     )
 
 

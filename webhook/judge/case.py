@@ -1,0 +1,51 @@
+"""A request that concerns Airflow while it is judged, and the record of what was decided about it."""
+
+from dataclasses import dataclass
+
+from webhook.judge.decision import Decision, Mutation, ObjectRef, task_of
+from webhook.judge.request import Request
+from webhook.judge.verdict import Verdict
+from webhook.pods.airflow import Component
+from webhook.pods.workload import Metadata
+from webhook.rules.finding import Mode
+from webhook.rules.rule import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request that concerns an Airflow workload."""
+
+    request: Request
+    subject: Subject
+    distrusted: Component | None  # what the labels claimed in vain
+    ceiling: Mode  # never judged stricter than this, whatever the rule
+
+
+def record(
+    path: str, request: Request, case: Case | None, verdict: Verdict, mutation: Mutation | None = None
+) -> Decision:
+    """Return the decision on *request*, which is *case* if it concerns Airflow."""
+    workload = request.workload
+    metadata = Metadata() if workload is None else workload.metadata
+    name = metadata.name or request.name or (metadata.generate_name and f"{metadata.generate_name}*")
+    return Decision(
+        path=path,
+        uid=request.uid,
+        operation=request.operation,
+        dry_run=request.dry_run,
+        regarding=ObjectRef(request.api_version, request.kind, request.namespace, name, metadata.uid),
+        owner=None if case is None else _owner(request, metadata),
+        component=None if case is None else case.subject.role.component,
+        distrusted=None if case is None else case.distrusted,
+        task=None if case is None or case.subject.role.component is not Component.TASK else task_of(workload),
+        verdict=verdict,
+        mutation=mutation,
+        chart=None if case is None else case.subject.role.chart,
+    )
+
+
+def _owner(request: Request, metadata: Metadata) -> ObjectRef | None:
+    owner = metadata.controller
+    if owner is None or owner.kind == "Node":  # a mirror pod's owner lies in no namespace
+        return None
+    return ObjectRef(owner.api_version, owner.kind, request.namespace, owner.name, owner.uid)
