@@ -83,14 +83,10 @@ class Decision:
     chart: Chart | None = None  # what made it; None: not Airflow's
 
 
-TASK_KEYS = ("dag_id", "task_id", "run_id", "try_number", "map_index")
-
-
 def task_of(workload: Workload | None) -> TaskRef | None:
     """Return the task that *workload* runs, None where it names none."""
     if workload is None:
         return None
     metadata = workload.template
     # The annotations hold the ids as they are, the labels only what a label may hold.
-    facts = (metadata.labels or {}) | (metadata.annotations or {})
-    return TaskRef(*(facts.get(key, "") for key in TASK_KEYS)) if facts.get("dag_id") else None
+    return task_ref(metadata.labels or {}, metadata.annotations or {})

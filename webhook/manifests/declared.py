@@ -9,7 +9,8 @@ from webhook.manifests.check import Check
 from webhook.manifests.objects import Manifest, mapping
 from webhook.manifests.settings import options
 from webhook.manifests.trial import Seen
-from webhook.pods.airflow import Component, Role, claim
+from webhook.pods.airflow import Component, Role
+from webhook.pods.claim import claim
 from webhook.pods.image import ImageError, parse
 from webhook.pods.workload import TEMPLATES
 
@@ -66,7 +67,9 @@ def _own(seen: Seen) -> tuple[Role | None, dict[str, Any]]:
     for field in TEMPLATES.get((seen.request.api_version.rpartition("/")[0], seen.request.kind), ()):
         template = mapping(template.get(field))
     labels = mapping(mapping(template.get("metadata")).get("labels"))
-    role = claim({key: value for key, value in labels.items() if isinstance(value, str)})
+    own = {key: value for key, value in labels.items() if isinstance(value, str)}
+    spec = None if seen.request.workload is None else seen.request.workload.spec
+    role = claim(own, spec, rendered=seen.request.rendered).role
     containers = [mapping(one) for one in _list(mapping(template.get("spec")), "containers")]
     if role is None or not containers:
         return None, {}
