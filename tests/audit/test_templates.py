@@ -8,8 +8,9 @@ import pytest
 from tests.harness.livepods import running, task
 from tests.harness.scanning import ENFORCING, dumped, workload
 from webhook.audit.assessment import Law, judge
+from webhook.audit.group import Group
 from webhook.audit.preview import preview
-from webhook.audit.survey import Basis, Group, Survey, code
+from webhook.audit.survey import Basis, Survey, code
 from webhook.documents.policy import read_policy
 from webhook.documents.required_env import EMPTY, read_manifest
 from webhook.pods.airflow import Component
@@ -54,7 +55,7 @@ def test_a_workload_without_pods_is_told_with_what_its_pods_would_be_denied_for(
     assert (group.title, group.lost) == (f"worker {kind} airflow/airflow-worker", 0)
     (found,) = group.found
     assert (found.pods, found.example, found.violation.mode) == (0, "", Mode.ENFORCE)
-    assert found.violation.finding.path == "spec.template.spec.containers[0].image"
+    assert found.violation.cause.places[0].path == "spec.template.spec.containers[0].image"
 
 
 def test_a_suspended_cron_job_and_a_job_that_has_not_begun_are_told() -> None:
@@ -109,7 +110,7 @@ def test_the_executors_worker_is_composed_from_its_config_map_and_told_with_its_
     (group,) = unmade(survey)
     assert group.title == "task ConfigMap airflow/airflow-config (pod_template_file.yaml)"
     assert (group.component, group.chart, group.airflow.release) == (Component.TASK, "official", "airflow")
-    assert group.found[0].violation.finding.image == "docker.io/apache/airflow:latest"
+    assert group.found[0].violation.cause.image == "docker.io/apache/airflow:latest"
     assert unmade(taken(pod("scheduler", GOOD), executor("2.10.5"))) == []
 
 

@@ -67,7 +67,7 @@ def decide(gate: Gate, body: bytes) -> bytes:
     asked = envelope.decode(body)
     decision = gate.validate(asked, TODAY)
     assert decision.verdict.allowed
-    return envelope.allow(asked.uid, message.warnings(decision.verdict))
+    return envelope.allow(asked.uid, message.warnings(decision))
 
 
 def microseconds(call: Callable[[], object]) -> float:

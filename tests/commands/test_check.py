@@ -309,6 +309,6 @@ def test_a_conflict_is_a_finding_at_the_line_of_the_containers_variables(tmp_pat
     source = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "pipelines"}}
     path = written(tmp_path, "m.yaml", yaml.safe_dump_all([pod, {**source, "data": {"k": "theirs"}}]))
     findings = report("--required-env", required, path)["findings"]
-    assert [one["text"].split()[0] for one in findings] == ["DEPLOY_ENV", "ENDPOINT"]
+    assert [one["variable"] for one in findings] == ["DEPLOY_ENV", "ENDPOINT"]
     assert "DEPLOY_ENV" in path.read_text().splitlines()[findings[0]["line"] - 1]
     assert "theirs" not in json.dumps(findings)

@@ -69,7 +69,9 @@ def test_without_a_policy_nothing_is_blocked_and_what_would_be_is_a_warning(tmp_
     with serving(tmp_path) as server:
         answer = server.review("/validate", LATEST)
         assert answer["allowed"] is True
-        assert answer["warnings"][0].startswith("airlock: mutable-tag: spec.containers[0].image (container scheduler)")
+        (warning,) = answer["warnings"]
+        assert warning.startswith("airlock: scheduler Pod 'airflow/airflow-scheduler-7d4b9c-x2x9z': it is admitted: ")
+        assert "in container 'scheduler'; fix: " in warning
 
 
 def test_on_files_events_go_to_the_log_and_no_kubeconfig_is_touched(policy: Path) -> None:

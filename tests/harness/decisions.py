@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from webhook.judge.decision import Decision, ObjectRef
-from webhook.judge.verdict import Verdict, Violation
+from webhook.judge.verdict import Verdict, Violation, cause_of
 from webhook.pods.airflow import Component
 from webhook.rules.finding import Finding, Mode
 
@@ -16,7 +16,7 @@ IMAGE = "docker.io/apache/airflow:latest"
 def violation(mode: Mode, rule: str = "mutable-tag", image: str = IMAGE) -> Violation:
     """Return a violation by the pod's first container."""
     finding = Finding("spec.containers[0].image", "tag 'latest' is mutable", "set a full version", "scheduler", image)
-    return Violation(rule, mode, finding)
+    return Violation(rule, mode, cause_of(finding))
 
 
 def decision(*modes: Mode, **changes: Any) -> Decision:

@@ -37,7 +37,7 @@ def test_the_official_charts_scheduler_is_refused_on_a_moving_tag_and_runs_compl
     def told() -> str:
         return node.kubectl("describe", "replicasets", "-n", judged)
 
-    wait_for(lambda: "3 problems in the scheduler Pod" in told(), 30, "the answer on the ReplicaSet")
+    wait_for(lambda: "denied the request: scheduler Pod '" in told(), 30, "the answer on the ReplicaSet")
     wait_for(lambda: "airlock" in told() and "Denied" in told(), 15, "airlock's own Event")
     assert node.pods("component=scheduler", judged) == []
     node.kubectl("apply", "-n", judged, "-f", "-", input=yaml.safe_dump(release))

@@ -18,7 +18,8 @@ import yaml
 from tests.harness.node import Node
 from tests.harness.node.arguments import NAME
 from tests.harness.scanning import reader
-from webhook.audit.survey import Basis, Group, Survey
+from webhook.audit.group import Group
+from webhook.audit.survey import Basis, Survey
 from webhook.audit.taking import Look, survey
 from webhook.documents.policy import read_policy
 from webhook.documents.required_env import read_manifest
@@ -123,17 +124,25 @@ def test_drift_is_found_with_both_digests_and_the_node(story: Story) -> None:
         story.old: (2, (NAME,)),
         story.new: (1, (NAME,)),
     }
-    for name, here, there in (("scheduler", story.old, story.new), ("worker", story.new, story.old)):
-        line = told(found, name, "image-drift")
-        assert f"runs here as {short(here)} on {NAME}" in line
-        assert f"as {short(there)} in" in line
+    (finding,) = [one for one in found.findings if one.violation.rule == "image-drift"]
+    text = finding.violation.cause.text
+    assert f"runs as {short(story.old)} in 2 pods" in text
+    assert f"runs as {short(story.new)} in 1 pod" in text
+    assert f"on '{NAME}'" in text
+    assert {
+        group.component: {place.detail for place in shown.violation.cause.places} for group, shown in finding.shown
+    } == {
+        "scheduler": {f"as {short(story.old)}"},
+        "triggerer": {f"as {short(story.old)}"},
+        "worker": {f"as {short(story.new)}"},
+    }
 
 
 def test_every_layer_of_the_story_is_named_in_one_answer(story: Story) -> None:
     found = audited(story)
     assert "the scheduler of this Airflow runs" in told(found, "worker", "image-skew")  # 1 stale image
     assert "proven: it runs as" in told(found, "scheduler", "mutable-tag")  # 2 image cache
-    assert "MESSAGE_CALLBACK_ENDPOINT (SLA callbacks" in told(found, "scheduler", "required-env")  # 3 namespace wall
+    assert "'MESSAGE_CALLBACK_ENDPOINT' (SLA callbacks" in told(found, "scheduler", "required-env")  # 3 namespace wall
     assert told(found, "triggerer", "image-skew") == ""
 
 

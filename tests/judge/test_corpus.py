@@ -70,7 +70,7 @@ def test_every_container_on_a_moving_tag_is_found_and_no_other(name: str, tag: s
             for index, container in enumerate(spec.get(field) or ())
             if container["image"].endswith(f":{tag}")
         }
-        assert {violation.finding.path for violation in said} == expected
+        assert {place.path for violation in said for place in violation.cause.places} == expected
         assert expected
 
 

@@ -46,14 +46,15 @@ def explained(seen: Outcome, contents: dict[str, str]) -> list[str]:
     told = []
     for workload in seen.workloads:
         for one in workload.reported:
-            finding = one.violation.finding
-            line = contents[one.place.file].splitlines()[one.place.line - 1]
-            assert re.split("[:/]", finding.image)[-1] in line, "the line is not that of the image"
-            why = re.sub(r'^"[^"]*": (no tag is|tag \'[^\']*\' is) ', "", finding.text).removesuffix(
-                " lets the node run its cached copy"
-            )
-            ref = f"{workload.component} {workload.kind}"
-            told.append(f"{one.place} {one.violation.mode} {ref} {finding.container} {finding.image}: {why}")
+            cause = one.violation.cause
+            why = re.sub(r"^'[^']*': (no tag is|tag '[^']*' is) ", "", cause.text)
+            why = why.removesuffix(" lets the node run its cached copy")
+            for where, place in zip(cause.places, one.places, strict=True):
+                line = contents[place.file].splitlines()[place.line - 1]
+                assert re.split("[:/]", cause.image)[-1] in line, "the line is not that of the image"
+                ref = f"{workload.component} {workload.kind} {where.container}"
+                detail = f" ({where.detail})" if where.detail else ""
+                told.append(f"{place} {one.violation.mode} {ref} {cause.image}: {why}{detail}")
     return told
 
 

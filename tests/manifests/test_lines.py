@@ -82,7 +82,7 @@ def test_utf_16_with_a_mark_is_read_as_powershell_writes_it() -> None:
 def test_a_label_that_is_no_text_for_the_api_server_is_told_at_its_line() -> None:
     text = POD.replace('{name: x, labels: {kubernetes_executor: "True"}}', "\n  labels:\n    tier: airflow\n    a: yes")
     [workload] = checked(text).workloads
-    assert [one.violation.finding.text for one in workload.reported if "cannot be read" in one.violation.finding.text]
+    assert [one.violation.cause.text for one in workload.reported if "cannot be read" in one.violation.cause.text]
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_a_moving_tag_in_the_settings_is_found_at_its_own_line_inside_the_config
         "worker_container_repository = registry.example.com/data/airflow",
         "imagePullPolicy: IfNotPresent",
     ]
-    assert "images.pod_template.pullPolicy: Always" in reported.violation.finding.fix
+    assert "images.pod_template.pullPolicy: Always" in reported.violation.cause.fix
     assert workload.title == "task Pod in airflow, made from ConfigMap airflow-config (pod_template_file.yaml)"
     assert workload.template == "airflow/templates/configmaps/configmap.yaml"
 
@@ -136,7 +136,7 @@ def test_the_digest_of_the_template_is_dropped_as_the_executor_drops_it() -> Non
     template = TEMPLATE.replace("template:1.0.0", "a/b@sha256:" + "ab" * 32)
     text = holder(**{"airflow.cfg": cfg, "pod_template_file.yaml": template})
     assert image(text) == "a/b:dev"
-    assert [reported.violation.finding.image for w in checked(text).workloads for reported in w.reported] == [
+    assert [reported.violation.cause.image for w in checked(text).workloads for reported in w.reported] == [
         "docker.io/a/b:dev"
     ]
 
@@ -240,7 +240,7 @@ def test_the_community_charts_template_and_secret_make_a_task_in_the_words_of_th
     [worker] = [one for one in checked(text + workloads).workloads if one.key]
     [reported] = worker.reported
     assert text.splitlines()[reported.place.line - 1].strip().startswith("AIRFLOW__KUBERNETES__WORKER_CONTAINER_TAG:")
-    assert reported.violation.finding.fix.startswith("set airflow.image.tag")
+    assert reported.violation.cause.fix.startswith("set airflow.image.tag")
 
 
 def test_the_executor_is_known_from_variables_too() -> None:

@@ -167,7 +167,7 @@ def test_a_decision_is_one_line_of_facts() -> None:
 
 
 def test_a_mutation_a_dry_run_an_exemption_and_a_claim_in_vain_are_told() -> None:
-    exempted = Exempted("mutable-tag", "legacy-etl", violation(Mode.WARN).finding)
+    exempted = Exempted("mutable-tag", "legacy-etl", violation(Mode.WARN).cause)
     made = replace(
         CLEAN,
         path="/mutate",

@@ -95,7 +95,7 @@ def test_violations_are_counted_one_by_one(metrics: Metrics) -> None:
 
 
 def test_exempted_findings_and_distrusted_components_are_counted(metrics: Metrics) -> None:
-    exempted = Exempted("mutable-tag", "legacy-etl", violation(Mode.WARN).finding)
+    exempted = Exempted("mutable-tag", "legacy-etl", violation(Mode.WARN).cause)
     made = replace(CLEAN, verdict=Verdict(exempted=(exempted,)), distrusted=Component.SCHEDULER)
     metrics.observe(made)
     metrics.observe(replace(made, path="/mutate"))

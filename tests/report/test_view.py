@@ -25,7 +25,7 @@ def drawn(*sightings: Sighting) -> tuple[pictures.Run, ...]:
     return pictures.of_drift(Drift("r/a:main", sightings, certain=True), surveys.empty()).runs
 
 
-def test_the_matrix_counts_workloads_by_namespace_rule_and_component() -> None:
+def test_the_matrix_counts_findings_by_namespace_rule_and_component() -> None:
     found = view.matrix(surveys.story())
     assert found.components == ("scheduler", "triggerer", "worker", "webserver", "task")
     cells = {(row.namespace, row.rule): row.cells for row in found.rows}
@@ -37,6 +37,8 @@ def test_the_matrix_counts_workloads_by_namespace_rule_and_component() -> None:
         view.Cell(1, Mode.ENFORCE, 1),
     )
     assert cells["lab", "required-env"][0] == view.Cell(2, Mode.WARN, 1)
+    assert cells["airflow", "image-drift"] == (view.Cell(1, Mode.WARN, 1), None, None, None, None)
+    assert sum(cell.findings for row in found.rows for cell in row.cells if cell) == surveys.story().counts.total()
 
 
 def test_a_namespace_spans_the_rows_of_its_rules() -> None:
@@ -51,7 +53,7 @@ def test_a_namespace_spans_the_rows_of_its_rules() -> None:
     assert sum(row.first for row in rows) == len(rows)
 
 
-def test_more_workloads_make_a_darker_cell() -> None:
+def test_more_findings_make_a_darker_cell() -> None:
     (cell,) = {row.cells[0] for row in view.matrix(surveys.large(400)).rows if row.namespace == "airflow-team-01"}
     assert cell == view.Cell(10, Mode.ENFORCE, 3)
 

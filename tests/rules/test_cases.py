@@ -17,9 +17,9 @@ from webhook.documents.policy import DEFAULT, read_policy
 from webhook.documents.release import read_release
 from webhook.documents.required_env import EMPTY, read_manifest
 from webhook.grammar.yamltext import dump
-from webhook.judge import message
 from webhook.judge.decision import Decision
 from webhook.judge.gate import Gate
+from webhook.judge.verdict import Violation
 from webhook.pods.fleet import Live, fleet
 from webhook.pods.nodes import known
 from webhook.pods.observed import Observed, Origin
@@ -90,6 +90,18 @@ def pod_of(facts: dict[str, Any]) -> dict[str, Any]:
     return running_task(**facts) if "dag" in facts else running(**facts)
 
 
+def told(violation: Violation) -> str:
+    """Return *violation* with each of its places, as fields."""
+    cause = violation.cause
+    places = (
+        f"{place.path}{f' (container {place.container})' if place.container else ''}"
+        f"{f' [{place.detail}]' if place.detail else ''}"
+        for place in cause.places
+    )
+    note = f"; {violation.note}" if violation.note else ""
+    return f"{violation.mode} {violation.rule}: {', '.join(places)}: {cause.text}; fix: {cause.fix}{note}"
+
+
 def as_told(line: str, nth: int, expected: list[str]) -> str:
     """Return *line*, cut where the sentence that the case expects in its place ends in dots."""
     told = expected[nth] if nth < len(expected) else ""
@@ -104,7 +116,7 @@ def test_a_case_is_judged_as_its_file_says(path: Path) -> None:
     else:
         decision = gate(case).validate(decode(body(case, case["object"])), case.get("today", date(2026, 11, 23)))
 
-    lines = [f"{violation.mode} {message.sentence(violation)}" for violation in decision.verdict.violations]
+    lines = [told(violation) for violation in decision.verdict.violations]
     expected = case.get("violations", [])
     assert [as_told(line, nth, expected) for nth, line in enumerate(lines)] == expected
     assert decision.verdict.allowed is case.get("allowed", not any(line.startswith("enforce") for line in lines))

@@ -98,7 +98,7 @@ def test_what_was_injected_passes_the_check_unless_something_has_no_home(
     gate = Gate(ENFORCE, required)
     after, _ = mutated(gate, pod(spec))
     verdict = gate.validate(decode(review(after)), TODAY).verdict
-    texts = [violation.finding.text for violation in verdict.violations if violation.rule == "required-env"]
+    texts = [violation.cause.text for violation in verdict.violations if violation.rule == "required-env"]
     assert [text for text in texts if "has no place" not in text and "set to something else" not in text] == []
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from webhook.audit.survey import Found, Group, Survey
+from webhook.audit.group import Found, Group
+from webhook.audit.survey import Survey
 from webhook.rules.finding import Mode
 
 

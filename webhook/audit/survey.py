@@ -4,74 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from webhook.judge.decision import ObjectRef, TaskRef
-from webhook.judge.verdict import Exempted, Violation
-from webhook.manifests.outcome import Judged, Outcome, Related, Remark, Reported, Spared
-from webhook.manifests.place import Place
-from webhook.pods.airflow import Chart, Component
+from webhook.audit.findings import Excused, Told, excused, findings, workloads
+from webhook.audit.group import Group
+from webhook.manifests.outcome import Outcome, Remark
 from webhook.pods.sighting import Airflow, Part, Sighting
 from webhook.rules.finding import Mode
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A violation that pods of one group have in common."""
-
-    violation: Violation
-    pods: int
-    example: str  # the name of one of them
-
-
-@dataclass(frozen=True, slots=True)
-class Lifted:
-    """A finding that an exemption covers, in pods of one group."""
-
-    exempted: Exempted
-    pods: int
-
-
-@dataclass(frozen=True, slots=True)
-class ImageUse:
-    """An image that containers of one name in one group run."""
-
-    container: str
-    image: str  # as it is written
-    policy: str
-    kind: str  # "digest", "unreadable", or the class of its tag: immutable, mutable, unrecognised, proven
-    digests: tuple[str, ...]  # as which it runs, sorted
-    pods: int
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Airflow's pods of one owner, or of one task; or, with no pods, an object that would make some."""
-
-    namespace: str
-    kind: str  # of the owner, as people know it: Deployment, StatefulSet, Job; Pod for those without
-    name: str
-    component: Component
-    chart: Chart
-    airflow: Airflow
-    pods: int
-    lost: int  # how many would be denied if they were made again now
-    admission: bool | None  # whether admission sees their namespace; None when that is not known
-    nodes: tuple[str, ...]
-    images: tuple[ImageUse, ...]
-    found: tuple[Found, ...]
-    lifted: tuple[Lifted, ...] = ()
-    distrusted: Component | None = None  # what their labels claim in vain
-    task: TaskRef | None = None
-    regarding: ObjectRef | None = None  # the controller owner of one of its pods, else that pod
-
-    @property
-    def title(self) -> str:
-        """The group in words: `scheduler Deployment airflow/airflow-scheduler`."""
-        return f"{self.component} {self.kind} {self.namespace}/{self.name}"
-
-    @property
-    def mode(self) -> Mode:
-        """The strictest mode among what was found; `off` when nothing was."""
-        return max((one.violation.mode for one in self.found), key=lambda mode: mode.rank, default=Mode.OFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +85,19 @@ class Survey:
         return group.lost if group.admission is not False or not self.basis.installed else 0
 
     @property
+    def findings(self) -> tuple[Told, ...]:
+        """The findings, in the unit that every format and metric counts: one cause, one finding."""
+        return findings(self.groups)
+
+    @property
+    def exempted(self) -> tuple[Excused, ...]:
+        """The findings that exemptions cover, in the same unit."""
+        return excused(self.groups)
+
+    @property
     def counts(self) -> Counter[Mode]:
-        """How many findings there are of each mode, pods of one group counted once."""
-        return Counter(one.violation.mode for group in self.groups for one in group.found)
+        """How many findings there are of each mode."""
+        return Counter(one.violation.mode for one in self.findings)
 
     @property
     def outside(self) -> dict[str, int]:
@@ -169,30 +116,7 @@ class Survey:
     @property
     def outcome(self) -> Outcome:
         """The same for the formats of `airlock check`: an object of the cluster stands for the file."""
-        return Outcome(self.seen, tuple(judged(group) for group in self.groups), self.remarks, cluster=True)
-
-
-def judged(group: Group) -> Judged:
-    """Return *group* as the formats of `airlock check` have it."""
-    place = Place(f"{group.namespace}/{group.kind}/{group.name}", 0)
-    return Judged(
-        place,
-        api_version="",
-        kind=group.kind,
-        namespace=group.namespace,
-        name=group.name,
-        component=group.component,
-        distrusted=group.distrusted,
-        reported=tuple(Reported(one.violation, place, _examples(group, one)) for one in group.found),
-        spared=tuple(Spared(one.exempted, place) for one in group.lifted),
-    )
-
-
-def _examples(group: Group, found: Found) -> tuple[Related, ...]:
-    if not found.example or (group.kind, group.name) == ("Pod", found.example):
-        return ()
-    share = f"one of {found.pods} pods" if found.pods > 1 else "the pod"
-    return (Related(Place(f"{group.namespace}/Pod/{found.example}", 0), share),)
+        return Outcome(self.seen, workloads(self.groups), self.remarks, cluster=True)
 
 
 def code(survey: Survey, fail_on: Mode | None) -> int:

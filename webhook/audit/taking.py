@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Generic
 
 from webhook.audit.coverage import Coverage
-from webhook.audit.survey import Basis, Drift, Found, Group, ImageUse, Lifted, Skew, Survey
+from webhook.audit.group import Found, Group, ImageUse, Lifted
+from webhook.audit.survey import Basis, Drift, Skew, Survey
 from webhook.judge.decision import Decision, TaskRef
 from webhook.judge.gate import Gate
-from webhook.judge.verdict import Exempted, Violation
+from webhook.judge.verdict import Exempted, Key, T, Violation, Where, at
 from webhook.manifests.outcome import Remark
 from webhook.pods import tags
 from webhook.pods.airflow import Role
@@ -87,6 +89,24 @@ def owner_of(pod: LivePod, task: TaskRef | None) -> tuple[str, str]:
 
 
 @dataclass(slots=True)
+class _Tally(Generic[T]):
+    """A finding while the pods that show it come in."""
+
+    first: T
+    example: str
+    pods: int = 0
+    places: dict[Where, None] = field(default_factory=dict)
+
+    def add(self, other: T, pods: int) -> None:
+        self.pods += pods
+        self.places.update(dict.fromkeys(other.cause.places))
+
+    @property
+    def one(self) -> T:
+        return at(self.first, self.places)
+
+
+@dataclass(slots=True)
 class _Gathering:
     """A group while its pods come in."""
 
@@ -98,8 +118,8 @@ class _Gathering:
     pods: int = 0
     lost: int = 0
     nodes: set[str] = field(default_factory=set)
-    found: dict[Violation, tuple[int, str]] = field(default_factory=dict)
-    lifted: dict[Exempted, int] = field(default_factory=dict)
+    found: dict[Key, _Tally[Violation]] = field(default_factory=dict)
+    lifted: dict[Key, _Tally[Exempted]] = field(default_factory=dict)
     images: dict[tuple[str, str, str, str], tuple[int, set[str]]] = field(default_factory=dict)
 
     def add(self, pod: LivePod, decision: Decision, running: Fleet, nodes: Nodes) -> None:
@@ -108,10 +128,9 @@ class _Gathering:
         if pod.node:
             self.nodes.add(pod.node)
         for violation in decision.verdict.violations:
-            count, example = self.found.get(violation, (0, pod.name))
-            self.found[violation] = (count + pod.alike, example)
+            self.found.setdefault(violation.key, _Tally(violation, pod.name)).add(violation, pod.alike)
         for exempted in decision.verdict.exempted:
-            self.lifted[exempted] = self.lifted.get(exempted, 0) + pod.alike
+            self.lifted.setdefault(exempted.key, _Tally(exempted, pod.name)).add(exempted, pod.alike)
         for place in pod.workload.images:
             policy = place.policy or default_pull_policy(place.image)
             key = (place.container, place.image, policy, _kind(place, running))
@@ -135,8 +154,8 @@ class _Gathering:
             admission=coverage.sees(namespace),
             nodes=tuple(sorted(self.nodes)[:MOST_NODES]),
             images=tuple(ImageUse(*key, tuple(sorted(digests)), n) for key, (n, digests) in self.images.items()),
-            found=tuple(Found(violation, count, example) for violation, (count, example) in self.found.items()),
-            lifted=tuple(Lifted(exempted, count) for exempted, count in self.lifted.items()),
+            found=tuple(Found(tally.one, tally.pods, tally.example) for tally in self.found.values()),
+            lifted=tuple(Lifted(tally.one, tally.pods) for tally in self.lifted.values()),
             distrusted=self.decision.distrusted,
             task=self.decision.task,
             regarding=self.decision.owner or self.decision.regarding,
@@ -154,10 +173,9 @@ def _kind(place: ImagePlace, running: Fleet) -> str:
 
 
 def _drifts(running: Fleet) -> Iterator[Drift]:
-    for image, sightings in running.sightings.items():
-        for group in dict.fromkeys(one.group for one in sightings):
-            if found := running.drift(image, group):
-                yield Drift(image, found, is_certain(found))
+    for image in running.sightings:
+        if found := running.drifts(image):
+            yield Drift(image, found, any(one.group for one in found) or is_certain(found))
 
 
 def _skewed(decision: Decision, live: Live, role: Role) -> Part | None:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from webhook.audit.coverage import Coverage
-from webhook.audit.survey import Found, Group, Lifted, Survey
-from webhook.judge.verdict import Violation
+from webhook.audit.group import Found, Group, Lifted
+from webhook.audit.survey import Survey
+from webhook.judge.verdict import Exempted, T, Violation, Where, at
 from webhook.manifests.objects import Manifest
 from webhook.manifests.outcome import Judged, Outcome
 from webhook.pods.airflow import Component
 from webhook.pods.sighting import airflow_in
-from webhook.rules.finding import Finding
 
 _Told = tuple[str, str, str]  # rule, container, and what is wrong there
 
@@ -23,8 +23,9 @@ def with_templates(survey: Survey, outcome: Outcome, manifests: Iterable[Manifes
     by_place = {manifest.file: manifest for manifest in manifests}
     told: dict[tuple[str, str], list[tuple[Group, set[_Told]]]] = {}
     for group in survey.groups:
-        found = {_told(one.violation.rule, one.violation.finding) for one in group.found}
-        found |= {_told(one.exempted.rule, one.exempted.finding) for one in group.lifted}
+        every: list[Violation | Exempted] = [one.violation for one in group.found]
+        every += [one.exempted for one in group.lifted]
+        found = {_told(one, place) for one in every for place in one.cause.places}
         for kind in {group.kind, "Task" if group.component is Component.TASK else group.kind}:
             told.setdefault((group.namespace, kind), []).append((group, found))
     fresh = (
@@ -37,9 +38,9 @@ def with_templates(survey: Survey, outcome: Outcome, manifests: Iterable[Manifes
     return replace(survey, groups=tuple(groups), remarks=(*survey.remarks, *outcome.remarks))
 
 
-def _told(rule: str, finding: Finding) -> _Told:
+def _told(one: Violation | Exempted, place: Where) -> _Told:
     # The path differs between a pod and its template, and a pod's text may have more evidence.
-    return rule, finding.container, finding.image or finding.text
+    return one.rule, place.container, one.cause.image or one.cause.variable or one.cause.text
 
 
 def _by_pods(judged: Judged, told: Mapping[tuple[str, str], list[tuple[Group, set[_Told]]]]) -> set[_Told]:
@@ -60,10 +61,8 @@ def _running(
 
 
 def _group(judged: Judged, manifest: Manifest, by_pods: set[_Told], coverage: Coverage) -> Group | None:
-    found = _first(one.violation for one in judged.reported)
-    fresh = [violation for told, violation in found.items() if told not in by_pods]
-    spared = {_told(one.exempted.rule, one.exempted.finding): one.exempted for one in judged.spared}
-    lifted = [exempted for told, exempted in spared.items() if told not in by_pods]
+    fresh = tuple(_unseen((one.violation for one in judged.reported), by_pods))
+    lifted = tuple(_unseen((one.exempted for one in judged.spared), by_pods))
     if not fresh and not lifted:
         return None
     labels = {key: value for key, value in manifest.labels.items() if isinstance(value, str)}
@@ -85,8 +84,8 @@ def _group(judged: Judged, manifest: Manifest, by_pods: set[_Told], coverage: Co
     )
 
 
-def _first(violations: Iterable[Violation]) -> dict[_Told, Violation]:
-    found: dict[_Told, Violation] = {}
-    for violation in violations:
-        found.setdefault(_told(violation.rule, violation.finding), violation)
-    return found
+def _unseen(every: Iterable[T], by_pods: set[_Told]) -> Iterator[T]:
+    """Yield each of *every* at those of its places that running pods do not tell of."""
+    for one in every:
+        if places := [place for place in one.cause.places if _told(one, place) not in by_pods]:
+            yield at(one, places)

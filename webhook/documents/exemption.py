@@ -12,6 +12,7 @@ from webhook.grammar.pattern import ImageGlob, NamespaceGlob
 from webhook.grammar.words import Day, Words
 from webhook.pods.airflow import Component
 from webhook.pods.image import Image
+from webhook.pods.text import quote
 from webhook.rules.catalogue import RULES
 
 _IMAGELESS = frozenset(name for name, rule in RULES.items() if not rule.images)
@@ -70,7 +71,7 @@ class Exemption(Model):
     @property
     def ended(self) -> str:
         """What is said of it once it has ended."""
-        return f"exemption {self.name!r} of {self.owner} expired on {self.expires}"
+        return f"exemption {quote(self.name)} of {quote(self.owner)} expired on {self.expires}"
 
     def covers(self, rule: str, namespace: str, component: Component, image: Image | None) -> bool:
         """Return whether a finding of *rule* is meant; *image* is None when it concerns none that can be parsed."""

@@ -10,21 +10,21 @@ from webhook.documents.release import NONE, Release
 from webhook.documents.required_env import EMPTY, RequiredEnv
 from webhook.judge.case import Case, record
 from webhook.judge.decision import TASK_KEYS, Decision, Mutation
+from webhook.judge.exempting import Covering
 from webhook.judge.request import Request, day_of, moment_of, sighted
 from webhook.judge.trust import REMEMBERED, Trust
-from webhook.judge.update import strictest
-from webhook.judge.verdict import Exempted, Verdict, Violation
-from webhook.pods.airflow import Chart, Component, Role
+from webhook.judge.update import is_managed, strictest
+from webhook.judge.verdict import Exempted, Verdict, Violation, merged
+from webhook.pods.airflow import Component, Role
 from webhook.pods.claim import claim, telling
 from webhook.pods.fleet import Live
-from webhook.pods.image import parse
 from webhook.pods.live import LivePod
 from webhook.pods.observed import NOTHING, Observed
 from webhook.pods.sighting import airflow_of
 from webhook.pods.workload import ImagePlace, Workload
 from webhook.rules import required_env
 from webhook.rules.catalogue import RULES
-from webhook.rules.finding import Finding, Mode
+from webhook.rules.finding import Mode
 from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
 from webhook.variables.injection import Need, State, needs, operations
 from webhook.variables.known import ConfigMaps
@@ -140,17 +140,20 @@ class Gate:
     def _verdict(self, case: Case, rules: Mapping[str, Rule], today: date) -> Verdict:
         violations: list[Violation] = []
         exempted: list[Exempted] = []
-        modes = self._modes(case.request.namespace)
+        subject, namespace = case.subject, case.request.namespace
+        modes, of_pods = self._modes(namespace), _highest(subject.role)
+        covering = Covering(self._policy.exemptions, namespace, subject.role.component, today)
         for name, rule in rules.items():
             if (mode := modes[name].capped(case.ceiling)) is Mode.OFF:
                 continue
-            for finding in rule.check(case.subject, self._policy.options(name)):
-                judged = self._judge(name, mode.capped(finding.ceiling), finding, case, today)
+            for finding in rule.check(subject, self._policy.options(name)):
+                pods = modes[name].capped(of_pods).capped(finding.ceiling) if subject.stage is Stage.TEMPLATE else None
+                judged = covering.judge(name, mode.capped(finding.ceiling), finding, pods)
                 if isinstance(judged, Exempted):
                     exempted.append(judged)
                 elif judged.mode is not Mode.OFF:
                     violations.append(judged)
-        return Verdict(tuple(violations), tuple(exempted))
+        return Verdict(merged(violations), merged(exempted))
 
     def mutate(self, request: Request, when: date | datetime) -> tuple[Decision, list[Operation]]:
         """Return the decision on a new Pod and the operations that add what it lacks; *when* is as for `validate`."""
@@ -181,15 +184,6 @@ class Gate:
             for exemption in self._policy.exemptions
         )
 
-    def _judge(self, rule: str, mode: Mode, finding: Finding, case: Case, today: date) -> Violation | Exempted:
-        image = parse(finding.image) if finding.image else None
-        component, namespace = case.subject.role.component, case.request.namespace
-        covering = [e for e in self._policy.exemptions if e.covers(rule, namespace, component, image)]
-        for exemption in covering:
-            if exemption.in_force(today):
-                return Exempted(rule, exemption.name, finding)
-        return Violation(rule, mode, finding, "; ".join(exemption.ended for exemption in covering))
-
     def _case(self, request: Request, now: datetime, live: Live | None = None) -> Case | None:
         workload = request.workload
         if workload is None or (request.by_node and _is_mirror(workload)):
@@ -207,13 +201,16 @@ class Gate:
         return Case(request, subject, distrusted, self._ceiling(request, subject))
 
     def _ceiling(self, request: Request, subject: Subject) -> Mode:
-        if subject.role.chart is Chart.COMPOSER and subject.role.component is not Component.TASK:
-            return Mode.WARN  # the owner cannot change what a managed service makes
+        highest = _highest(subject.role)
         if subject.stage is not Stage.TEMPLATE:
-            return Mode.ENFORCE
+            return highest
         # An update that leaves the pod template as it was (labels, finalizers, replicas) always passes.
         same = request.old is not None and request.old.spec == subject.workload.spec
-        return Mode.WARN if same else Mode(self._policy.workloads)
+        return Mode.WARN if same else highest.capped(Mode(self._policy.workloads))
+
+
+def _highest(role: Role) -> Mode:
+    return Mode.WARN if is_managed(role) else Mode.ENFORCE  # the owner cannot change what a managed service makes
 
 
 def _stage(request: Request, workload: Workload) -> Stage:

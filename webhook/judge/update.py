@@ -61,14 +61,15 @@ def _new(
         if not before or request.old is None:
             return Mode.OFF
         mode = judge(before[0], request.old, (place,)).mode
-        return mode.capped(Mode.WARN) if _is_managed(before[0]) else mode
+        return mode.capped(Mode.WARN) if is_managed(before[0]) else mode
 
     return [place for place in workload.images if is_new(place)]
 
 
 def _kind(role: Role) -> tuple[Component, bool]:
-    return role.component, _is_managed(role)
+    return role.component, is_managed(role)
 
 
-def _is_managed(role: Role) -> bool:
+def is_managed(role: Role) -> bool:
+    """Return whether a managed service makes pods of *role*, so that nobody can change them."""
     return role.chart is Chart.COMPOSER and role.component is not Component.TASK

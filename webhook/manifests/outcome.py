@@ -22,8 +22,13 @@ class Reported:
     """A violation, where it stands, and what else it comes from."""
 
     violation: Violation
-    place: Place
+    places: tuple[Place, ...]  # at least one; one for each of the violation's own places in a file
     related: tuple[Related, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        """The first place."""
+        return self.places[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,12 @@ class Spared:
     """A finding that an exemption covers, and where it stands."""
 
     exempted: Exempted
-    place: Place
+    places: tuple[Place, ...]
+
+    @property
+    def place(self) -> Place:
+        """The first place."""
+        return self.places[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from webhook.grammar.pattern import UserGlob
 from webhook.grammar.yamlnode import Node
 from webhook.judge.gate import Gate
 from webhook.judge.request import Request
+from webhook.judge.verdict import Cause
 from webhook.manifests.objects import Manifest
 from webhook.manifests.outcome import Judged, Related, Reported, Spared
 from webhook.manifests.place import Place, line_of
@@ -117,11 +118,19 @@ def judged(gate: Gate, one: Seen, today: date) -> Judged | None:
         distrusted=decision.distrusted,
         template=manifest.template,
         reported=tuple(
-            Reported(violation, one.place(violation.finding.path), one.related(violation.finding.path))
+            Reported(violation, _places(one, violation.cause), _related(one, violation.cause))
             for violation in verdict.violations
         ),
-        spared=tuple(Spared(exempted, one.place(exempted.finding.path)) for exempted in verdict.exempted),
+        spared=tuple(Spared(exempted, _places(one, exempted.cause)) for exempted in verdict.exempted),
     )
+
+
+def _places(one: Seen, cause: Cause) -> tuple[Place, ...]:
+    return tuple(one.place(where.path) for where in cause.places)
+
+
+def _related(one: Seen, cause: Cause) -> tuple[Related, ...]:
+    return tuple(dict.fromkeys(related for where in cause.places for related in one.related(where.path)))
 
 
 def _completed(gate: Gate, one: Seen, today: date) -> Request:

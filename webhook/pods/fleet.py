@@ -42,6 +42,11 @@ class Fleet:
         found = tuple(one for one in here if any(one is not other and one.overlaps(other) for other in here))
         return found if any(one.pods for one in found) else ()
 
+    def drifts(self, image: str) -> tuple[Sighting, ...]:
+        """Return the digests as which *image* runs at the same time, on nodes of every group."""
+        groups = dict.fromkeys(one.group for one in self.sightings.get(image, ()))
+        return tuple(one for group in groups for one in self.drift(image, group))
+
     def proof(self, image: str) -> tuple[Sighting, ...]:
         """Return the digests that prove that the tag of *image* was pushed again; none unless there are two."""
         for _, group in groupby(self.sightings.get(image, ()), key=lambda one: one.group):

@@ -88,6 +88,15 @@ def parse(text: str) -> Image:
     return read
 
 
+def familiar(image: Image) -> str:
+    """Return *image* as people write it: without the host of Docker Hub, and without `library/` there.
+
+    >>> familiar(parse("docker.io/library/redis:7")), familiar(parse("r.example/a/b"))
+    ('redis:7', 'r.example/a/b')
+    """
+    return str(image).removeprefix("docker.io/").removeprefix("library/") if image.domain == "docker.io" else str(image)
+
+
 def default_pull_policy(text: str) -> str:
     """Return the pull policy that the API server gives to an image *text* for which none is written.
 

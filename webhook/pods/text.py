@@ -15,8 +15,8 @@ def printable(text: str, limit: int) -> str:
 
 
 def quote(text: str, limit: int = _QUOTED) -> str:
-    """Return *text* in double quotes, printable, cut to *limit* characters."""
-    return f'"{printable(text, limit)}"'
+    """Return *text* in single quotes, printable, cut to *limit* characters; Airflow would escape double ones."""
+    return f"'{printable(text, limit)}'"
 
 
 def plural(number: int, noun: str) -> str:

@@ -1,19 +1,21 @@
 """The format `json` of an audit: stable within its version, described in docs/report.md."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from webhook.audit.findings import Excused, Told, judged
+from webhook.audit.group import Found, Group
 from webhook.audit.preview import Change, Preview
-from webhook.audit.survey import Drift, Found, Group, Lifted, Skew, Survey, judged
+from webhook.audit.survey import Drift, Skew, Survey
 from webhook.judge.message import sentence
 from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Remark
 from webhook.pods.sighting import Part, Sighting
-from webhook.report.wording import MODES, fingerprint, shown
+from webhook.report.wording import MODES, fingerprints, shown
 
-VERSION = "airlock/v1"
+VERSION = "airlock/v2"
 
 
 def render(survey: Survey) -> str:
@@ -41,15 +43,15 @@ def facts(survey: Survey) -> dict[str, Any]:
             "wouldNotReturn": survey.lost,
             "workloads": len(groups),
             "findings": {str(mode): counts[mode] for mode in MODES},
-            "exempted": sum(len(group.lifted) for group in groups),
+            "exempted": len(survey.exempted),
             "drifts": len(survey.drifts),
             "skews": len(survey.skews),
             "outside": sum(survey.outside.values()),
             "unusable": sum(not remark.usable for remark in survey.remarks),
         },
         "workloads": [_workload(group, survey.loss(group)) for group in groups],
-        "findings": [finding for group in groups for finding in _findings(group, group.found)],
-        "exempted": [_lifted(group, lifted) for group in groups for lifted in group.lifted],
+        "findings": _told(survey.findings),
+        "exempted": [_excused(excused) for excused in survey.exempted],
         "drifts": [_drift(drift) for drift in survey.drifts],
         "skews": [_skew(skew) for skew in survey.skews],
         "outside": [{"namespace": namespace, "pods": pods} for namespace, pods in survey.outside.items()],
@@ -83,8 +85,8 @@ def _change(change: Change) -> dict[str, Any]:
         **_object(group),
         "denied": change.denied,
         "admitted": change.admitted,
-        "new": _findings(group, change.new),
-        "gone": _findings(group, change.gone),
+        "new": [_finding(found.violation, [(group, found)]) for found in change.new],
+        "gone": [_finding(found.violation, [(group, found)]) for found in change.gone],
     }
 
 
@@ -114,44 +116,61 @@ def _workload(group: Group, loss: int) -> dict[str, Any]:
     }
 
 
-def _findings(group: Group, found: Iterable[Found]) -> list[dict[str, Any]]:
-    workload = judged(group)
-    return [
-        {
-            "rule": one.violation.rule,
-            "mode": one.violation.mode,
-            **_object(group),
-            "pods": one.pods,
-            "example": one.example,
-            **_what(one.violation),
-            "note": one.violation.note,
-            "sentence": sentence(one.violation),
-            "fingerprint": fingerprint(workload, one.violation.rule, one.violation.finding),
-        }
-        for one in found
-    ]
+def _told(findings: Iterable[Told]) -> list[dict[str, Any]]:
+    by_group: dict[int, list[Told]] = {}
+    for one in findings:
+        by_group.setdefault(id(one.group), []).append(one)
+    return [finding for ones in by_group.values() for finding in _of_group(ones)]
 
 
-def _lifted(group: Group, lifted: Lifted) -> dict[str, Any]:
-    exempted = lifted.exempted
+def _of_group(findings: list[Told]) -> Iterator[dict[str, Any]]:
+    """Yield *findings*, which the same workload is the first to show."""
+    marks = fingerprints(judged(findings[0].group), [one.violation for one in findings])
+    for one, mark in zip(findings, marks, strict=True):
+        yield _finding(one.violation, one.shown) | {"fingerprint": mark}
+
+
+def _finding(violation: Violation, shown: Sequence[tuple[Group, Found]]) -> dict[str, Any]:
+    return {
+        "rule": violation.rule,
+        "mode": violation.mode,
+        **_what(violation),
+        "note": violation.note,
+        "sentence": sentence(violation),
+        "pods": sum(found.pods for _, found in shown),
+        "workloads": [
+            {
+                **_object(group),
+                "pods": found.pods,
+                "example": found.example,
+                "places": _places(found.violation),
+            }
+            for group, found in shown
+        ],
+    }
+
+
+def _excused(excused: Excused) -> dict[str, Any]:
+    exempted = excused.exempted
     return {
         "rule": exempted.rule,
         "exemption": exempted.exemption,
-        **_object(group),
-        "pods": lifted.pods,
         **_what(exempted),
+        "pods": excused.pods,
+        "workloads": [
+            {**_object(group), "pods": lifted.pods, "places": _places(lifted.exempted)}
+            for group, lifted in excused.shown
+        ],
     }
 
 
 def _what(told: Violation | Exempted) -> dict[str, str]:
-    finding = told.finding
-    return {
-        "path": finding.path,
-        "container": finding.container,
-        "image": finding.image,
-        "text": finding.text,
-        "fix": finding.fix,
-    }
+    cause = told.cause
+    return {"image": cause.image, "variable": cause.variable, "text": cause.text, "fix": cause.fix}
+
+
+def _places(told: Violation | Exempted) -> list[dict[str, str]]:
+    return [{"path": one.path, "container": one.container, "detail": one.detail} for one in told.cause.places]
 
 
 def _object(group: Group) -> dict[str, str]:

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
+from webhook.audit.findings import Excused, Told
+from webhook.audit.group import Found, Group
 from webhook.audit.preview import Change, Preview
-from webhook.audit.survey import Basis, Drift, Found, Group, Skew, Survey
+from webhook.audit.survey import Basis, Drift, Skew, Survey
 from webhook.judge.message import problem
-from webhook.judge.verdict import Violation
+from webhook.judge.verdict import Key
 from webhook.pods.sighting import Part, Sighting, short
 from webhook.pods.text import plural
 from webhook.report.terminal import STYLES, Line, put, section
@@ -30,10 +32,10 @@ def show(console: Console, survey: Survey, options: Options) -> None:
     if survey.skews:
         title = Text("Parts of one Airflow on different images", "bold")
         section(console, title, (_skew(skew, survey) for skew in survey.skews), "Airflow")
-    told = [group for group in survey.groups if group.found or (options.exempted and group.lifted)]
+    told = _by_group(survey, options)
     if told:
-        told.sort(key=lambda group: -group.mode.rank)
-        section(console, Text("Findings", "bold"), (_findings(group, options) for group in told), "workload")
+        lines = (_findings(group, found, spared, options) for group, found, spared in told)
+        section(console, Text("Findings", "bold"), lines, "workload")
     if survey.outside and survey.basis.installed:
         title = Text("Outside admission: airlock is never asked about pods of these namespaces", "bold")
         outside = survey.outside.items()
@@ -152,18 +154,32 @@ def _part(part: Part, survey: Survey) -> Text:
     return Text(f"{part.component} runs {shown(part.image)}{digest} in {plural(part.pods, 'pod')} {since}")
 
 
-def _findings(group: Group, options: Options) -> list[Line]:
+def _by_group(survey: Survey, options: Options) -> list[tuple[Group, list[Told], list[Excused]]]:
+    """Return the workloads that findings count for, strictest first, each with these."""
+    told: dict[int, tuple[Group, list[Told], list[Excused]]] = {}
+    for one in survey.findings:
+        told.setdefault(id(one.group), (one.group, [], []))[1].append(one)
+    for lifted in survey.exempted if options.exempted else ():
+        told.setdefault(id(lifted.group), (lifted.group, [], []))[2].append(lifted)
+    return sorted(told.values(), key=lambda ones: -max((one.violation.mode.rank for one in ones[1]), default=0))
+
+
+def _findings(group: Group, told: list[Told], spared: list[Excused], options: Options) -> list[Line]:
     lines: list[Line] = [(2, _heading(group))]
-    for found in group.found[:_PROBLEMS]:
+    for one in told[:_PROBLEMS]:
+        (_, found), *others = one.shown
         lines.append((4, _told(found)))
+        if others:
+            named = ", ".join(shown(other.title) for other, _ in others[:_WORKLOADS])
+            more = f" and {len(others) - _WORKLOADS} more" if len(others) > _WORKLOADS else ""
+            lines.append((6, Text(f"also in {named}{more}", "dim")))
         if options.fix_hints:
-            lines.append((6, Text.assemble(("fix: ", "green"), found.violation.finding.fix)))
-    if len(group.found) > _PROBLEMS:
-        lines.append((4, Text(f"and {plural(len(group.found) - _PROBLEMS, 'more finding')}", "dim")))
-    for lifted in group.lifted[:_PROBLEMS] if options.exempted else ():
+            lines.append((6, Text.assemble(("fix: ", "green"), one.violation.cause.fix)))
+    if len(told) > _PROBLEMS:
+        lines.append((4, Text(f"and {plural(len(told) - _PROBLEMS, 'more finding')}", "dim")))
+    for lifted in spared[:_PROBLEMS]:
         exempted = lifted.exempted
-        what = problem(Violation(exempted.rule, Mode.OFF, exempted.finding))
-        lines.append((4, Text(f"exempted by {shown(exempted.exemption)}: {what}", "dim")))
+        lines.append((4, Text(f"exempted by {shown(exempted.exemption)}: {problem(exempted)}", "dim")))
     return lines
 
 
@@ -189,13 +205,18 @@ def _change(change: Change, options: Options) -> list[Line]:
         if count:
             heading.append(f", {plural(count, 'pod')} {words}", style)
     lines: list[Line] = [(2, heading)]
-    before = {(one.violation.rule, one.violation.finding): one.violation.mode for one in change.gone}
+    before = {_what(one): one.violation.mode for one in change.gone}
     for found in change.new[:_PROBLEMS]:
-        was = before.pop((found.violation.rule, found.violation.finding), None)
-        lines.append((4, Text.assemble((f"{was}, now " if was is not None else "new ", "yellow"), _told(found))))
+        was = before.pop(_what(found), None)
+        now = "new " if was is None else f"{was}, now " if was is not found.violation.mode else "now "
+        lines.append((4, Text.assemble((now, "yellow"), _told(found))))
         if options.fix_hints:
-            lines.append((6, Text.assemble(("fix: ", "green"), found.violation.finding.fix)))
+            lines.append((6, Text.assemble(("fix: ", "green"), found.violation.cause.fix)))
     if len(change.new) > _PROBLEMS:
         return [*lines, (4, Text(f"and {plural(len(change.new) - _PROBLEMS, 'more finding')}", "dim"))]
-    gone = [one for one in change.gone if (one.violation.rule, one.violation.finding) in before][:_PROBLEMS]
+    gone = [one for one in change.gone if _what(one) in before][:_PROBLEMS]
     return lines + [(4, Text.assemble(("gone ", "green"), _told(found))) for found in gone]
+
+
+def _what(found: Found) -> Key:
+    return found.violation.rule, *found.violation.cause.key

@@ -1,15 +1,16 @@
 """The format `json`: stable within its version, described in docs/check.md."""
 
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from webhook.judge.message import sentence
 from webhook.judge.verdict import Exempted, Violation
-from webhook.manifests.outcome import Judged, Outcome, Remark, Reported, Spared
+from webhook.manifests.outcome import Judged, Outcome, Remark, Spared
 from webhook.manifests.place import Place
-from webhook.report.wording import MODES, fingerprint, shown
+from webhook.report.wording import MODES, fingerprints, shown
 
-VERSION = "airlock/v1"
+VERSION = "airlock/v2"
 
 
 def render(outcome: Outcome) -> str:
@@ -26,7 +27,7 @@ def render(outcome: Outcome) -> str:
             "skipped": len(outcome.skipped),
             "unusable": len(outcome.unusable),
         },
-        "findings": [_finding(workload, reported) for workload in workloads for reported in workload.reported],
+        "findings": [finding for workload in workloads for finding in _findings(workload)],
         "exempted": [_exempted(workload, spared) for workload in workloads for spared in workload.spared],
         "skipped": [_remark(remark) for remark in outcome.skipped],
         "unusable": [_remark(remark) for remark in outcome.unusable],
@@ -34,19 +35,21 @@ def render(outcome: Outcome) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _finding(workload: Judged, reported: Reported) -> dict[str, Any]:
-    violation = reported.violation
-    return {
-        "rule": violation.rule,
-        "mode": violation.mode,
-        **_place(reported.place),
-        **_object(workload),
-        **_facts(violation),
-        "note": violation.note,
-        "sentence": sentence(violation),
-        "related": [{**_place(related.place), "text": shown(related.text)} for related in reported.related],
-        "fingerprint": fingerprint(workload, violation.rule, violation.finding),
-    }
+def _findings(workload: Judged) -> Iterator[dict[str, Any]]:
+    marks = fingerprints(workload, [reported.violation for reported in workload.reported])
+    for reported, mark in zip(workload.reported, marks, strict=True):
+        violation = reported.violation
+        yield {
+            "rule": violation.rule,
+            "mode": violation.mode,
+            **_place(reported.place),
+            **_object(workload),
+            **_facts(violation, reported.places),
+            "note": violation.note,
+            "sentence": sentence(violation),
+            "related": [{**_place(related.place), "text": shown(related.text)} for related in reported.related],
+            "fingerprint": mark,
+        }
 
 
 def _exempted(workload: Judged, spared: Spared) -> dict[str, Any]:
@@ -56,18 +59,21 @@ def _exempted(workload: Judged, spared: Spared) -> dict[str, Any]:
         "exemption": exempted.exemption,
         **_place(spared.place),
         **_object(workload),
-        **_facts(exempted),
+        **_facts(exempted, spared.places),
     }
 
 
-def _facts(what: Violation | Exempted) -> dict[str, str]:
-    finding = what.finding
+def _facts(what: Violation | Exempted, places: Sequence[Place]) -> dict[str, Any]:
+    cause = what.cause
     return {
-        "path": finding.path,
-        "container": finding.container,
-        "image": finding.image,
-        "text": finding.text,
-        "fix": finding.fix,
+        "image": cause.image,
+        "variable": cause.variable,
+        "text": cause.text,
+        "fix": cause.fix,
+        "places": [
+            {"path": where.path, "container": where.container, "detail": where.detail, **_place(place)}
+            for where, place in zip(cause.places, places, strict=True)
+        ],
     }
 
 

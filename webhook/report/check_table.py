@@ -7,11 +7,9 @@ from rich.console import Console
 from rich.text import Text
 
 from webhook.judge.message import problem
-from webhook.judge.verdict import Violation
 from webhook.manifests.outcome import Judged, Outcome
 from webhook.report.terminal import STYLES, put
 from webhook.report.wording import Options, shown, summary
-from webhook.rules.finding import Mode
 
 _SKIPPED = 10  # lines; a folder may hold any number of files that are no manifests
 
@@ -55,8 +53,8 @@ def _lines(workload: Judged, options: Options) -> Iterator[Text]:
         for related in reported.related:
             yield Text(f"  {shown(related.place)}: {shown(related.text)}", "dim")
         if options.fix_hints:
-            yield Text.assemble(("  fix: ", "green"), violation.finding.fix)
+            yield Text.assemble(("  fix: ", "green"), violation.cause.fix)
     for spared in workload.spared if options.exempted else ():
         exempted = spared.exempted
-        told = problem(Violation(exempted.rule, Mode.OFF, exempted.finding))
+        told = problem(exempted)
         yield Text(f"{shown(spared.place)}: exempted by {shown(exempted.exemption)}: {told}", "dim")

@@ -1,14 +1,14 @@
-"""The format `junit`: a suite for each file or namespace, a case for each Airflow workload, as CI servers show them."""
+"""The format `junit`: a suite for each file or namespace, as CI servers show them.
 
-from collections.abc import Iterable
+Each finding is a case, which fails when its mode is as strict as asked; a workload without findings is one that passes.
+"""
+
+from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
-from webhook.judge.message import sentence
-from webhook.judge.verdict import Violation
-from webhook.manifests.outcome import Judged, Outcome, Remark
-from webhook.pods.text import plural
+from webhook.judge.message import brief, sentence
+from webhook.manifests.outcome import Judged, Outcome, Remark, Reported
 from webhook.report.wording import Options, shown
-from webhook.rules.finding import Mode
 
 
 def render(outcome: Outcome, options: Options, name: str = "airlock check") -> str:
@@ -25,7 +25,7 @@ def render(outcome: Outcome, options: Options, name: str = "airlock check") -> s
         _unusable(suite_of(remark.place.file), remark, "can be seen" if outcome.cluster else "can be read")
     for workload in outcome.workloads:
         key = workload.namespace if outcome.cluster else workload.place.file
-        _case(suite_of(key), workload, options, key)
+        _cases(suite_of(key), workload, options, key)
     return finished(root)
 
 
@@ -49,22 +49,28 @@ def _unusable(suite: ET.Element, remark: Remark, name: str) -> None:
     error.text = shown(remark)
 
 
-def _case(suite: ET.Element, workload: Judged, options: Options, key: str) -> None:
-    case = ET.SubElement(suite, "testcase", name=shown(workload.title), classname=shown(key), time="0")
-    failing = [one for one in workload.reported if one.violation.mode.rank >= options.fail_on.rank]
-    if failing:
-        message = plural(len(failing), "problem")
-        kind = max((one.violation.mode for one in failing), key=lambda mode: mode.rank)
-        failure = ET.SubElement(case, "failure", message=message, type=kind)
-        failure.text = _lines(f"{shown(one.place)}: {sentence(one.violation)}" for one in failing)
-    rest = [f"{shown(one.place)}: {sentence(one.violation)}" for one in workload.reported if one not in failing]
-    if options.exempted:
-        for one in workload.spared:
-            spared = Violation(one.exempted.rule, Mode.OFF, one.exempted.finding)
-            rest.append(f"{shown(one.place)}: exempted by {shown(one.exempted.exemption)}: {sentence(spared)}")
-    if rest:
-        ET.SubElement(case, "system-out").text = _lines(rest)
+def _cases(suite: ET.Element, workload: Judged, options: Options, key: str) -> None:
+    """Add a case for each finding of *workload*, so that the counts are those of every format; else one that passes."""
+    for one in workload.reported:
+        case = _case(suite, f"{brief(one.violation)}: {workload.title}", key)
+        text = "\n".join((f"{shown(one.place)}: {sentence(one.violation)}", *_related(one)))
+        if one.violation.mode.rank >= options.fail_on.rank:
+            kind = one.violation.mode
+            ET.SubElement(case, "failure", message=brief(one.violation), type=kind).text = text
+        else:
+            ET.SubElement(case, "system-out").text = text
+    spared = workload.spared if options.exempted else ()
+    for lifted in spared:
+        case = _case(suite, f"{brief(lifted.exempted)}: {workload.title}", key)
+        by = f"exempted by {shown(lifted.exempted.exemption)}"
+        ET.SubElement(case, "system-out").text = f"{shown(lifted.place)}: {by}: {sentence(lifted.exempted)}"
+    if not workload.reported and not spared:
+        _case(suite, workload.title, key)
 
 
-def _lines(lines: Iterable[str]) -> str:
-    return "\n".join(lines)
+def _case(suite: ET.Element, name: str, key: str) -> ET.Element:
+    return ET.SubElement(suite, "testcase", name=shown(name), classname=shown(key), time="0")
+
+
+def _related(one: Reported) -> Iterator[str]:
+    yield from (f"  {shown(related.place)}: {shown(related.text)}" for related in one.related)

@@ -14,8 +14,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from webhook.audit.findings import Told
 from webhook.audit.layers import layers
-from webhook.audit.survey import Found, Group, Survey
+from webhook.audit.survey import Survey
+from webhook.judge.wording import where
 from webhook.pods.text import plural, printable
 from webhook.report import pictures, view
 from webhook.report.wording import audit_summary, headline, instant, tone
@@ -53,7 +55,7 @@ class Item:
 
 def render(survey: Survey) -> str:
     """Return the page on *survey*."""
-    items = [_item(group, found) for group in survey.groups for found in group.found]
+    items = [_item(told) for told in survey.findings]
     items.sort(key=lambda item: -Mode(item.mode).rank)
     style, script = _file("page.css"), _file("page.js")
     return (
@@ -75,7 +77,7 @@ def render(survey: Survey) -> str:
             drifts=[pictures.of_drift(drift, survey) for drift in survey.drifts[:MOST]],
             skews=[pictures.of_skew(skew, survey) for skew in survey.skews[:MOST]],
             items=items[:STATIC],
-            lifted=[(group, one) for group in survey.groups for one in group.lifted],
+            lifted=[(one.group, one) for one in survey.exempted],
             choices=_choices(items),
             data=_packed(items),
             modes=_MODES,
@@ -84,22 +86,22 @@ def render(survey: Survey) -> str:
     )
 
 
-def _item(group: Group, found: Found) -> Item:
-    violation = found.violation
-    finding = violation.finding
-    container = f", container {finding.container}" if finding.container else ""
+def _item(told: Told) -> Item:
+    violation, group = told.violation, told.group
+    cause = violation.cause
+    others = len(told.shown) - 1
     return Item(
         mode=violation.mode,
         rule=violation.rule,
         namespace=group.namespace,
         component=group.component,
         kind=group.kind,
-        name=group.name,
-        pods=found.pods,
-        example=found.example,
-        place=f"{finding.path}{container}",
-        text=finding.text,
-        fix=f"{finding.fix}; {violation.note}" if violation.note else finding.fix,
+        name=f"{group.name} and {plural(others, 'more workload')}" if others else group.name,
+        pods=told.pods,
+        example=told.shown[0][1].example,
+        place=where(cause.places),
+        text=cause.text,
+        fix=f"{cause.fix}; {violation.note}" if violation.note else cause.fix,
     )
 
 

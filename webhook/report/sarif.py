@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import PurePath
@@ -10,24 +11,26 @@ from typing import Any
 from urllib.parse import quote
 
 from webhook.judge.message import sentence
-from webhook.judge.verdict import Violation
-from webhook.manifests.outcome import Judged, Outcome, Remark, Reported, Spared
+from webhook.judge.verdict import Cause, Exempted, Violation
+from webhook.judge.wording import where
+from webhook.manifests.outcome import Judged, Outcome, Remark
 from webhook.manifests.place import Place
-from webhook.report.wording import Options, fingerprint, shown
+from webhook.report.wording import Options, fingerprints, shown
 from webhook.rules.catalogue import RULES
-from webhook.rules.finding import Finding, Mode
+from webhook.rules.finding import Mode
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {Mode.ENFORCE: "error", Mode.WARN: "warning", Mode.AUDIT: "note", Mode.OFF: "none"}
+FINGERPRINT = "airlock/v2"  # the kind of fingerprint: v1 was one for each container
 _INDEXES = {name: index for index, name in enumerate(RULES)}
 
 
 def render(outcome: Outcome, options: Options) -> str:
     """Return *outcome* as a SARIF log; what exemptions cover is in it as suppressed, if it is to be shown."""
     at = Locations(cluster=outcome.cluster)
-    results = [_result(workload, reported, at) for workload in outcome.workloads for reported in workload.reported]
+    results = [result for workload in outcome.workloads for result in _results(workload, at)]
     if options.exempted:
-        results += [_suppressed(workload, spared, at) for workload in outcome.workloads for spared in workload.spared]
+        results += [result for workload in outcome.workloads for result in _suppressed(workload, at)]
     notes = [_notification(remark, "error", at) for remark in outcome.unusable]
     notes += [_notification(remark, "note", at) for remark in outcome.skipped]
     rules = [described(rule.name, inspect.getmodule(rule.check)) for rule in RULES.values()]
@@ -88,36 +91,63 @@ class Locations:
         return {"uri": quote(path.as_posix().encode(errors="surrogateescape"), safe="/"), "uriBaseId": "%SRCROOT%"}
 
 
-def _result(workload: Judged, reported: Reported, at: Locations) -> dict[str, Any]:
-    violation = reported.violation
-    return _about(workload, violation.rule, violation.finding, at.location(reported.place)) | {
-        "level": LEVELS[violation.mode],
-        "message": {"text": sentence(violation)},
-        "relatedLocations": [
-            {"id": index, **at.location(related.place), "message": {"text": shown(related.text)}}
-            for index, related in enumerate(reported.related)
-        ],
-    }
+def _results(workload: Judged, at: Locations) -> Iterator[dict[str, Any]]:
+    marks = fingerprints(workload, [reported.violation for reported in workload.reported])
+    for reported, mark in zip(workload.reported, marks, strict=True):
+        violation = reported.violation
+        related = [
+            *_further(violation.cause, reported.places),
+            *((one.place, "", shown(one.text)) for one in reported.related),
+        ]
+        yield _about(workload, violation, mark, at.location(reported.place)) | {
+            "level": LEVELS[violation.mode],
+            "message": {"text": sentence(violation)},
+            "relatedLocations": [
+                {"id": nth, **at.location(place), **_logical(workload, path), "message": {"text": text}}
+                for nth, (place, path, text) in enumerate(related)
+            ],
+        }
 
 
-def _suppressed(workload: Judged, spared: Spared, at: Locations) -> dict[str, Any]:
-    exempted = spared.exempted
-    return _about(workload, exempted.rule, exempted.finding, at.location(spared.place)) | {
-        "level": "none",
-        "message": {"text": sentence(Violation(exempted.rule, Mode.OFF, exempted.finding))},
-        "suppressions": [{"kind": "external", "justification": f"exemption {exempted.exemption}"}],
-    }
+def _suppressed(workload: Judged, at: Locations) -> Iterator[dict[str, Any]]:
+    marks = fingerprints(workload, [spared.exempted for spared in workload.spared])
+    for spared, mark in zip(workload.spared, marks, strict=True):
+        exempted = spared.exempted
+        yield _about(workload, exempted, mark, at.location(spared.place)) | {
+            "level": "none",
+            "message": {"text": sentence(exempted)},
+            "suppressions": [{"kind": "external", "justification": f"exemption {exempted.exemption}"}],
+        }
 
 
-def _about(workload: Judged, rule: str, finding: Finding, location: dict[str, Any]) -> dict[str, Any]:
-    logical = {"name": finding.path, "fullyQualifiedName": f"{workload.title}: {finding.path}", "kind": "member"}
+def _further(cause: Cause, places: Sequence[Place]) -> Iterator[tuple[Place, str, str]]:
+    """Yield the places of *cause* behind the first, each with its field and in words."""
+    for nth, one in enumerate(cause.places[1:], 1):
+        yield places[min(nth, len(places) - 1)], one.path, where([one])
+
+
+def _about(workload: Judged, told: Violation | Exempted, mark: str, location: dict[str, Any]) -> dict[str, Any]:
+    cause = told.cause
     return {
-        "ruleId": rule,
-        "ruleIndex": _INDEXES[rule],
-        "locations": [{**location, "logicalLocations": [logical]}],
-        "partialFingerprints": {"airlock/v1": fingerprint(workload, rule, finding)},
-        "properties": {"component": workload.component, "fix": finding.fix, "container": finding.container},
+        "ruleId": told.rule,
+        "ruleIndex": _INDEXES[told.rule],
+        "locations": [{**location, **_logical(workload, cause.places[0].path)}],
+        "partialFingerprints": {FINGERPRINT: mark},
+        "properties": {
+            "component": workload.component,
+            "fix": cause.fix,
+            "image": cause.image,
+            "variable": cause.variable,
+            "containers": list(cause.containers),
+        },
     }
+
+
+def _logical(workload: Judged, path: str) -> dict[str, Any]:
+    if not path:
+        return {}
+    full = f"{workload.title}: {path}"
+    return {"logicalLocations": [{"name": path, "fullyQualifiedName": full, "kind": "member"}]}
 
 
 def _notification(remark: Remark, level: str, at: Locations) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 
-from webhook.audit.survey import Group, Survey
+from webhook.audit.group import Group
+from webhook.audit.survey import Survey
 from webhook.pods.airflow import Component
 from webhook.rules.finding import Mode
 
-_HEATS = (1, 3, 10, 30)  # workloads from which on a cell is darker
+_HEATS = (1, 3, 10, 30)  # findings from which on a cell is darker
 _NAMED = 3  # workloads of a namespace
 _TRUSTING = frozenset({"IfNotPresent", "Never"})  # pull policies under which a node runs what it has
 
@@ -25,9 +26,9 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Workloads of one component in one namespace with findings of one rule."""
+    """Findings of one rule in one component of one namespace."""
 
-    workloads: int
+    findings: int
     mode: Mode  # the strictest
     heat: int  # 1 to 4
 
@@ -76,15 +77,13 @@ class ImageClass:
 
 
 def matrix(survey: Survey) -> Matrix:
-    """Return how many workloads have findings, by namespace, rule and component."""
+    """Return how many findings there are, by namespace, rule and component."""
     counts: Counter[tuple[str, str, Component]] = Counter()
     modes: dict[tuple[str, str, Component], Mode] = {}
-    for group in survey.groups:
-        for rule in {found.violation.rule for found in group.found}:
-            key = (group.namespace, rule, group.component)
-            found = (one.violation.mode for one in group.found if one.violation.rule == rule)
-            counts[key] += 1
-            modes[key] = max(*found, modes.get(key, Mode.OFF), key=lambda mode: mode.rank)
+    for told in survey.findings:
+        key = (told.group.namespace, told.violation.rule, told.group.component)
+        counts[key] += 1
+        modes[key] = max(told.violation.mode, modes.get(key, Mode.OFF), key=lambda mode: mode.rank)
     components = tuple(part for part in Component if any(part is key[2] for key in counts))
     rows: list[Row] = []
     for namespace, pairs in groupby(sorted({key[:2] for key in counts}), key=lambda pair: pair[0]):
@@ -96,8 +95,8 @@ def matrix(survey: Survey) -> Matrix:
     return Matrix(components, tuple(rows))
 
 
-def _heat(workloads: int) -> int:
-    return sum(workloads >= least for least in _HEATS)
+def _heat(findings: int) -> int:
+    return sum(findings >= least for least in _HEATS)
 
 
 def losses(survey: Survey) -> list[Loss]:

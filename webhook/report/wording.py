@@ -1,18 +1,18 @@
 """The words that all formats share."""
 
 import hashlib
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from webhook.audit.survey import Survey
+from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Judged, Outcome
 from webhook.pods.sighting import Airflow
 from webhook.pods.text import plural, printable
-from webhook.rules.finding import Finding, Mode
+from webhook.rules.finding import Mode
 
-_INDEX = re.compile(r"\[\d+\]")
 _HOURS, _DAYS = 2, 2  # from where on an age is told in them
 _LONGEST = 1000  # characters of a file's name, or of a remark
 
@@ -101,7 +101,7 @@ def audit_summary(survey: Survey) -> str:
     """Return the last line of an audit: how many of everything, and whether all could be seen."""
     counts = survey.counts
     by_mode = ", ".join(f"{counts[mode]} {mode}" for mode in MODES)
-    exempted = sum(len(group.lifted) for group in survey.groups)
+    exempted = len(survey.exempted)
     outside = sum(survey.outside.values()) if survey.basis.installed else 0
     unseen = sum(not remark.usable for remark in survey.remarks)
     parts = [
@@ -124,10 +124,23 @@ def release(airflow: Airflow) -> str:
     return f"{name}{shown(airflow.namespace)}"
 
 
-def fingerprint(workload: Judged, rule: str, finding: Finding) -> str:
-    """Return what stays the same while lines move and containers change places."""
-    what = (
-        rule, workload.place.file, workload.api_version, workload.kind, workload.namespace, workload.name,
-        workload.key, _INDEX.sub("", finding.path), finding.container, finding.image or finding.text,
+def fingerprints(workload: Judged, found: Iterable[Violation | Exempted]) -> list[str]:
+    """Return for each of *found* in *workload* what stays the same while lines move, and containers come and go.
+
+    That is the rule with the image or variable. Where a rule says two things of one, as of containers with different
+    fixes, the later ones are told apart by their containers.
+    """
+    whose = (
+        workload.place.file, workload.api_version, workload.kind, workload.namespace, workload.name, workload.key
     )  # fmt: skip
-    return hashlib.sha256("\0".join(what).encode(errors="backslashreplace")).hexdigest()[:32]
+    marks: list[str] = []
+    known: set[tuple[str, ...]] = set()
+    for one in found:
+        cause = one.cause
+        what: tuple[str, ...] = (one.rule, cause.image or cause.variable or cause.text)
+        if what in known:
+            what = (*what, *sorted(cause.containers))
+        known.add(what)
+        mark = hashlib.sha256("\0".join((*whose, *what)).encode(errors="backslashreplace"))
+        marks.append(mark.hexdigest()[:32])
+    return marks

@@ -5,6 +5,7 @@ KubernetesExecutor, whose image is `worker_container_repository:worker_container
 """
 
 from webhook.pods.airflow import Chart, Component, Role
+from webhook.pods.text import quote
 
 _ANY = "name a full version or a digest, or set imagePullPolicy: Always"
 _TASK_POD = f"{_ANY}, in what makes this pod (pod_override, the operator's arguments, the pod template)"
@@ -82,4 +83,4 @@ _ENV_VALUES = {
 def missing_fix(role: Role, name: str) -> str:
     """Return what to do about the variable *name* that a pod of *role* lacks although airlock should have added it."""
     by_hand = _ENV_VALUES.get(role.chart, "its pod template")
-    return f"recreate the pod while airlock's mutating webhook answers, or set {name} by {by_hand}"
+    return f"recreate the pod while airlock's mutating webhook answers, or set {quote(name)} by {by_hand}"

@@ -118,10 +118,10 @@ def _finding(
     wanted = f"the release expects {current.words}{since}"
     why = f" ({found.why})" if found.why else ""
     if found.match is Match.UNKNOWN:
-        text, ceiling = f"{what} cannot be compared{why}; {wanted}", Mode.AUDIT
+        text, brief, ceiling = f"{what} cannot be compared{why}; {wanted}", "cannot be compared", Mode.AUDIT
     else:
-        text, ceiling = f"{what}{why}, but {wanted}", Mode.ENFORCE
-    yield Finding(path, text, advice.RELEASE_FIX, about[0], about[1], ceiling)
+        text, brief, ceiling = f"{what}{why}, but {wanted}", "is not what the release expects", Mode.ENFORCE
+    yield Finding(path, text, advice.RELEASE_FIX, about[0], about[1], ceiling, brief=brief)
 
 
 def _named(place: ImagePlace, running: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What a rule says: a finding, and the modes that decide what findings do."""
+"""What a rule says: a finding at one place, and the modes that decide what findings do."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,7 +27,11 @@ _RANK = {mode: rank for rank, mode in enumerate(Mode)}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule saw at one place of a workload."""
+    """What a rule saw at one place of a workload.
+
+    A rule yields one for each place. `webhook.judge.verdict` merges those that have rule, subject (image or variable),
+    reason and fix in common into one finding with a list of places; what differs between places goes into *detail*.
+    """
 
     path: str  # the field, as kubectl explain writes it: spec.containers[0].image
     text: str  # what is wrong, without the path and without the fix
@@ -35,3 +39,7 @@ class Finding:
     container: str = ""  # the container's (or image volume's) name; "" when none is concerned
     image: str = ""  # the normalised image reference; "" when none is concerned or it cannot be parsed
     ceiling: Mode = Mode.ENFORCE  # never judged stricter than this
+    variable: str = ""  # the variable's name; "" when none is concerned
+    brief: str = ""  # half of the condition, for a first line, said after the image or variable: is missing
+    detail: str = ""  # what is particular to this place: as sha256:0123456789ab
+    reason: str = ""  # what tells causes apart when one cause may have texts of several spellings; "": the text does

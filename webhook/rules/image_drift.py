@@ -4,7 +4,8 @@ A tag that was pushed again runs as the old image wherever a node had it in its 
 pods of one spec behave differently, and no manifest shows it. Only an audit can see this, in what the nodes say they
 run; at admission the rule has nothing to say, and so it never denies. Digests are compared between nodes of one
 container runtime and one platform; a bare `sha256:` id, which is that of a configuration, says nothing. Where nodes may
-not be read, digests that differ between nodes are told with that reservation, and as `audit` at most.
+not be read, digests that differ between nodes are told with that reservation, and as `audit` at most. One reference
+that drifts is one finding, however many workloads run it; its digests, nodes and workloads are inside.
 
 Passes::
 
@@ -18,16 +19,16 @@ Fails::
 from collections.abc import Iterator
 
 from webhook.pods.fleet import Live
-from webhook.pods.image import ImageError, parse
+from webhook.pods.image import ImageError, familiar, parse
 from webhook.pods.sighting import Sighting, is_certain, short
-from webhook.pods.text import printable, quote
+from webhook.pods.text import quote
 from webhook.pods.workload import ImagePlace
 from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Subject
 
 _FIX = "give every image that is pushed a tag of its own, or name the digest; then roll the workload out again"
 _NAMED = 3  # nodes of a digest
-_OTHERS = 3  # digests
+_DIGESTS = 4  # that are told
 
 
 class ImageDriftOptions(RuleOptions):
@@ -50,35 +51,37 @@ def _judge(place: ImagePlace, digest: str, live: Live) -> Iterator[Finding]:
         image = parse(place.image)
     except ImageError:
         return
-    sightings = live.fleet.drift(str(image), live.nodes.group(live.pod.node)) if not image.digest else ()
-    here = next((one for one in sightings if one.digest == digest), None)
-    if here is None:
+    here = live.fleet.drift(str(image), live.nodes.group(live.pod.node)) if not image.digest else ()
+    if all(one.digest != digest for one in here):
         return
-    others = [one for one in sightings if one is not here and one.overlaps(here)]
-    certain = is_certain(sightings)
-    told = "; and ".join(_elsewhere(one) for one in others[:_OTHERS])
-    more = f"; and as {len(others) - _OTHERS} more" if len(others) > _OTHERS else ""
+    # The same sentence at every place, whichever image runs there: one drift is one finding.
+    drift = live.fleet.drifts(str(image))
+    certain = any(one.group for one in drift) or is_certain(drift)
+    told = "; and ".join(_sighting(one) for one in drift[:_DIGESTS])
+    more = f"; and as {len(drift) - _DIGESTS} more" if len(drift) > _DIGESTS else ""
     doubt = "" if certain else "; nodes may not be read, and on nodes of two platforms these may be one image"
     yield Finding(
         place.path,
-        f"{quote(place.image)}: runs here as {short(digest)} on {_named(here)}, and {told}{more}{doubt}",
+        f"{quote(familiar(image))}: {told}{more}{doubt}",
         _FIX,
         place.container,
         str(image),
         Mode.WARN if certain else Mode.AUDIT,
+        brief=f"runs as {len(drift)} images",
+        detail=f"as {short(digest)}",
     )
 
 
-def _elsewhere(one: Sighting) -> str:
+def _sighting(one: Sighting) -> str:
     components = ", ".join(one.components)
     if not one.pods:
         return f"ran as {short(one.digest)} ({components}) until {one.last:%Y-%m-%d %H:%M} UTC on {_named(one)}"
     pods = "1 pod" if one.pods == 1 else f"{one.pods} pods"
-    return f"as {short(one.digest)} in {pods} ({components}) since {one.first:%Y-%m-%d %H:%M} UTC on {_named(one)}"
+    return f"runs as {short(one.digest)} in {pods} ({components}) since {one.first:%Y-%m-%d %H:%M} UTC on {_named(one)}"
 
 
 def _named(one: Sighting) -> str:
-    nodes = [printable(node, 63) for node in one.nodes[:_NAMED]]
+    nodes = [quote(node, 63) for node in one.nodes[:_NAMED]]
     return ", ".join(nodes) + ("..." if len(one.nodes) > _NAMED else "") if nodes else "a node that is not named"
 
 
@@ -88,5 +91,6 @@ RULE = Rule(
     images=True,
     places=("containers", "initContainers", "ephemeralContainers"),
     live=True,
+    shared=True,
     check=check,
 )

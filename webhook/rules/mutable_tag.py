@@ -32,7 +32,7 @@ from webhook.pods.charts import is_airflow
 from webhook.pods.image import Image, ImageError, default_pull_policy, parse
 from webhook.pods.sighting import Sighting, short
 from webhook.pods.tags import TagClass
-from webhook.pods.text import printable, quote
+from webhook.pods.text import quote
 from webhook.pods.workload import ImagePlace
 from webhook.rules import advice
 from webhook.rules.finding import Finding, Mode
@@ -117,7 +117,8 @@ def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> I
         return
     if options.require_digest:
         text = f"{quote(place.image)}: it has no digest, and the policy trusts no tag (requireDigest)"
-        yield Finding(place.path, text, _DIGEST_FIX, place.container, str(image))
+        name = image.effective_tag  # however the reference is spelled
+        yield Finding(place.path, text, _DIGEST_FIX, place.container, str(image), brief="has no digest", reason=name)
         return
     policy = place.policy or default_pull_policy(place.image)
     if policy not in options.pull_policies:
@@ -133,19 +134,23 @@ def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> I
         is_ = TagClass.MUTABLE
     if is_ is TagClass.IMMUTABLE:
         return
+    half = _policy_half(policy)
     yield Finding(
         place.path,
-        f"{quote(place.image)}: {_tag_half(image, is_, why)}, and {_policy_half(place, policy)}",
+        f"{quote(place.image)}: {_tag_half(image, is_, why)}, and {half}",
         advice.image_fix(subject.role, place.container),
         place.container,
         str(image),
         ceiling,
+        brief=f"with imagePullPolicy {policy}",
+        detail="" if place.policy else "no imagePullPolicy, so the default",
+        reason=f"{image.effective_tag} {is_} ({why}), and {half}",  # however the reference is spelled
     )
 
 
 def _proven(sightings: tuple[Sighting, ...]) -> str:
     *earlier, last = sightings
-    nodes = ", ".join(printable(node, 63) for node in last.nodes[:_NODES])
+    nodes = ", ".join(quote(node, 63) for node in last.nodes[:_NODES])
     seen = f"{short(last.digest)} since {last.first:%Y-%m-%d %H:%M} UTC{nodes and f' on {nodes}'}"
     return f"proven: it runs as {seen}, and as {short(earlier[-1].digest)} before or beside that"
 
@@ -158,11 +163,10 @@ def _tag_half(image: Image, is_: TagClass, why: str) -> str:
     return f"tag {image.tag!r} is of no known class and may be mutable"
 
 
-def _policy_half(place: ImagePlace, policy: str) -> str:
-    given = "" if place.policy else " (the default here)"
+def _policy_half(policy: str) -> str:
     if policy == "Always":
-        return f"imagePullPolicy {policy}{given} is listed in pullPolicies"
-    return f"imagePullPolicy {policy}{given} lets the node run its cached copy"
+        return f"imagePullPolicy {policy} is listed in pullPolicies"
+    return f"imagePullPolicy {policy} lets the node run its cached copy"
 
 
 RULE = Rule(

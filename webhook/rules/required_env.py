@@ -19,13 +19,20 @@ Fails::
 
 from collections.abc import Iterator
 
-from webhook.pods.text import printable
+from webhook.pods.text import printable, quote
 from webhook.rules import advice
 from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
 from webhook.variables.injection import Need, State, needs
 
 _REASON = 120
+
+_BRIEF = {
+    State.MISSING: "is missing",
+    State.DIFFERENT: "has another value",
+    State.UNAVAILABLE: "has no source",
+    State.HOMELESS: "has no place",
+}
 
 
 class RequiredEnvOptions(RuleOptions):
@@ -44,25 +51,25 @@ def check(subject: Subject, _options: RequiredEnvOptions) -> Iterator[Finding]:
 
 
 def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
-    variable, state = need.variable, need.state
+    variable, state, name = need.variable, need.state, quote(need.variable.name)
     reason = f" ({printable(variable.reason, _REASON)})" if variable.reason else ""
     ceiling = Mode.ENFORCE
     if state is State.HOMELESS:
         ceiling = Mode.WARN  # a pod that no setting of its own can mend must not be denied for ever
-        text, fix = f"{variable.name}{reason} has no place: {need.text}", advice.HOME_FIX
+        text, fix = f"{name}{reason} has no place: {need.text}", advice.HOME_FIX
     elif state is State.UNAVAILABLE:
         ceiling = Mode.ENFORCE if variable.on_missing == "deny" else Mode.WARN
-        text, fix = f"{variable.name}{reason} has no source: {need.text}", advice.SOURCE_FIX
+        text, fix = f"{name}{reason} has no source: {need.text}", advice.SOURCE_FIX
     elif subject.stage is Stage.LIVE:
         yield from _judge_live(need, subject, reason)
         return
     elif state is State.MISSING and subject.stage is Stage.POD:
-        text, fix = f"{variable.name}{reason} is missing", advice.missing_fix(subject.role, variable.name)
+        text, fix = f"{name}{reason} is missing", advice.missing_fix(subject.role, variable.name)
     elif state is State.DIFFERENT and variable.on_conflict == "deny":
-        text = f"{variable.name}{reason} is set to something else than the manifest declares"
-        fix = f"remove {variable.name} from the container, or set it as declared"
+        text = f"{name}{reason} is set to something else than the manifest declares"
+        fix = f"remove {name} from the container, or set it as declared"
     elif state is State.DIFFERENT and variable.on_conflict == "override" and subject.stage is Stage.POD:
-        text = f"{variable.name}{reason} was changed after airlock had set it"
+        text = f"{name}{reason} was changed after airlock had set it"
         fix = "look for another mutating webhook that sets it, or let airlock's be invoked again (reinvocationPolicy)"
     else:
         return
@@ -71,13 +78,13 @@ def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
 
 def _judge_live(need: Need, subject: Subject, reason: str) -> Iterator[Finding]:
     """Yield a finding for a pod that was made without airlock, or by an earlier manifest."""
-    variable = need.variable
+    variable, name = need.variable, quote(need.variable.name)
     if need.state is State.MISSING:
         lacking = "is missing in a running pod: airlock was away, or asked for less, when it was made"
-        text = f"{variable.name}{reason} {lacking}"
+        text = f"{name}{reason} {lacking}"
         yield _finding(need, subject, text, advice.missing_fix(subject.role, variable.name), Mode.WARN)
     elif need.state is State.DIFFERENT:
-        text = f"{variable.name}{reason} has another value in a running pod than the manifest gives now"
+        text = f"{name}{reason} has another value in a running pod than the manifest gives now"
         kept = variable.on_conflict == "keep"
         fix = "if that is an earlier manifest's value, recreate the pod" if kept else "recreate the pod"
         # Under keep it may well be the container's own, which is as it should be.
@@ -86,9 +93,10 @@ def _judge_live(need: Need, subject: Subject, reason: str) -> Iterator[Finding]:
 
 def _finding(need: Need, subject: Subject, text: str, fix: str, ceiling: Mode) -> Finding:
     prefix, container = subject.workload.prefix, need.container
-    if container is None:
-        return Finding(prefix, text, fix, "", "", ceiling)
-    return Finding(f"{prefix}.{need.field}[{need.index}].env", text, fix, container.name, "", ceiling)
+    path = prefix if container is None else f"{prefix}.{need.field}[{need.index}].env"
+    name = "" if container is None else container.name
+    brief = _BRIEF[need.state]
+    return Finding(path, text, fix, name, ceiling=ceiling, variable=need.variable.name, brief=brief)
 
 
 RULE = Rule(

@@ -59,3 +59,4 @@ class Rule:
     check: Callable[[Subject, Any], Iterator[Finding]]
     live: bool = False  # whether only what runs can show its findings; then it is silent at admission
     new: bool = False  # whether it came with this release; then it is `warn` at most until the policy names it
+    shared: bool = False  # whether an audit counts one finding for all workloads that show the same cause

@@ -64,7 +64,7 @@ def create_app(parts: Collaborators) -> Flask:
         asked = review.decode(_body())
         decision = gate().validate(asked, parts.today())
         if decision.verdict.allowed:
-            answer = review.allow(asked.uid, message.warnings(decision.verdict))
+            answer = review.allow(asked.uid, message.warnings(decision))
         else:
             answer = review.deny(asked.uid, message.denial(decision))
         tell(decision, began)

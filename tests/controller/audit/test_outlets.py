@@ -46,7 +46,9 @@ def test_everything_about_one_owner_is_told_in_one_event_and_again_when_there_is
     scheduler, worker = news(found(running("scheduler", LATEST), stale))
     assert (len(scheduler.marks), len(worker.marks)) == (2, 3)
     note = worker.occurrence(NOW).note
-    assert note.startswith("3 problems in the worker ReplicaSet airflow/airflow-worker-6d4cf:")
+    assert note.startswith(
+        "worker ReplicaSet 'airflow/airflow-worker-6d4cf': mutable-tag: 'apache/airflow:latest' with "
+    )
     assert [line.split(":")[0] for line in note.splitlines()[1:]] == ["- mutable-tag", "- image-drift", "- image-skew"]
     told = Told(DAY, 0.0)
     told.begin(NOW, 0.0)
@@ -61,7 +63,7 @@ def test_what_is_told_says_owner_rule_and_images() -> None:
     told = one.occurrence(NOW)
     assert (told.reason, told.type, told.regarding.kind) == ("Audited", "Warning", "ReplicaSet")
     assert told.regarding.name == "airflow-scheduler-6d4cf"
-    assert told.note.startswith("1 problem in the scheduler ReplicaSet airflow/airflow-scheduler-6d4cf:")
+    assert told.note.startswith("scheduler ReplicaSet 'airflow/airflow-scheduler-6d4cf': mutable-tag: ")
     assert "tag 'latest' is mutable" in told.note
 
 
@@ -199,7 +201,7 @@ def test_before_the_first_audit_nothing_is_claimed() -> None:
 
 
 def report(*pods: dict[str, Any]) -> Report:
-    draft = Draft("airflow", "the policy")
+    draft = Draft("airflow", "the policy", set())
     draft.add(found(*pods).groups)
     return draft.report()
 
@@ -238,7 +240,7 @@ def test_a_report_has_a_hard_size_and_says_how_much_is_not_in_it() -> None:
 
 
 def test_the_strictest_findings_stand_first_however_the_groups_come_in() -> None:
-    draft = Draft("airflow", "the policy")
+    draft = Draft("airflow", "the policy", set())
     for number in range(250):
         draft.add(found(running("scheduler", "apache/airflow:2.10", name=f"w{number}", release=f"r{number}")).groups)
     draft.add(found(running("scheduler", LATEST, started=ago(hours=1))).groups)

@@ -156,7 +156,7 @@ def test_a_report_that_somebody_changes_meanwhile_is_not_overwritten_blindly(
 def test_a_report_that_somebody_deletes_comes_back(made: Installation, faulty: Kubelets, served: None) -> None:
     del served
     publisher = Publisher(Api(made.cluster), made.namespace, time.monotonic, Pace(discovery=0.0))
-    draft = Draft(faulty.namespace, "the policy")
+    draft = Draft(faulty.namespace, "the policy", set())
 
     def audit() -> None:
         publisher.begin()

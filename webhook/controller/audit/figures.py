@@ -11,6 +11,7 @@ from prometheus_client import Counter as CounterMetric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from webhook.audit.findings import is_shared
 from webhook.audit.survey import Survey
 from webhook.pods.airflow import Component
 from webhook.rules.finding import Mode
@@ -41,20 +42,25 @@ class Figures:
 
 
 class Count:
-    """Figures while surveys come in: a finding counts once for the pods of one owner."""
+    """Figures while surveys come in, in the unit of `Survey.findings`."""
 
     def __init__(self) -> None:
         self.findings: Counter[Finding] = Counter()
         self.lost: Counter[str] = Counter()
         self.pods = 0
+        self._shared: set[tuple[str, ...]] = set()
 
     def add(self, survey: Survey) -> None:
         """Take note of a *survey* of further groups."""
         self.pods += survey.pods
         for group in survey.groups:
             self.lost[group.namespace] += 0 if group.admission is False and survey.basis.installed else group.lost
-            for key in {(f.violation.rule, f.violation.mode, group.component, group.namespace) for f in group.found}:
-                self.findings[key] += 1
+        for told in survey.findings:
+            if is_shared(told.violation.rule):  # an earlier survey may have it
+                if told.violation.key in self._shared:
+                    continue
+                self._shared.add(told.violation.key)
+            self.findings[told.violation.rule, told.violation.mode, told.group.component, told.group.namespace] += 1
 
     def figures(self, most: int = MOST_SERIES) -> Figures:
         """Return what was counted, in at most *most* series each."""
@@ -119,7 +125,7 @@ class AuditMetrics(Collector):
         found = self._figures
         findings = GaugeMetricFamily(
             "airlock_audit_findings",
-            "Findings in what runs; one of a rule counts once for the pods of one owner, or of one task",
+            "Findings in what runs, as airlock audit counts them: one cause is one finding",
             labels=["rule", "mode", "component", "namespace"],
         )
         for (rule, mode, component, namespace), count in sorted(found.findings.items()):

@@ -43,6 +43,7 @@ class Outlets:
         self._logbook = Logbook(api, ConfigMapName(namespace, NAME), options.window, clock)
         self._recalled = False
         self._draft: Draft | None = None
+        self._counted: set[tuple[str, ...]] = set()  # the shared findings that this audit's reports count already
 
     def recall(self, now: datetime) -> Mapping[Key, Sighting]:
         """Return what was remembered in an earlier life, once; raises OSError when that cannot be known."""
@@ -55,7 +56,7 @@ class Outlets:
 
     def begin(self, now: datetime, troubles: Troubles) -> None:
         """Begin to tell of an audit made at *now*."""
-        self._draft = None
+        self._draft, self._counted = None, set()
         self._told.begin(now, self._clock())
         with troubles.of("reports"):
             if self._publisher is not None:
@@ -71,7 +72,7 @@ class Outlets:
         for namespace, groups in groupby(found.groups, key=lambda group: group.namespace):
             if self._draft is None or self._draft.namespace != namespace:
                 self._publish(troubles)
-                self._draft = Draft(namespace, found.basis.policy)
+                self._draft = Draft(namespace, found.basis.policy, self._counted)
             self._draft.add(groups)
 
     def end(self, troubles: Troubles, *, complete: bool) -> None:

@@ -5,16 +5,19 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from webhook.audit.survey import Found, Group
+from webhook.audit.findings import Told, excused, findings, is_shared
+from webhook.audit.group import Group
 from webhook.judge.message import broken_up, fitted, sentence
+from webhook.judge.verdict import Exempted, Key, Violation
 from webhook.rules.finding import Mode
 
 MOST_FINDINGS, LARGEST = 200, 64 * 1024  # of one report; bytes of its JSON
 MOST_REPORTS = 200  # namespaces
 OPEN_REPORTS = "openreports.io/v1alpha1"
+VERSION = "airlock/v2"  # of the document in a ConfigMap
 
 _LONGEST = 1024  # bytes of one finding's sentence
 _ROOM = LARGEST - 4096  # what is no finding, metadata included, takes less
@@ -32,15 +35,17 @@ class Row:
     api_version: str  # of the owner, when it is the one that is named
     kind: str
     name: str
-    container: str
+    containers: tuple[str, ...]
     image: str
+    variable: str
     text: str
     pods: int
+    others: int = 0  # workloads of the namespace that show the same, beside the one that is named
 
     @property
     def substance(self) -> tuple[str, ...]:
         """What makes it the same finding, whatever its figures and times."""
-        return (self.mode, self.rule, self.component, self.kind, self.name, self.container, self.image,
+        return (self.mode, self.rule, self.component, self.kind, self.name, *self.containers, self.image, self.variable,
                 _FIGURES.sub("#", self.text))  # fmt: skip
 
 
@@ -55,47 +60,65 @@ class Report:
     exempted: int
     counts: Mapping[Mode, int]  # of findings
     rows: tuple[Row, ...]  # the strictest of them
+    elsewhere: tuple[Row, ...] = ()  # what pods here show too, and the report on another namespace counts
 
     @property
     def substance(self) -> str:
         """What stays the same while only figures change."""
-        return _digest([self.policy, sorted(row.substance for row in self.rows)])
+        return _digest([self.policy, *(sorted(row.substance for row in rows) for rows in (self.rows, self.elsewhere))])
 
 
 class Draft:
-    """The report on *namespace* while surveys come in; no more rows are kept than would be shown."""
+    """The report on *namespace* while surveys come in; no more rows are kept than would be shown.
 
-    def __init__(self, namespace: str, policy: str) -> None:
+    *counted* are the shared findings that reports of this audit count already; it grows.
+    """
+
+    def __init__(self, namespace: str, policy: str, counted: set[Key]) -> None:
         self.namespace = namespace
+        self._counted = counted
+        self._own: set[Key] = set()  # the shared findings of this namespace, counted here or not
         self._policy = policy
         self._pods = self._sound = self._exempted = 0
         self._counts: Counter[Mode] = Counter()
         self._rows: list[Row] = []
+        self._elsewhere: list[Row] = []
 
     def add(self, groups: Iterable[Group]) -> None:
         """Take note of further *groups* of the namespace."""
-        for group in groups:
-            rows: dict[tuple[str, ...], Row] = {}
-            for found in group.found:
-                row = _row(group, found)
-                known = rows.get(row.substance)
-                rows[row.substance] = row if known is None else replace(known, pods=known.pods + row.pods)
-            self._pods += group.pods
-            self._sound += not rows
-            self._exempted += len(group.lifted)
-            self._counts.update(row.mode for row in rows.values())
-            self._rows += rows.values()
+        here = list(groups)
+        self._pods += sum(group.pods for group in here)
+        self._sound += sum(not group.found for group in here)
+        self._exempted += sum(self._is_new(one.exempted) for one in excused(here))
+        for told in findings(here):
+            known = told.violation.key in self._own
+            if self._is_new(told.violation):
+                self._counts[told.violation.mode] += 1
+                self._rows.append(_row(told))
+            elif not known and len(self._elsewhere) < MOST_FINDINGS:
+                self._elsewhere.append(_row(told))
         self._rows.sort(key=lambda row: (-row.mode.rank, row.component, row.kind, row.name, row.rule))
         del self._rows[MOST_FINDINGS:]
+
+    def _is_new(self, told: Violation | Exempted) -> bool:
+        """Return whether *told* counts here: once, if it is shared."""
+        if not is_shared(told.rule):
+            return True
+        self._own.add(told.key)
+        new = told.key not in self._counted
+        self._counted.add(told.key)
+        return new
 
     def report(self) -> Report:
         """Return the report."""
         counts = {mode: self._counts[mode] for mode in _RESULTS}
-        return Report(self.namespace, self._policy, self._pods, self._sound, self._exempted, counts, tuple(self._rows))
+        rows, elsewhere = tuple(self._rows), tuple(self._elsewhere)
+        return Report(self.namespace, self._policy, self._pods, self._sound, self._exempted, counts, rows, elsewhere)
 
 
-def _row(group: Group, found: Found) -> Row:
-    violation, ref = found.violation, group.regarding
+def _row(told: Told) -> Row:
+    violation, group = told.violation, told.group
+    ref = group.regarding
     same = ref is not None and (ref.kind, ref.name) == (group.kind, group.name)
     return Row(
         violation.mode,
@@ -104,28 +127,37 @@ def _row(group: Group, found: Found) -> Row:
         ref.api_version if ref is not None and same else "",
         group.kind,
         group.name,
-        violation.finding.container,
-        violation.finding.image,
+        violation.cause.containers,
+        violation.cause.image,
+        violation.cause.variable,
         broken_up(fitted([sentence(violation)], _LONGEST)),
-        found.pods,
+        told.pods,
+        len(told.shown) - 1,
     )
 
 
 def as_json(report: Report) -> dict[str, Any]:
     """Return *report* as the document in a ConfigMap."""
-    findings, more = _fitting(report, _as_finding)
+    room = _Room()
+    findings = room.fitting(report.rows, _as_finding)
+    more = sum(report.counts.values()) - len(findings)
     return {
+        "apiVersion": VERSION,
         "namespace": report.namespace,
         "policy": report.policy,
         "pods": report.pods,
         "summary": {mode.value: count for mode, count in report.counts.items()} | {"sound": report.sound},
         "findings": findings,
+        "countedElsewhere": room.fitting(report.elsewhere, _as_finding),
     } | ({"more": f"and {more} more"} if more else {})
 
 
 def as_open_report(report: Report) -> dict[str, Any]:
     """Return *report* as the fields of a Report of openreports.io."""
-    results, more = _fitting(report, lambda row: _as_result(report.namespace, row))
+    room = _Room()
+    results = room.fitting(report.rows, lambda row: _as_result(report.namespace, row))
+    more = sum(report.counts.values()) - len(results)
+    results += room.fitting(report.elsewhere, lambda row: _as_result(report.namespace, row) | {"scored": False})
     if more:
         results.append({"policy": "airlock", "result": "warn", "severity": "info", "message": f"and {more} more"})
     counts = report.counts
@@ -151,18 +183,21 @@ def _as_finding(row: Row) -> dict[str, Any]:
         "rule": row.rule,
         "component": row.component,
         "object": f"{row.kind} {row.name}",
-        "container": row.container,
+        "containers": list(row.containers),
         "image": row.image,
+        "variable": row.variable,
         "pods": row.pods,
+        "otherWorkloads": row.others or "",
         "message": row.text,
     }
-    return {name: value for name, value in fields.items() if value != ""}
+    return {name: value for name, value in fields.items() if value not in ("", [])}
 
 
 def _as_result(namespace: str, row: Row) -> dict[str, Any]:
     result, severity = _RESULTS[row.mode]
-    facts = {"mode": row.mode.value, "component": row.component, "container": row.container, "image": row.image,
-             "object": f"{row.kind} {row.name}", "pods": str(row.pods)}  # fmt: skip
+    facts = {"mode": row.mode.value, "component": row.component, "containers": ", ".join(row.containers),
+             "image": row.image, "variable": row.variable, "object": f"{row.kind} {row.name}",
+             "pods": str(row.pods)}  # fmt: skip
     found: dict[str, Any] = {
         "policy": "airlock",
         "rule": row.rule,
@@ -179,17 +214,22 @@ def _as_result(namespace: str, row: Row) -> dict[str, Any]:
     return found
 
 
-def _fitting(report: Report, render: Callable[[Row], dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """Return the first rows of *report*, rendered, as far as there is room, and how many more findings there are."""
-    taken: list[dict[str, Any]] = []
-    room = _ROOM
-    for row in report.rows:
-        body = render(row)
-        room -= len(json.dumps(body).encode()) + 2
-        if room < 0:
-            break
-        taken.append(body)
-    return taken, sum(report.counts.values()) - len(taken)
+class _Room:
+    """How much of a report is left."""
+
+    def __init__(self) -> None:
+        self._left = _ROOM
+
+    def fitting(self, rows: Iterable[Row], render: Callable[[Row], dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the first of *rows*, rendered, as far as there is room."""
+        taken: list[dict[str, Any]] = []
+        for row in rows:
+            body = render(row)
+            self._left -= len(json.dumps(body).encode()) + 2
+            if self._left < 0:
+                break
+            taken.append(body)
+        return taken
 
 
 def _digest(value: Any) -> str:  # noqa: ANN401 - JSON

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from webhook.audit.survey import Group, Survey
+from webhook.audit.group import Group
+from webhook.audit.survey import Survey
 from webhook.controller.audit.notebook import MOST_TOLD
 from webhook.judge.decision import Decision, ObjectRef
 from webhook.judge.gate import AUDIT
@@ -54,7 +55,7 @@ def news(survey: Survey) -> Iterator[News]:
 
 def _mark(group: Group, rule: str, violations: list[Violation]) -> str:
     """Return what stays the same while *rule* finds the same in the pods of *group*, whichever they are."""
-    images = sorted({violation.finding.image for violation in violations})
+    images = sorted({violation.cause.image for violation in violations})
     name = _RUN.sub("", group.name) if group.kind == "Job" else group.name
     if group.kind == "Pod" and RULES[rule].live:  # it is about the image, whichever DAG runs it
         name = group.airflow.release

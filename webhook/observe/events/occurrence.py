@@ -54,7 +54,7 @@ def key(decision: Decision) -> str:
     else:
         whose = [decision.regarding.namespace, "", ""]
     rules = sorted({violation.rule for violation in violations})
-    images = sorted({violation.finding.image for violation in violations})
+    images = sorted({violation.cause.image for violation in violations})
     return _digest([REASONS[decision.verdict.mode], whose, rules, images])
 
 

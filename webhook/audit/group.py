@@ -1,0 +1,70 @@
+"""Airflow's pods of one owner, or of one task, and what they have in common: never one value for each pod."""
+
+from dataclasses import dataclass
+
+from webhook.judge.decision import ObjectRef, TaskRef
+from webhook.judge.verdict import Exempted, Violation
+from webhook.pods.airflow import Chart, Component
+from webhook.pods.sighting import Airflow
+from webhook.rules.finding import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A violation that pods of one group have in common."""
+
+    violation: Violation
+    pods: int
+    example: str  # the name of one of them
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """A finding that an exemption covers, in pods of one group."""
+
+    exempted: Exempted
+    pods: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUse:
+    """An image that containers of one name in one group run."""
+
+    container: str
+    image: str  # as it is written
+    policy: str
+    kind: str  # "digest", "unreadable", or the class of its tag: immutable, mutable, unrecognised, proven
+    digests: tuple[str, ...]  # as which it runs, sorted
+    pods: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Airflow's pods of one owner, or of one task; or, with no pods, an object that would make some."""
+
+    namespace: str
+    kind: str  # of the owner, as people know it: Deployment, StatefulSet, Job; Pod for those without
+    name: str
+    component: Component
+    chart: Chart
+    airflow: Airflow
+    pods: int
+    lost: int  # how many would be denied if they were made again now
+    admission: bool | None  # whether admission sees their namespace; None when that is not known
+    nodes: tuple[str, ...]
+    images: tuple[ImageUse, ...]
+    found: tuple[Found, ...]
+    lifted: tuple[Lifted, ...] = ()
+    distrusted: Component | None = None  # what their labels claim in vain
+    task: TaskRef | None = None
+    regarding: ObjectRef | None = None  # the controller owner of one of its pods, else that pod
+
+    @property
+    def title(self) -> str:
+        """The group in words: `scheduler Deployment airflow/airflow-scheduler`."""
+        return f"{self.component} {self.kind} {self.namespace}/{self.name}"
+
+    @property
+    def mode(self) -> Mode:
+        """The strictest mode among what was found; `off` when nothing was."""
+        return max((one.violation.mode for one in self.found), key=lambda mode: mode.rank, default=Mode.OFF)
