@@ -27,6 +27,7 @@ from tests.harness.chart.rendering import (
     pods,
     render,
     values_of,
+    webhooks,
 )
 from webhook.__main__ import main
 
@@ -354,7 +355,7 @@ def test_the_chart_leaves_out_what_a_server_does_not_have() -> None:
     assert "unhealthyPodEvictionPolicy" not in one(middle, "PodDisruptionBudget")["spec"]
     assert "matchConditions" not in str(middle)
     assert "v1beta1" not in str(middle)
-    hook = one(old, "ValidatingWebhookConfiguration")["webhooks"][2]
+    hook = webhooks(old)["workloads.validate.airlock"]
     assert [rule["apiVersions"] for rule in hook["rules"] if "cronjobs" in rule["resources"]] == [["v1"], ["v1beta1"]]
     monitor = {"serviceMonitor": {"enabled": True}}
     assert of_kind(render(monitor), "ServiceMonitor") == []

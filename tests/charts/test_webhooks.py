@@ -25,6 +25,7 @@ from tests.harness.chart.rendering import (
 
 OLD, CONDITIONS = "1.27.0", "1.28.0"
 STRICT, REST = "controllers.pods.validate.airlock", "pods.validate.airlock"
+UPDATES = "updates.validate.airlock"
 MUTATE, WORKLOADS, GUARD = "pods.mutate.airlock", "workloads.validate.airlock", "documents.guard.airlock"
 REPLICASET = "system:serviceaccount:kube-system:replicaset-controller"
 EXECUTOR = "system:serviceaccount:airflow:airflow-scheduler"
@@ -60,7 +61,8 @@ def test_the_entries_are_always_the_same_ones(name: str, kubernetes: str) -> Non
     values = values_of(name)
     if values.get("webhooks", {}).get("failurePolicy") == "Fail":
         values["webhooks"]["failurePolicyForOthers"] = "Fail"
-    assert [*webhooks(render(values, kubernetes=kubernetes))] == [MUTATE, STRICT, REST, WORKLOADS, GUARD]
+    updates = [] if kubernetes in (CONDITIONS, NEWEST) else [UPDATES]  # where the others cannot tell which matter
+    assert [*webhooks(render(values, kubernetes=kubernetes))] == [MUTATE, STRICT, REST, *updates, WORKLOADS, GUARD]
 
 
 def test_each_entry_is_asked_about_what_it_says() -> None:
@@ -86,6 +88,17 @@ def test_each_entry_is_asked_about_what_it_says() -> None:
     paths = {name: hook["clientConfig"]["service"]["path"] for name, hook in hooks.items()}
     assert paths == {MUTATE: "/mutate", STRICT: "/validate", REST: "/validate", WORKLOADS: "/validate", GUARD: "/guard"}
     assert hooks[MUTATE]["reinvocationPolicy"] == "IfNeeded"
+
+
+@pytest.mark.parametrize("kubernetes", ["1.20.2", OLD])
+@pytest.mark.parametrize("others", [fail(["airflow"], "Fail"), fail(["*"], "Fail"), {}])
+def test_an_update_never_meets_fail_where_the_server_cannot_tell_which_matter(kubernetes: str, others: Object) -> None:
+    for name, hook in webhooks(render(others, kubernetes=kubernetes)).items():
+        about = {operation for rule in hook["rules"] if rule["apiGroups"] == [""] for operation in rule["operations"]}
+        if name != GUARD and "UPDATE" in about:
+            assert (name, hook["failurePolicy"]) == (UPDATES, "Ignore")
+            assert selects(hook, "airflow")
+            assert selects(hook, "other")
 
 
 # Namespaces
@@ -261,7 +274,7 @@ def test_only_a_kubelets_mirror_pods_are_left_out(variables: Object, judged: boo
 @pytest.mark.parametrize(
     ("old", "new", "judged"),
     [
-        (pod("a:1", "b:1"), pod("a:1", "b:1", labels={"x": "y"}), False),
+        (pod("a:1"), pod("a:1", annotations={"x": "y"}), False),
         (pod("a:1"), pod("a:1", finalizers=[]), False),
         (pod("a:1", "b:1"), pod("a:1", "b:2"), True),
         (pod("a:1", init=("i:1",)), pod("a:1", init=("i:1",)), False),
@@ -269,10 +282,45 @@ def test_only_a_kubelets_mirror_pods_are_left_out(variables: Object, judged: boo
         (pod("a:1"), pod("a:1", init=("i:1",)), True),
         (pod("a:1"), pod("a:1", "b:1"), True),
         ({"metadata": {}, "spec": {"containers": [{"name": "c0"}]}}, pod("a:1"), True),
+        # Any label may make a pod Airflow's: rows of the policy are added later.
+        (pod("a:1"), pod("a:1", labels={"x": "y"}), True),
+        (pod("a:1", labels={"x": "y"}), pod("a:1"), True),
+        (pod("a:1", labels={"x": "y"}), pod("a:1", labels={"x": "z"}), True),
+        (pod("a:1", labels={"x": "y", "z": "1"}), pod("a:1", labels={"x": "y"}), True),
+        (pod("a:1", labels={"x": "y"}), pod("a:1", labels={"x": "y"}), False),
+        # What Airflow's own code changes: adoption, revocation, cleaning up, and the operator's look at a pod.
+        (pod("a:1", labels={"airflow-worker": "1"}), pod("a:1", labels={"airflow-worker": "2"}), False),
+        (pod("a:1", labels={"airflow-worker": "1"}), pod("a:1", labels={}), False),
+        (pod("a:1"), pod("a:1", labels={"airflow_executor_done": "True"}), False),
+        (pod("a:1"), pod("a:1", labels={"airflow_pod_revoked": "True"}), False),
+        (pod("a:1", labels={"x": "y"}), pod("a:1", labels={"x": "y", "already_checked": "True"}), False),
+        (pod("a:1"), pod("a:1", labels={"already_checked": "True", "x": "y"}), True),
     ],
 )
-def test_an_update_is_judged_only_when_an_image_changes(old: Object, new: Object, judged: bool) -> None:  # noqa: FBT001 - same
+def test_an_update_is_judged_only_when_an_image_or_a_label_changes(old: Object, new: Object, judged: bool) -> None:  # noqa: FBT001 - same
     assert is_judged(review("alice", new, old)) is judged
+
+
+@pytest.mark.parametrize("side", ["object", "oldObject"])
+def test_a_pod_of_very_many_labels_is_judged_before_its_labels_could_exceed_the_budget(side: str) -> None:
+    # A label costs under 60 of the budget on either side, a container under 30 in each of two lists and two objects.
+    assert 2 * 1000 * 60 + 4 * 1000 * 30 < 1_000_000 / 4
+    many = {f"k{n}": "" for n in range(1001)}
+    pods = {"object": pod("a:1"), "oldObject": pod("a:1")} | {side: pod("a:1", labels=many)}
+    variables = review("alice", pods["object"], pods["oldObject"])
+    assert is_judged(variables)
+    condition = next(
+        one for one in webhooks(render())[REST]["matchConditions"] if one["name"] == "images-or-labels-change"
+    )
+    before, _, _ = condition["expression"].partition("object.spec.containers.map")
+    assert matches({"matchConditions": [{"expression": before.rstrip().removesuffix("||")}]}, variables)
+
+
+def test_a_pod_of_very_many_containers_is_judged_before_they_could_exceed_the_budget() -> None:
+    many = pod(*(f"a:{n}" for n in range(1001)))
+    assert is_judged(review("alice", many, copy.deepcopy(many)))
+    init = pod("a:1", init=tuple(f"a:{n}" for n in range(1001)))
+    assert is_judged(review("alice", init, copy.deepcopy(init)))
 
 
 def test_ephemeral_containers_are_always_judged() -> None:
@@ -288,8 +336,11 @@ def test_the_guard_is_asked_about_airlocks_documents_only() -> None:
     assert not matches(hook, review())  # generateName
 
 
-def test_no_condition_looks_at_a_label() -> None:
-    assert "labels" not in str([hook.get("matchConditions") for hook in webhooks(render()).values()])
+def test_no_condition_looks_at_a_label_of_a_new_pod() -> None:
+    labels = {"airlock": "skip", "tier": "airflow", "airflow-worker": "1"}
+    for name, hook in webhooks(render()).items():
+        if name in (STRICT, REST, MUTATE):
+            assert matches(hook, review(new=pod("a:1", labels=labels))) is matches(hook, review())
 
 
 # NOTES.txt

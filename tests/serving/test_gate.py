@@ -353,3 +353,96 @@ def test_no_value_of_a_pod_or_a_config_map_is_in_the_log(gate: Gate) -> None:
     assert not [
         record for record in gate.server.records() if record["level"] == "error" and record["event"] != "document"
     ]
+
+
+def stray(image: str = "registry.example.com/team/job:1.4.2", **labels: str) -> dict[str, Any]:
+    """Return a pod that nothing controls."""
+    containers = [{"name": "base", "image": image, "imagePullPolicy": "IfNotPresent"}]
+    metadata: dict[str, Any] = {"generateName": "stray-", "labels": labels}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}}
+
+
+def created(gate: Gate, pod: dict[str, Any], user: str, namespace: str) -> str:
+    """Make *pod* and return its name."""
+    status, answer = gate.create(pod, user, namespace)
+    assert status == 201, answer
+    name: str = answer["metadata"]["name"]
+    return name
+
+
+def patched(gate: Gate, namespace: str, name: str, patch: dict[str, Any]) -> str:
+    """Return why *patch* is refused, "" when it is not."""
+    text = json.dumps(patch)
+    done = gate.plane.run_kubectl("patch", "pod", name, "-n", namespace, "--type=strategic", "-p", text)
+    return done.stderr if done.returncode else ""
+
+
+def labelled(gate: Gate, namespace: str, name: str, **labels: str | None) -> str:
+    """Return why a change of *labels* is refused, "" when it is not; None takes one away."""
+    return patched(gate, namespace, name, {"metadata": {"labels": labels}})
+
+
+def imaged(gate: Gate, namespace: str, name: str, image: str, container: str = "base") -> str:
+    """Return why another *image* is refused, "" when it is not."""
+    return patched(gate, namespace, name, {"spec": {"containers": [{"name": container, "image": image}]}})
+
+
+def test_a_pod_does_not_become_airflows_on_a_moving_tag(gate: Gate, namespace: str) -> None:
+    name = created(gate, stray("registry.example.com/team/job:main"), "alice", namespace)
+    for label in ("True", "true", "1"):
+        refused = labelled(gate, namespace, name, kubernetes_executor=label)
+        assert "tag 'main' is mutable" in refused
+    assert labelled(gate, namespace, name, team="data") == ""
+
+
+def test_a_label_that_is_taken_off_and_put_back_hides_no_image(gate: Gate, namespace: str) -> None:
+    name = created(gate, stray(kubernetes_executor="True"), EXECUTOR, namespace)
+    containers = [{"name": "base", "image": "registry.example.com/team/job:main"}]
+    at_once = {"metadata": {"labels": {"kubernetes_executor": None}}, "spec": {"containers": containers}}
+    assert "tag 'main' is mutable" in patched(gate, namespace, name, at_once)
+    assert labelled(gate, namespace, name, kubernetes_executor=None) == ""
+    assert imaged(gate, namespace, name, "registry.example.com/team/job:main") == ""
+    assert "tag 'main' is mutable" in labelled(gate, namespace, name, kubernetes_executor="True")
+
+
+def test_no_forged_owner_makes_an_update_milder(gate: Gate, namespace: str) -> None:
+    gate.apply(deployment(namespace, DIGEST))
+    owner = gate.get("deployment", "airflow-scheduler", "-n", namespace)["metadata"]
+    pod = stray(tier="airflow", component="statsd")
+    pod["metadata"]["ownerReferences"] = [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "name": owner["name"], "uid": owner["uid"], "controller": True}
+    ]
+    name = created(gate, pod, "alice", namespace)
+    assert "tag 'main' is mutable" in imaged(gate, namespace, name, "registry.example.com/team/job:main")
+
+
+ADOPTION: list[dict[str, str | None]] = [
+    {"airflow-worker": "43"},
+    {"airflow_pod_revoked": "True"},
+    {"airflow_executor_done": "True"},
+    {"already_checked": "True"},
+    {"team": "data"},
+    {"airflow-worker": None},
+]
+
+
+@pytest.mark.parametrize("folder", ["provider-af2.11.2-cncf8.4.2", "provider-af3.3.2-cncf10.25.0"])
+def test_adoption_revocation_labels_and_finalizers_pass_on_pods_that_violate(gate: Gate, folder: str) -> None:
+    namespace = gate.plane.namespace()  # not yet behind the gate
+    names = []
+    for path in sorted((CORPUS / folder).glob("*latest*.yaml")):
+        (pod,) = documents(path)
+        if pod["kind"] != "Pod":
+            continue
+        pod["metadata"].pop("namespace", None)
+        for field in ("serviceAccountName", "serviceAccount"):
+            pod["spec"].pop(field, None)
+        names.append(created(gate, pod, EXECUTOR, namespace))
+    assert len(names) >= 3
+    gate.plane.kubectl("label", "namespace", namespace, f"{LABEL}=")
+    wait_for(lambda: gate.create(bad_pod(), REPLICASET, namespace, dry_run=True)[0] == 422, 30, "the gate to stand")
+    for name in names:
+        for labels in ADOPTION:
+            assert labelled(gate, namespace, name, **labels) == ""
+        for finalizers in (["example.com/hold"], []):
+            assert patched(gate, namespace, name, {"metadata": {"finalizers": finalizers}}) == ""

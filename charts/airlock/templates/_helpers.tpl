@@ -111,15 +111,27 @@ matchExpressions:
     has(object.metadata.annotations) && "kubernetes.io/config.mirror" in object.metadata.annotations)
 {{- end }}
 
-{{- define "airlock.images-change" -}}
-# Of a pod that exists nothing else is judged; its containers keep their order.
-- name: images-change
+{{- define "airlock.changes" -}}
+# Of a pod that exists only its images count, and labels that may make it Airflow's. The keys that Airflow's executor and
+# operators change themselves pass, so that a scheduler can always adopt its pods. The sizes come first: they cost nothing,
+# and what follows would exceed the API server's budget (1,000,000 a condition) with some ten thousand labels; a condition
+# that exceeds it skips the webhook.
+- name: images-or-labels-change
   expression: >-
     request.operation != "UPDATE" || (has(request.subResource) && request.subResource != "") ||
+    size(object.spec.containers) > 1000 || (has(object.spec.initContainers) && size(object.spec.initContainers) > 1000) ||
+    (has(object.metadata.labels) && size(object.metadata.labels) > 1000) ||
+    (has(oldObject.metadata.labels) && size(oldObject.metadata.labels) > 1000) ||
     object.spec.containers.map(c, has(c.image) ? c.image : "") !=
     oldObject.spec.containers.map(c, has(c.image) ? c.image : "") ||
     (has(object.spec.initContainers) ? object.spec.initContainers : []).map(c, has(c.image) ? c.image : "") !=
-    (has(oldObject.spec.initContainers) ? oldObject.spec.initContainers : []).map(c, has(c.image) ? c.image : "")
+    (has(oldObject.spec.initContainers) ? oldObject.spec.initContainers : []).map(c, has(c.image) ? c.image : "") ||
+    (has(object.metadata.labels) ? object.metadata.labels : {}).exists(k,
+    !(k in ["airflow-worker", "airflow_executor_done", "airflow_pod_revoked", "already_checked"]) &&
+    !(has(oldObject.metadata.labels) && k in oldObject.metadata.labels && oldObject.metadata.labels[k] == object.metadata.labels[k])) ||
+    (has(oldObject.metadata.labels) ? oldObject.metadata.labels : {}).exists(k,
+    !(k in ["airflow-worker", "airflow_executor_done", "airflow_pod_revoked", "already_checked"]) &&
+    !(has(object.metadata.labels) && k in object.metadata.labels))
 {{- end }}
 
 {{- /* The CEL expression for who meets failurePolicy: by default the controllers, which try again. */}}
@@ -137,4 +149,10 @@ request.userInfo.username.endsWith("-controller"))))
 has(request.namespace) && request.namespace in {{ toJson .failNamespaces }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- /* Which changes of pods are asked about. */}}
+{{- define "airlock.updates" -}}
+- {apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [UPDATE], scope: Namespaced}
+- {apiGroups: [""], apiVersions: [v1], resources: [pods/ephemeralcontainers], operations: [UPDATE], scope: Namespaced}
 {{- end }}
