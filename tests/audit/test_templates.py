@@ -154,3 +154,30 @@ def test_workloads_of_others_are_passed_over() -> None:
     other = workload("worker", "airflow", LATEST)
     other["spec"]["template"]["metadata"]["labels"] = {"app": "web"}
     assert taken(other).groups == ()
+
+
+def stranger(kind: str = "Deployment") -> dict[str, Any]:
+    made = workload("scheduler", "airflow", LATEST, kind=kind)
+    made["spec"]["template"]["metadata"]["labels"] = {"app": "etl"}
+    made["spec"]["selector"] = {"matchLabels": {"app": "etl"}}
+    return made
+
+
+def test_a_workload_that_looks_like_airflow_is_noted_with_its_row_once_for_all_its_pods() -> None:
+    labels = {"app": "etl", "pod-template-hash": "1"}
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": "airflow-scheduler-1",
+        "uid": "u",
+        "controller": True,
+    }
+    pods = [pod("scheduler", LATEST, name=f"airflow-scheduler-1-{letter}") for letter in "ab"]
+    for one in pods:
+        one["metadata"] |= {"labels": labels, "ownerReferences": [owner], "namespace": "airflow"}
+    row = "- {component: scheduler, labels: {app: etl}, container: scheduler}"
+    for objects in ((stranger(),), (stranger(), *pods), pods):
+        [remark] = [one for one in taken(*objects).remarks if one.note]
+        assert str(remark).startswith("airflow/Deployment/airflow-scheduler: Deployment looks like Airflow (image ")
+        assert remark.text.endswith(row)
+    assert taken(*pods).groups == ()

@@ -261,7 +261,7 @@ def test_the_labels_of_a_bare_pod_are_believed_only_if_a_controller_owns_it() ->
 def test_a_pod_that_is_nobodys_is_counted_and_left_alone() -> None:
     pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "x", "image": "x:latest"}]}}
     assert report("-", stdin=json.dumps(pod))["summary"] | {"findings": None} == {
-        "objects": 1, "workloads": 0, "findings": None, "exempted": 0, "skipped": 0, "unusable": 0,
+        "objects": 1, "workloads": 0, "findings": None, "exempted": 0, "notes": 0, "skipped": 0, "unusable": 0,
     }  # fmt: skip
 
 

@@ -214,7 +214,14 @@ def test_the_namespace_of_the_settings_decides_the_mode() -> None:
 
 def test_a_key_that_the_settings_name_is_a_template_whatever_its_name() -> None:
     cfg = "[kubernetes_executor]\npod_template_file = /opt/airflow/worker.yaml\n"
-    assert len(workers(holder(**{"airflow.cfg": cfg, "worker.yaml": TEMPLATE, "other.yaml": TEMPLATE}))) == 1
+    renamed = TEMPLATE.replace("name: base", "name: main")  # the executor calls it base
+    assert len(workers(holder(**{"airflow.cfg": cfg, "worker.yaml": renamed, "other.yaml": renamed}))) == 1
+
+
+def test_any_key_that_is_a_pod_with_the_executors_container_is_a_template() -> None:
+    other = TEMPLATE.replace("name: base", "name: main")
+    assert len(workers(holder(**{"gpu": TEMPLATE, "small.json": '{"kind": "Pod", "spec": {"containers": []}}'}))) == 1
+    assert workers(holder(**{"worker.yaml": other})) == []
 
 
 def test_two_files_are_two_installations() -> None:

@@ -28,6 +28,7 @@ LABELS = {
     "airlock_policy_info": {"document", "revision"},
     "airlock_policy_stale": {"document"},
     "airlock_untrusted_components_total": {"component"},
+    "airlock_lookalikes_total": set(),
 }
 
 
@@ -101,6 +102,13 @@ def test_exempted_findings_and_distrusted_components_are_counted(metrics: Metric
     metrics.observe(replace(made, path="/mutate"))
     assert samples(metrics, "airlock_exempted_total") == {("mutable-tag",): 1}
     assert samples(metrics, "airlock_untrusted_components_total") == {("scheduler",): 1}
+
+
+def test_objects_that_look_like_airflow_are_counted_once(metrics: Metrics) -> None:
+    metrics.observe(replace(NOT_AIRFLOW, lookalike=True))
+    metrics.observe(replace(NOT_AIRFLOW, lookalike=True, path="/mutate"))
+    metrics.observe(replace(NOT_AIRFLOW, lookalike=True, dry_run=True))
+    assert samples(metrics, "airlock_lookalikes_total") == {(): 1}
 
 
 def test_mutations_are_counted_by_outcome(metrics: Metrics) -> None:

@@ -31,11 +31,13 @@ def with_templates(survey: Survey, outcome: Outcome, manifests: Iterable[Manifes
     fresh = (
         _group(judged, by_place[judged.place.file], _by_pods(judged, told), coverage) for judged in outcome.workloads
     )
+    noted = {remark.place for remark in survey.remarks if remark.note}
+    remarks = (*survey.remarks, *(one for one in outcome.remarks if not (one.note and one.place in noted)))
     groups = sorted(
         (*survey.groups, *(one for one in fresh if one is not None)),
         key=lambda one: (one.namespace, one.component, one.name, one.kind),
     )
-    return replace(survey, groups=tuple(groups), remarks=(*survey.remarks, *outcome.remarks))
+    return replace(survey, groups=tuple(groups), remarks=remarks)
 
 
 def _told(one: Violation | Exempted, place: Where) -> _Told:

@@ -1,30 +1,24 @@
 """`airlock check`: manifests judged as the cluster would judge them, before it does."""
 
-import os
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import track
 
+from webhook.commands.inputs import taken
 from webhook.commands.output import report_options, write, write_table
 from webhook.commands.reading import document
 from webhook.documents.policy import DEFAULT, read_policy
 from webhook.documents.release import NONE, read_release
 from webhook.documents.required_env import EMPTY, read_manifest
-from webhook.manifests.check import Asked, Check
+from webhook.manifests.check import Asked
 from webhook.manifests.outcome import Outcome, code
-from webhook.manifests.stream import SIZE
+from webhook.pods.text import plural
 from webhook.report import check_json as as_json
 from webhook.report import check_table, junit, sarif
 from webhook.report.wording import Options
 from webhook.rules.finding import Mode
-
-STDIN = "stdin"  # how findings in it are called
-_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 @click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
@@ -48,6 +42,7 @@ _SUFFIXES = (".yaml", ".yml", ".json")
     show_default=True,
     help="Exit with 1 when a finding has this mode or a stricter one.",
 )
+@click.option("--require-airflow", is_flag=True, help="Exit with 2 when no Airflow workload was found.")
 @report_options("table", "json", "sarif", "junit")
 def check(  # noqa: PLR0913 - an argument for each option
     *,
@@ -57,6 +52,7 @@ def check(  # noqa: PLR0913 - an argument for each option
     release: Path | None,
     namespace: str,
     fail_on: str,
+    require_airflow: bool,
     output: str,
     output_file: Path | None,
     fix_hints: bool,
@@ -82,64 +78,13 @@ def check(  # noqa: PLR0913 - an argument for each option
         namespace,
         release=NONE if release is None else document(release, read_release).value,
     )
-    outcome = _outcome(asked, paths)
+    outcome = taken(asked, paths).outcome()
     options = Options(Mode(fail_on), fix_hints=fix_hints, exempted=show_exempted)
     _write(outcome, output, output_file, options)
-    sys.exit(code(outcome, options.fail_on))
-
-
-def _outcome(asked: Asked, paths: tuple[str, ...]) -> Outcome:
-    one = Check(asked)
-    take(one, paths)
-    return one.outcome()
-
-
-def take(one: Check, paths: tuple[str, ...]) -> None:
-    """Let *one* read what *paths* mean: files, folders, or `-` for standard input."""
-    files = list(dict.fromkeys(file for path in paths for file in _files(path, one)))
-    quiet = not sys.stderr.isatty() or len(files) < 2  # noqa: PLR2004 - nothing to wait for
-    for file in track(files, "reading", console=Console(stderr=True), transient=True, disable=quiet):
-        _take(one, file)
-
-
-def _take(one: Check, file: str) -> None:
-    try:
-        if file == "-":
-            one.take(STDIN, sys.stdin.buffer.read(SIZE + 1))
-            return
-        path = Path(file)
-        if not path.is_file():  # to open a pipe would wait for its writer
-            one.remark(file, "is not a regular file" if path.exists() else "no such file or directory")
-            return
-        with path.open("rb") as opened:
-            one.take(file, opened.read(SIZE + 1))
-    except OSError as error:
-        one.remark(file, (error.strerror or str(error)).lower())
-
-
-def _files(path: str, one: Check) -> Iterator[str]:
-    """Yield the files that *path* means: itself, or what lies in the folder; `-` is standard input."""
-    if path == "-" or not Path(path).is_dir():
-        yield path
-        return
-    found = False
-    for folder, folders, names in os.walk(path, onerror=lambda error: _refuse(error, one)):
-        if "Chart.yaml" in names and "templates" in folders:
-            folders.remove("templates")
-            one.remark(
-                str(Path(folder, "templates")), "holds Helm templates; check what helm makes of them", usable=True
-            )
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.lower().endswith(_SUFFIXES) and not name.startswith("."):
-                found = True
-                yield str(Path(folder, name))
-    if not found:
-        one.remark(path, f"holds no {', '.join(f'*{suffix}' for suffix in _SUFFIXES)}")
-
-
-def _refuse(error: OSError, one: Check) -> None:
-    one.remark(str(error.filename), (error.strerror or str(error)).lower())
+    if require_airflow and not outcome.workloads:
+        like = f"; {plural(len(outcome.notes), 'note')} above may be about one" if outcome.notes else ""
+        click.echo(f"no Airflow workload was found, and --require-airflow asks for one{like}", err=True)
+    sys.exit(code(outcome, options.fail_on, require_airflow=require_airflow))
 
 
 def _write(outcome: Outcome, output: str, file: Path | None, options: Options) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from webhook.documents.policy import schema as policy_schema
 from webhook.documents.release import effective as effective_release
 from webhook.documents.release import read_release
 from webhook.documents.release import schema as release_schema
-from webhook.documents.required_env import read_manifest
+from webhook.documents.required_env import EMPTY, read_manifest
 from webhook.documents.required_env import schema as manifest_schema
 from webhook.grammar.model import DocumentError
 from webhook.grammar.yamlnode import compose
 from webhook.manifests.place import line_of
+from webhook.pods.text import plural
 from webhook.sources.file import FileError, read
 
 READERS: dict[str, Callable[[bytes], object]] = {
@@ -48,17 +49,21 @@ policy.add_command(test)
 
 @policy.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
-def check(files: tuple[Path, ...]) -> None:
+@click.option("--input", "inputs", metavar="FILE|DIR|-", multiple=True, help="Manifests; repeatable.")
+@click.option("--namespace", "-n", metavar="NAME", default="default", help="Of objects that name none.")
+def check(files: tuple[Path, ...], inputs: tuple[str, ...], namespace: str) -> None:
     """Check each of FILES, a Policy, a RequiredEnv or a Release; - is standard input.
 
     Every problem of every file is printed as FILE:LINE: path: what is wrong. An exemption that has ended is a warning
-    and no problem. Exits with 0 when there is no problem, with 1 when there is one, with 2 when a file cannot be read.
+    and no problem. With --input it is said how many workloads in there each row of components knows, and what looks
+    like Airflow all the same. Exits with 0 when there is no problem, with 1 when there is one, with 2 when a file
+    cannot be read.
     """
-    codes = [_check(path) for path in files]
+    codes = [_check(path, inputs, namespace) for path in files]
     sys.exit(max(codes))
 
 
-def _check(path: Path) -> int:
+def _check(path: Path, inputs: tuple[str, ...], namespace: str) -> int:
     name = "standard input" if str(path) == "-" else str(path)
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else read(path)
@@ -78,8 +83,26 @@ def _check(path: Path) -> int:
             field = f"exemptions[{nth}].expires"
             told = f"{exemption.name!r} of {exemption.owner} ended on {exemption.expires} and covers nothing any more"
             click.echo(f"{name}:{line_of(root, field)}: warning: {field}: {told}; remove it, or set a later day")
+    if inputs and root is not None and isinstance(document, Policy):
+        for line in _caught(document, inputs, namespace):
+            click.echo(f"{name}:{line_of(root, line[0])}: {line[0]}: {line[1]}")
     click.echo(f"{name}: ok", err=True)
     return 0
+
+
+def _caught(policy: Policy, inputs: tuple[str, ...], namespace: str) -> Iterator[tuple[str, str]]:
+    """Yield each row of *policy* by its path, with how many workloads of *inputs* it knows."""
+    # What judges manifests takes a moment to load.
+    from webhook.commands.inputs import taken  # noqa: PLC0415
+    from webhook.manifests.check import Asked  # noqa: PLC0415
+
+    check = taken(Asked(policy, EMPTY, datetime.now(UTC).date(), namespace), inputs)
+    for nth, row in enumerate(policy.components):
+        known, all_ = check.caught(row)
+        yield f"components[{nth}]", f"knows {known} of {plural(all_, 'workload')} in the input as {row.component}"
+    outcome = check.outcome()
+    for remark in (*outcome.unusable, *outcome.notes):
+        click.echo(str(remark), err=True)
 
 
 @policy.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from webhook.commands.check import take
+from webhook.commands.inputs import take
 from webhook.documents.policy import DEFAULT
 from webhook.documents.required_env import EMPTY, RequiredEnv
 from webhook.lint.environment import Declared

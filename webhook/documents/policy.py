@@ -83,6 +83,11 @@ class ComponentRow(Model):
     kinds: Annotated[tuple[KindName, ...], Field(min_length=1)] | None = None
     """Kinds that may own such a pod; absent: those that fit the component."""
 
+    @property
+    def row(self) -> Row:
+        """The row of the table of charts."""
+        return custom_row(self.component, self.labels, self.container, self.kinds or ())
+
 
 class Policy(Document):
     """Which rules apply where, how strictly, and what is exempted."""
@@ -128,8 +133,7 @@ class Policy(Document):
         return self._rows(managed=entry is not None and entry.managed is not None)
 
     def _rows(self, *, managed: bool) -> tuple[Row, ...]:
-        own = (custom_row(row.component, row.labels, row.container, row.kinds or ()) for row in self.components)
-        return with_rows(own, managed=managed)
+        return with_rows((row.row for row in self.components), managed=managed)
 
     def _entry(self, namespace: str) -> NamespaceEntry | None:
         return next((entry for entry in self.namespaces if entry.matches(namespace)), None)

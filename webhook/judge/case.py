@@ -41,6 +41,7 @@ def record(
         verdict=verdict,
         mutation=mutation,
         chart=None if case is None else case.subject.role.chart,
+        lookalike=case is None and path == "/validate" and request.looks_like_airflow,
     )
 
 

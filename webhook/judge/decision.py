@@ -81,6 +81,7 @@ class Decision:
     mutation: Mutation | None = None  # on /mutate alone
     seconds: float = 0.0
     chart: Chart | None = None  # what made it; None: not Airflow's
+    lookalike: bool = False  # whether it is nobody's, is being made, and looks like Airflow
 
 
 def task_of(workload: Workload | None) -> TaskRef | None:

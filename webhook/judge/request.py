@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from webhook.pods.live import LivePod
+from webhook.pods.lookalike import is_likely
 from webhook.pods.workload import Workload
 
 
@@ -25,6 +26,11 @@ class Request:
     old: Workload | None = None  # before an UPDATE
     rendered: bool = False  # whether a file says that Helm rendered it from a chart called airflow
     repositories: frozenset[str] = frozenset()  # of Airflow's own images in its release, where files say so
+
+    @property
+    def looks_like_airflow(self) -> bool:
+        """Whether it makes something that looks like Airflow, whatever its labels."""
+        return self.operation == "CREATE" and self.workload is not None and is_likely(self.workload)
 
 
 def sighted(pod: LivePod) -> Request:

@@ -7,17 +7,21 @@ from datetime import date
 import msgspec
 
 from webhook.admission.review import ReviewError, decode
-from webhook.documents.policy import Policy
+from webhook.documents.policy import ComponentRow, Policy
 from webhook.documents.release import NONE, Release
 from webhook.documents.required_env import RequiredEnv
 from webhook.judge.gate import Gate
-from webhook.manifests import data
-from webhook.manifests.hidden import Chest
-from webhook.manifests.objects import Manifest, manifests
-from webhook.manifests.outcome import Outcome, Remark
+from webhook.manifests import data, shape
+from webhook.manifests.elsewhere import elsewhere, stray_words
+from webhook.manifests.hidden import CONFIG, Chest, config, is_file
+from webhook.manifests.objects import Manifest, Stray, manifests
+from webhook.manifests.outcome import Judged, Outcome, Remark
 from webhook.manifests.place import Place
+from webhook.manifests.stranger import labels_of, stranger
 from webhook.manifests.stream import Unrendered, Unusable, documents
 from webhook.manifests.trial import Seen, judged, made, on_files, on_reviews, seen
+from webhook.pods.airflow import Chart, Role
+from webhook.pods.claim import claim
 from webhook.pods.observed import NOTHING, Observed
 from webhook.pods.workload import TEMPLATES, UnreadableError
 from webhook.variables.known import ConfigMaps
@@ -43,6 +47,7 @@ class Check:
         self._asked = asked
         self._objects = 0
         self._kept: list[Manifest] = []
+        self._configs: list[data.Entry] = []
         self._remarks: list[Remark] = []
 
     def remark(self, file: str, text: str, *, usable: bool = False) -> None:
@@ -50,7 +55,10 @@ class Check:
         self._remarks.append(Remark(Place(file, 0), text, usable))
 
     def take(self, file: str, content: bytes) -> None:
-        """Read *content*; objects that hold no pod are counted and forgotten."""
+        """Read *content*, manifests or a copy of airflow.cfg; objects that hold no pod are counted and forgotten."""
+        if file.rpartition("/")[2] == CONFIG:
+            self._configs.append(config(file, content))
+            return
         for document in documents(content):
             if isinstance(document, Unusable):
                 self._remarks.append(Remark(Place(file, document.line), document.text))
@@ -62,31 +70,58 @@ class Check:
             for manifest in manifests(file, document, self._asked.namespace):
                 self.add(manifest)
 
-    def add(self, manifest: Manifest | Place) -> None:
+    def add(self, manifest: Manifest | Stray) -> None:
         """Take *manifest*; one that holds no pod is counted and forgotten."""
-        if isinstance(manifest, Place):
-            text = "is no Kubernetes object: it has no apiVersion and kind"
-            self._remarks.append(Remark(manifest, text, usable=True))
+        if isinstance(manifest, Stray):
+            words = stray_words(manifest.node, manifest.place.file)
+            text = words or "is no Kubernetes object: it has no apiVersion and kind"
+            self._remarks.append(Remark(manifest.place, text, usable=True, note=bool(words)))
             return
         self._objects += 1
-        if manifest.is_review or data.holds(manifest) or (manifest.group, manifest.kind) in TEMPLATES:
+        if manifest.is_review or data.holds(manifest) or shape.templates(manifest):
             self._kept.append(manifest)
+        elif words := elsewhere(manifest):
+            self._remarks.append(Remark(manifest.place, words, usable=True, note=True))
+
+    def caught(self, row: ComponentRow) -> tuple[int, int]:
+        """Return how many pod templates and Pods *row* knows, and how many there are."""
+        made = row.row
+        found = [
+            (manifest, labels_of(manifest, path))
+            for manifest in self._kept
+            if not manifest.is_review and not data.holds(manifest)
+            for path in shape.templates(manifest)
+        ]
+        roles = ((manifest, claim(labels, rows=(made,)).part) for manifest, labels in found)
+        known = sum(
+            role is not None and role.chart is Chart.CUSTOM and _fits(role, manifest) for manifest, role in roles
+        )
+        return known, len(found)
 
     def outcome(self) -> Outcome:
         """Return what is to be said of everything that was taken."""
         policy = self._asked.policy
-        chest = Chest(self._kept, policy.rows)
+        chest = Chest(self._kept, policy.rows, tuple(self._configs))
         config_maps = {**self._asked.config_maps, **chest.config_maps}
         required = self._required(config_maps)
         release, observed = self._asked.release, self._asked.observed
         sent = Gate(on_reviews(policy), required, config_maps, release, observed)
         written = Gate(on_files(policy), required, config_maps, release, observed)
         workloads = [
-            judged(sent if manifest.is_review else written, one, self._asked.today)
+            found
             for manifest in self._kept
             for one in self._seen(manifest, chest)
+            if (found := self._judged(sent if manifest.is_review else written, one, chest)) is not None
         ]
-        return Outcome(self._objects, tuple(one for one in workloads if one is not None), tuple(self._remarks))
+        return Outcome(self._objects, tuple(workloads), tuple(self._remarks))
+
+    def _judged(self, gate: Gate, one: Seen, chest: Chest) -> Judged | None:
+        found = judged(gate, one, self._asked.today)
+        if found is not None:
+            self._remarks += [Remark(one.place(place.path), place.text, place.usable) for place in one.unwritten]
+        elif not one.manifest.is_review and (note := stranger(one.manifest, one.path, chest)) is not None:
+            self._remarks.append(note)
+        return found
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:
@@ -95,7 +130,7 @@ class Check:
 
     def seen(self) -> Iterator[Seen]:
         """Yield the objects with pods, those included that the executor will make."""
-        chest = Chest(self._kept, self._asked.policy.rows)
+        chest = Chest(self._kept, self._asked.policy.rows, tuple(self._configs))
         for manifest in self._kept:
             yield from self._seen(manifest, chest)
 
@@ -113,10 +148,11 @@ class Check:
         try:
             if manifest.is_review:
                 yield from _reviewed(manifest)
-            elif data.holds(manifest):
+            elif data.holds(manifest) or is_file(manifest):
                 yield from self._made(manifest, chest)
             else:
-                yield seen(manifest, chest.repositories(manifest))
+                rows, images = self._asked.policy.rows, chest.repositories(manifest)
+                yield from (seen(manifest, path, rows, images) for path in shape.templates(manifest))
         except (ReviewError, UnreadableError) as error:
             self._remarks.append(Remark(manifest.place, str(error)))
 
@@ -133,9 +169,15 @@ class Check:
             yield made(worker, (namespace.value if namespace is not None else None) or manifest.namespace)
 
 
+def _fits(role: Role, manifest: Manifest) -> bool:
+    known = (manifest.group, manifest.kind) in TEMPLATES
+    return manifest.kind == "Pod" or role.fits(manifest.kind) or (not known and role.kinds is None)
+
+
 def _reviewed(manifest: Manifest) -> Iterator[Seen]:
     request = decode(msgspec.json.encode(manifest.node.value))
     asked = manifest.node.children.get("request")
     root = asked.children.get("object") if asked is not None else None
     if root is not None and request.workload is not None:
-        yield Seen(request, root.value, manifest, root)
+        path = TEMPLATES.get((request.api_version.rpartition("/")[0], request.kind), ())
+        yield Seen(request, root.value, manifest, root, path)

@@ -22,6 +22,7 @@ class Entry:
     key: str
     text: str
     node: Node
+    root: Node | None = None  # what the text was read as, when it is the object itself
 
     def place(self, line: int = 0) -> Place:
         """Return where *line* (from 1) of the text stands; where the lines are not those of the file, the key's."""

@@ -12,7 +12,6 @@ from webhook.manifests.trial import Seen
 from webhook.pods.airflow import Component, Role
 from webhook.pods.claim import claim
 from webhook.pods.image import ImageError, parse
-from webhook.pods.workload import TEMPLATES
 
 _EXECUTOR = "AIRFLOW__CORE__EXECUTOR"
 _SOURCES = {"configMapRef": "ConfigMap", "secretRef": "Secret"}
@@ -63,9 +62,7 @@ def declared(check: Check) -> Declared:
 
 def _own(seen: Seen) -> tuple[Role | None, dict[str, Any]]:
     """Return the role of what was *seen*, and its own container."""
-    template = mapping(seen.body)
-    for field in TEMPLATES.get((seen.request.api_version.rpartition("/")[0], seen.request.kind), ()):
-        template = mapping(template.get(field))
+    template = mapping(seen.template)
     labels = mapping(mapping(template.get("metadata")).get("labels"))
     own = {key: value for key, value in labels.items() if isinstance(value, str)}
     spec = None if seen.request.workload is None else seen.request.workload.spec

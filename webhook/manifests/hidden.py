@@ -1,68 +1,68 @@
-"""What charts hide in ConfigMaps and Secrets: the executor's pod template, and the settings that complete it."""
+"""What charts hide in ConfigMaps, Secrets and files: the executor's pod template, and the settings that complete it."""
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 from webhook.grammar.yamlnode import Node
-from webhook.manifests import data
+from webhook.manifests import data, kin
+from webhook.manifests.composer import Text
 from webhook.manifests.data import Entry
+from webhook.manifests.leader import Leader, Name, leaders
 from webhook.manifests.objects import Manifest, mapping
 from webhook.manifests.outcome import Remark
-from webhook.manifests.settings import Settings, Values, environment, options, settings, variables
+from webhook.manifests.settings import Environment, Settings, Values, environment, options, settings, variables
 from webhook.manifests.stream import Document, Unusable, documents
 from webhook.manifests.worker import Worker, compose
-from webhook.pods.airflow import Component, Role, Row
-from webhook.pods.claim import claim
-from webhook.pods.fleet import LEADERS
-from webhook.pods.image import ImageError, parse
-from webhook.pods.workload import TEMPLATES, Container, PodSpec
+from webhook.pods.airflow import Component, Row
 
-_CONFIG = "airflow.cfg"
+CONFIG = "airflow.cfg"
+_BASE = "base"  # the container's name in every pod of the executor
+_SUFFIXES = (".yaml", ".yml", ".json")
 _LONGEST_KEY = 253  # characters; the API server takes no longer one
 # The official chart's key is pod_template_file.yaml, the community's and Bitnami's pod_template.yaml.
-_TEMPLATE_KEY = re.compile(r"(?:.*[._-])?pod[_-]?template(?:[_-]?file)?(?:[._-].*)?\.ya?ml", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Component:
-    """An Airflow workload, whose own container may have settings among its variables."""
-
-    manifest: Manifest
-    role: Role
-    container: Node | None
-
-    @property
-    def repository(self) -> str:
-        """That of its own container's image; "" where there is none to read."""
-        image = None if self.container is None else mapping(self.container.value).get("image")
-        try:
-            return parse(image).repository if isinstance(image, str) and self.role.component in LEADERS else ""
-        except ImageError:
-            return ""
+_TEMPLATE_KEY = re.compile(r"(?:.*[._-])?pod[_-]?template(?:[_-]?file)?(?:[._-].*)?\.(?:ya?ml|json)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """A ConfigMap or a Secret with its keys."""
+    """A ConfigMap or a Secret with its keys, or a file of settings."""
 
     manifest: Manifest
     entries: Mapping[str, Entry]
 
+    @property
+    def name(self) -> Name:
+        return self.manifest.kind, self.manifest.name
+
+    @property
+    def config(self) -> Entry | None:
+        """Its airflow.cfg."""
+        return next((entry for key, entry in self.entries.items() if key.lower().endswith(CONFIG)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What sets the settings of one Airflow, the strongest first, and what of it the input does not hold."""
+
+    values: tuple[Values, ...]
+    image: str = ""  # of the scheduler
+    unreached: tuple[str, ...] = ()
+
 
 class Chest:
-    """All ConfigMaps, Secrets and Airflow workloads of the input, by namespace."""
+    """All ConfigMaps, Secrets and leading components of the input, by namespace; *files* are copies of airflow.cfg."""
 
-    def __init__(self, manifests: list[Manifest], rows: tuple[Row, ...]) -> None:
+    def __init__(self, manifests: list[Manifest], rows: tuple[Row, ...], files: tuple[Entry, ...] = ()) -> None:
         self._holders: dict[str, list[_Holder]] = {}
-        self._components: dict[str, list[_Component]] = {}
+        self._leaders: dict[str, list[Leader]] = {}
+        self._files = [_Holder(entry.manifest, {entry.key: entry}) for entry in files]
         for manifest in manifests:
             if data.holds(manifest):
                 holder = _Holder(manifest, {entry.key: entry for entry in data.entries(manifest)})
                 self._holders.setdefault(manifest.namespace, []).append(holder)
-            elif (component := _component(manifest, rows)) is not None:
-                self._components.setdefault(manifest.namespace, []).append(component)
+            else:
+                self._leaders.setdefault(manifest.namespace, []).extend(leaders(manifest, rows))
 
     @property
     def config_maps(self) -> dict[tuple[str, str], dict[str, str]]:
@@ -76,80 +76,145 @@ class Chest:
 
     def repositories(self, manifest: Manifest) -> frozenset[str]:
         """Return the repositories of the images that the Airflow of *manifest* runs, as far as the input says."""
-        found = (one.repository for one in _near(self._components.get(manifest.namespace, []), manifest))
-        return frozenset(repository for repository in found if repository)
+        near = kin.nearest(self._leaders.get(manifest.namespace, ()), manifest)
+        return frozenset(one.repository for one in near if one.repository)
+
+    def keys(self, namespace: str, kind: str, name: str) -> tuple[str, ...]:
+        """Return the keys of the ConfigMap or Secret *name*; none when it is not in the input."""
+        held = (one for one in self._holders.get(namespace, ()) if one.name == (kind, name))
+        return tuple(key for holder in held for key in holder.entries)
 
     def workers(self, manifest: Manifest) -> Iterator[Worker | Remark]:
-        """Yield the worker pods of the templates in *manifest*, a ConfigMap or a Secret, or why there is none."""
-        candidates = [entry for entry in data.entries(manifest) if _may_be_template(entry)]
-        found = settings(self._values(manifest)) if candidates else Settings()
-        named = (found.template.value if found.template is not None else None) or ""
+        """Yield the worker pods of the templates in *manifest*, or why there is none."""
+        entries = data.entries(manifest) if data.holds(manifest) else iter((_whole(manifest),))
+        candidates = [entry for entry in entries if len(entry.key) <= _LONGEST_KEY and entry.text.strip()]
+        candidates = [entry for entry in candidates if entry.key.lower().endswith(_SUFFIXES) or _may_be_pod(entry)]
+        if not candidates:
+            return
+        known = self._known(manifest)
+        common = settings(known.values)
         for entry in candidates:
-            if not (_TEMPLATE_KEY.fullmatch(entry.key) or named.rpartition("/")[2] == entry.key):
+            named = _basename(common) == entry.key or _TEMPLATE_KEY.fullmatch(entry.key) is not None
+            if not named and not any(_is_worker(one) for one in _documents(entry)):
                 continue
-            if found.makes_pods:
-                yield from _worker(entry, found)
-            else:
+            if not common.teams:
                 text = f"{entry.key} is not judged: the executor of this Airflow makes no pods"
                 yield Remark(entry.place(), text, usable=True)
+                continue
+            for team in common.teams:
+                yield from self._of_team(entry, known, team)
 
-    def _values(self, manifest: Manifest) -> Iterator[Values]:
-        """Yield what sets the settings of the Airflow that *manifest* belongs to, the strongest first."""
+    def _of_team(self, entry: Entry, known: _Known, team: str) -> Iterator[Worker | Remark]:
+        found = settings(known.values, team)
+        if team and _basename(found) not in ("", entry.key):
+            return  # it uses another template
+        workers = 0
+        for one in _documents(entry):
+            if isinstance(one, Unusable):
+                yield Remark(entry.place(one.line), f"{entry.key} {one.text}")
+            elif isinstance(one.root.value, dict):
+                workers += 1
+                told = replace(entry, key=f"{entry.key}, team {team}") if team else entry
+                yield compose(told, one.root, found, known.image)
+        if workers:
+            yield from _unsaid(entry, found, known)
+
+    def _known(self, manifest: Manifest) -> _Known:
+        """Return what sets the settings of the Airflow that *manifest* belongs to."""
         namespace = manifest.namespace
-        components = _near(self._components.get(namespace, []), manifest)
-        holders = _near(self._holders.get(namespace, []), manifest)
-        known = {(holder.manifest.kind, holder.manifest.name): holder.entries for holder in holders}
-        # The executor runs in the scheduler.
-        for component in sorted(components, key=lambda one: one.role.component is not Component.SCHEDULER):
-            if component.container is not None:
-                yield environment(component.manifest.file, component.container, known)
-        for holder in () if components else holders:  # whoever gets the variables is not in the input
-            yield variables(holder.entries.values())
-        for holder in sorted(holders, key=lambda one: one.manifest is not manifest):
-            if (entry := holder.entries.get(_CONFIG)) is not None:
-                yield options(entry)
+        holders = self._holders.get(namespace, [])
+        running = [one for one in self._leaders.get(namespace, ()) if one.component is Component.SCHEDULER]
+        mounting = [one for one in running if (manifest.kind, manifest.name) in one.mounts]
+        near = kin.nearest(mounting, manifest) or kin.nearest(running, manifest)
+        values: list[Values] = []
+        unreached: list[str] = []
+        scheduler = next(iter(near), None)
+        if scheduler is not None:
+            found = self._environment(scheduler, holders)
+            values.append(found.values)
+            unreached += found.unreached
+        else:  # whoever gets the variables is not in the input
+            values += [variables(holder.entries.values()) for holder in kin.related(holders, manifest)]
+        config = self._config(manifest, holders, scheduler)
+        if config is not None:
+            values.append(options(config))
+        elif scheduler is not None or not any(values):
+            unreached.append(CONFIG if scheduler is not None else f"{CONFIG} and the scheduler")
+        return _Known(tuple(values), scheduler.image if scheduler is not None else "", tuple(unreached))
+
+    def _environment(self, scheduler: Leader, holders: list[_Holder]) -> Environment:
+        known: dict[Name, Mapping[str, Entry]] = {}
+        for holder in kin.related(holders, scheduler.manifest):
+            known.setdefault(holder.name, holder.entries)
+        for holder in kin.nearest(holders, scheduler.manifest):
+            known[holder.name] = holder.entries
+        return environment(scheduler.manifest.file, scheduler.container, known)
+
+    def _config(self, manifest: Manifest, holders: list[_Holder], scheduler: Leader | None) -> Entry | None:
+        """Return the airflow.cfg for *manifest*: what its scheduler mounts, else what lies beside it, else near it."""
+        having = [holder for holder in holders if holder.config is not None]
+        mounted = [one for one in having if scheduler is not None and one.name in scheduler.mounts]
+        beside = [one for one in having if one.manifest is manifest]
+        found = kin.nearest(mounted, manifest) or beside or kin.nearest([*having, *self._files], manifest)
+        return found[0].config if found else None
 
 
-def _may_be_template(entry: Entry) -> bool:
-    short = len(entry.key) <= _LONGEST_KEY
-    return short and entry.key.lower().endswith((".yaml", ".yml")) and bool(entry.text.strip())
+def is_file(manifest: Manifest) -> bool:
+    """Return whether *manifest* is a Pod in a file of its own that is called like a pod template."""
+    bare = (manifest.api_version, manifest.kind) == ("v1", "Pod") and not manifest.source
+    return bare and _TEMPLATE_KEY.fullmatch(_name_of(manifest.file)) is not None and _is_worker_pod(manifest.node.value)
 
 
-def _worker(entry: Entry, found: Settings) -> Iterator[Worker | Remark]:
-    for document in documents(entry.text.encode(errors="replace")):
-        if isinstance(document, Unusable):
-            yield Remark(entry.place(document.line), f"{entry.key} {document.text}")
-        elif isinstance(document, Document) and isinstance(document.root.value, dict):
-            yield compose(entry, document.root, found)
+def config(file: str, content: bytes) -> Entry:
+    """Return *file*, a copy of airflow.cfg, as if it were a key of a ConfigMap."""
+    manifest = Manifest(file, Node(1, {}), "v1", "ConfigMap", "", CONFIG)
+    text = content.decode(errors="replace")
+    return Entry(manifest, CONFIG, text, Text(1, text, first=1))
 
 
-def _component(manifest: Manifest, rows: tuple[Row, ...]) -> _Component | None:
-    path = TEMPLATES.get((manifest.group, manifest.kind))
-    node: Node | None = manifest.node if path is not None else None
-    for field in path or ():
-        node = node.children.get(field) if node is not None else None
-    if node is None:
-        return None
-    labels = mapping(mapping(mapping(node.value).get("metadata")).get("labels"))
-    spec = node.children.get("spec")
-    containers = spec.children.get("containers") if spec is not None else None
-    nodes = list(containers.children.values()) if containers is not None else []
-    given = PodSpec([Container(str(mapping(one.value).get("name"))) for one in nodes])
-    role = claim({key: value for key, value in labels.items() if isinstance(value, str)}, given, rows).role
-    if role is None or role.component in (Component.SUPPORT, Component.TASK):
-        return None
-    own = [one for one in nodes if mapping(one.value).get("name") == role.main]
-    return _Component(manifest, role, next(iter(own or nodes), None))
+def _name_of(file: str) -> str:
+    return file.rpartition("/")[2]
 
 
-_Found = TypeVar("_Found", _Component, _Holder)
+def _whole(manifest: Manifest) -> Entry:
+    """Return the file of *manifest*, a Pod, as if it were a key of a ConfigMap."""
+    node = Text(manifest.node.line, "", first=1)
+    return Entry(manifest, _name_of(manifest.file), "Pod", node, manifest.node)
 
 
-def _near(found: list[_Found], manifest: Manifest) -> list[_Found]:
-    """Return those of *found* that may be of one release with *manifest*: its file's, else all.
+def _may_be_pod(entry: Entry) -> bool:
+    return "Pod" in entry.text and _BASE in entry.text
 
-    Two releases in a namespace differ only by the label `release`; two files may well be two installations.
-    """
-    mine = manifest.labels.get("release")
-    related = [one for one in found if mine is None or one.manifest.labels.get("release") in (None, mine)]
-    return [one for one in related if one.manifest.origin == manifest.origin] or related
+
+def _documents(entry: Entry) -> Iterator[Document | Unusable]:
+    if entry.root is not None:
+        yield Document(entry.root)
+        return
+    for one in documents(entry.text.encode(errors="replace")):
+        if isinstance(one, Document | Unusable):
+            yield one
+
+
+def _is_worker(one: Document | Unusable) -> bool:
+    return isinstance(one, Document) and _is_worker_pod(one.root.value)
+
+
+def _is_worker_pod(value: object) -> bool:
+    """Return whether *value* is a Pod whose first container is the executor's."""
+    pod = mapping(value)
+    containers = mapping(pod.get("spec")).get("containers")
+    first = mapping(containers[0]) if isinstance(containers, list) and containers else {}
+    return pod.get("kind") == "Pod" and first.get("name") == _BASE
+
+
+def _basename(found: Settings) -> str:
+    return ((found.template.value if found.template is not None else None) or "").rpartition("/")[2]
+
+
+def _unsaid(entry: Entry, found: Settings, known: _Known) -> Iterator[Remark]:
+    """Yield what is not known of the worker pods' settings."""
+    if found.repository is not None and found.tag is not None:
+        return
+    for what in known.unreached:
+        text = f"{what} of its Airflow is not in the input, and may give worker pods another image than {entry.key} has"
+        yield Remark(entry.place(), text, usable=True)

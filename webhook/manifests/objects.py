@@ -6,8 +6,14 @@ from typing import Any
 
 from webhook.admission.review import API_VERSION
 from webhook.grammar.yamlnode import Node
+from webhook.manifests.parameters import filled
 from webhook.manifests.place import Place
 from webhook.manifests.stream import Document
+from webhook.pods.workload import TEMPLATES
+
+_DEPTH = 6  # levels of an object below which no other object is looked for
+# Kinds that hold other objects as what happened to them, not to have them made.
+_OPAQUE = frozenset({"AdmissionReview", "ControllerRevision", "CustomResourceDefinition", "ConfigMap", "Secret"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +69,20 @@ class _Origin:
     namespace: str
 
 
-def manifests(file: str, document: Document, namespace: str) -> Iterator[Manifest | Place]:
-    """Yield the objects in *document*, or the place of what is none; *namespace* is for those that name none."""
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A document that is no object: it has no apiVersion and kind."""
+
+    place: Place
+    node: Node
+
+
+def manifests(file: str, document: Document, namespace: str) -> Iterator[Manifest | Stray]:
+    """Yield the objects in *document*, or what is none; *namespace* is for those that name none."""
     yield from _unwrapped(_Origin(file, document.template, namespace), document.root, "", "")
 
 
-def _unwrapped(origin: _Origin, node: Node, version: str, kind: str) -> Iterator[Manifest | Place]:
+def _unwrapped(origin: _Origin, node: Node, version: str, kind: str) -> Iterator[Manifest | Stray]:
     """Yield what is in *node*; *version* and *kind* are those of the items of the list around it."""
     if isinstance(node.value, list):
         for child in node.children.values():
@@ -77,14 +91,21 @@ def _unwrapped(origin: _Origin, node: Node, version: str, kind: str) -> Iterator
     value = mapping(node.value)
     version, kind = value.get("apiVersion") or version, value.get("kind") or kind
     if not (isinstance(version, str) and isinstance(kind, str) and version and kind):
-        yield Place(origin.file, node.line)
+        yield Stray(Place(origin.file, node.line), node)
         return
     if kind.endswith("List") and isinstance(value.get("items"), list):
         item = kind.removesuffix("List")  # the API server leaves the kind out of the items of a typed list
         yield from _unwrapped(origin, node.children["items"], version if item else "", item)
         return
+    inner = filled(node) if kind == "Template" else None
+    if inner is not None:
+        yield from _unwrapped(origin, inner, "", "")
+        return
     metadata = mapping(value.get("metadata"))
     name, generated = metadata.get("name"), metadata.get("generateName")
+    if (version.rpartition("/")[0], kind) not in TEMPLATES and kind not in _OPAQUE:
+        for child in node.children.values():
+            yield from _nested(origin, child, _DEPTH)
     yield Manifest(
         origin.file,
         node,
@@ -94,3 +115,15 @@ def _unwrapped(origin: _Origin, node: Node, version: str, kind: str) -> Iterator
         str(name or (f"{generated}*" if generated else "")),
         origin.template,
     )
+
+
+def _nested(origin: _Origin, node: Node, depth: int) -> Iterator[Manifest | Stray]:
+    """Yield the objects that *node*, a part of an object, holds to have them created: a ManifestWork's, a SyncSet's."""
+    if not depth or not node.children:
+        return
+    value = mapping(node.value)
+    if isinstance(value.get("apiVersion"), str) and isinstance(value.get("kind"), str) and "metadata" in value:
+        yield from _unwrapped(origin, node, "", "")
+        return
+    for child in node.children.values():
+        yield from _nested(origin, child, depth - 1)

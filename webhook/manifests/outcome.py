@@ -80,6 +80,7 @@ class Remark:
     place: Place
     text: str
     usable: bool = False  # whether all is well, and there is only nothing to judge
+    note: bool = False  # whether an Airflow may be here that was not judged, and the text says what to do
 
     def __str__(self) -> str:
         return f"{self.place}: {self.text}"
@@ -102,7 +103,12 @@ class Outcome:
     @property
     def skipped(self) -> list[Remark]:
         """What was passed over."""
-        return [remark for remark in self.remarks if remark.usable]
+        return [remark for remark in self.remarks if remark.usable and not remark.note]
+
+    @property
+    def notes(self) -> list[Remark]:
+        """What may be an Airflow, and was not judged."""
+        return [remark for remark in self.remarks if remark.note]
 
     @property
     def counts(self) -> Counter[Mode]:
@@ -115,8 +121,11 @@ class Outcome:
         return sum(len(workload.spared) for workload in self.workloads)
 
 
-def code(outcome: Outcome, fail_on: Mode) -> int:
-    """Return the exit code: 2 when something could not be read, 1 for findings as strict as *fail_on*, else 0."""
-    if outcome.unusable:
+def code(outcome: Outcome, fail_on: Mode, *, require_airflow: bool = False) -> int:
+    """Return the exit code: 2 when something could not be read, 1 for findings as strict as *fail_on*, else 0.
+
+    With *require_airflow* it is 2 when no workload was Airflow's; what only looks like it does not count.
+    """
+    if outcome.unusable or (require_airflow and not outcome.workloads):
         return 2
     return 1 if any(mode.rank >= fail_on.rank for mode in outcome.counts) else 0

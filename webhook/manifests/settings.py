@@ -6,7 +6,7 @@ Airflow reads a variable before the file, and an option of today's section befor
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from webhook.grammar.yamlnode import Node
@@ -22,7 +22,13 @@ _OPTION = re.compile(r"(?P<name>[^=:]+)[=:](?P<value>.*)\Z")
 _LONGEST_LINE = 4096  # no setting that is looked for is longer
 
 # Executors that make no pods; any other name may.
-_WITHOUT_PODS = frozenset({"CeleryExecutor", "LocalExecutor", "SequentialExecutor", "DebugExecutor", "DaskExecutor"})
+_WITHOUT_PODS = frozenset(
+    {
+        "CeleryExecutor", "LocalExecutor", "SequentialExecutor", "DebugExecutor", "DaskExecutor", "EdgeExecutor",
+        "AwsEcsExecutor", "AwsBatchExecutor", "AwsLambdaExecutor",
+    }
+)  # fmt: skip
+_FALSE = ("f", "false", "0")  # configuration.py, getboolean
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Setting:
     value: str | None
     place: Place
     source: str  # in words: "worker_container_tag in airflow.cfg"
+    variable: str = ""  # the name, when it is a variable
 
 
 Values = Mapping[str, Setting]  # variables by name, or options of airflow.cfg by "section.option"
@@ -46,35 +53,65 @@ class Settings:
     namespace: Setting | None = None
     template: Setting | None = None
     executor: Setting | None = None
+    multi_team: Setting | None = None
 
     @property
-    def makes_pods(self) -> bool:
-        """Whether the executor may make pods; True where nothing says otherwise."""
+    def teams(self) -> tuple[str, ...]:
+        """The teams with an executor that may make pods; "" for the executors that every team may use.
+
+        Since 3.2: `LocalExecutor;blue=KubernetesExecutor` (airflow/executors/executor_loader.py). Where nothing says
+        what the executor is, it may make pods.
+        """
         if self.executor is None or not self.executor.value:
-            return True
-        names = re.split(r"[,;]", self.executor.value)
-        return any(re.split(r"[.:]", name.strip())[-1] not in _WITHOUT_PODS for name in names)
+            return ("",)
+        found = []
+        for part in self.executor.value.split(";"):
+            team, _, names = part.rpartition("=")
+            if team.strip() and self.multi_team is not None and (self.multi_team.value or "").lower() in _FALSE:
+                continue
+            if any(_makes_pods(name) for name in names.split(",")):
+                found.append(team.strip())
+        return tuple(found)
 
 
-def settings(sources: Iterable[Values]) -> Settings:
-    """Return the settings in *sources*, of which the first that has one wins."""
+def _makes_pods(name: str) -> bool:
+    """Return whether the executor *name* may make pods: a class, its path, or an alias and one of both.
+
+    >>> _makes_pods("fast:airflow.executors.local_executor.LocalExecutor"), _makes_pods("KubernetesExecutor")
+    (False, True)
+    """
+    return re.split(r"[.:]", name.strip())[-1] not in _WITHOUT_PODS
+
+
+def settings(sources: Iterable[Values], team: str = "") -> Settings:
+    """Return the settings in *sources*, the strongest first, as the executor of *team* reads them.
+
+    A team has nothing from the sections that it does not set itself (configuration.py, `get` with `team_name`).
+    """
     found: dict[str, Setting] = {}
     for source in sources:
         for key, setting in source.items():
             found.setdefault(key, setting)
+    own, section_of = (f"{team}___".upper(), f"{team}=") if team else ("", "")
 
-    def get(option: str, *sections: str) -> Setting | None:
-        variables = (f"{_PREFIX}{section}__{option}".upper() for section in sections)
-        options = (f"{section}.{option}" for section in sections)
+    def get(option: str, *sections: str, own: str = own, section_of: str = section_of) -> Setting | None:
+        variables = (f"{_PREFIX}{own}{f'{section}__{option}'.upper()}" for section in sections)
+        options = (f"{section_of}{section}.{option}" for section in sections)
         return next((found[key] for key in (*variables, *options) if key in found), None)
 
     return Settings(
-        repository=get("worker_container_repository", *SECTIONS),
-        tag=get("worker_container_tag", *SECTIONS),
-        namespace=get("namespace", *SECTIONS),
+        repository=_expanded(get("worker_container_repository", *SECTIONS)),
+        tag=_expanded(get("worker_container_tag", *SECTIONS)),
+        namespace=_expanded(get("namespace", *SECTIONS)),
         template=get("pod_template_file", *SECTIONS),
-        executor=get("executor", "core"),
+        executor=get("executor", "core", own="", section_of=""),
+        multi_team=get("multi_team", "core", own="", section_of=""),
     )
+
+
+def _expanded(setting: Setting | None) -> Setting | None:
+    """Return *setting*, whose value is not known when Airflow puts variables into it (expand_env_var)."""
+    return replace(setting, value=None) if setting is not None and "$" in (setting.value or "") else setting
 
 
 def options(entry: Entry) -> Values:
@@ -101,7 +138,7 @@ def options(entry: Entry) -> Values:
 def variables(entries: Iterable[Entry], prefix: str = "") -> Values:
     """Return the variables of Airflow among *entries*, as `envFrom` with *prefix* gives them to a container."""
     return {
-        f"{prefix}{entry.key}": Setting(entry.text, entry.place(), f"{prefix}{entry.key}")
+        (name := f"{prefix}{entry.key}"): Setting(entry.text, entry.place(), name, name)
         for entry in entries
         if f"{prefix}{entry.key}".startswith(_PREFIX)
     }
@@ -113,17 +150,28 @@ _KEY_REFS = {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
 _FROM_REFS = {"configMapRef": "ConfigMap", "secretRef": "Secret"}
 
 
-def environment(file: str, container: Node, known: References) -> Values:
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The variables of Airflow that a container has, and what may set others: "Secret extra", not in the input."""
+
+    values: Values
+    unreached: tuple[str, ...] = ()
+
+
+def environment(file: str, container: Node, known: References) -> Environment:
     """Return the variables of Airflow that *container* of *file* has; *known* is what it can refer to."""
     found: dict[str, Setting] = {}
+    unreached: list[str] = []
     for source in _items(container, "envFrom"):  # a later one wins, and `env` over all
-        found |= _from(source.value, known)
+        given, missing = _from(mapping(source.value), known)
+        found |= given
+        unreached += missing
     for node in _items(container, "env"):
         value = mapping(node.value)
         name = value.get("name")
         if isinstance(name, str) and name.startswith(_PREFIX):
             found[name] = _variable(file, name, node, known)
-    return found
+    return Environment(found, tuple(unreached))
 
 
 def _items(container: Node, field: str) -> Iterator[Node]:
@@ -132,24 +180,27 @@ def _items(container: Node, field: str) -> Iterator[Node]:
         yield from node.children.values()
 
 
-def _from(value: Any, known: References) -> Values:  # noqa: ANN401 - JSON
-    source = mapping(value)
+def _from(source: Mapping[str, Any], known: References) -> tuple[Values, list[str]]:
     prefix = source.get("prefix") or ""
     for field, kind in _FROM_REFS.items():
-        entries = known.get((kind, str(mapping(source.get(field)).get("name"))))
+        ref = mapping(source.get(field))
+        name = ref.get("name")
+        entries = known.get((kind, str(name)))
         if entries is not None:
-            return variables(entries.values(), str(prefix))
-    return {}
+            return variables(entries.values(), str(prefix)), []
+        if name:
+            return {}, [f"{kind} {name}"]
+    return {}, []
 
 
 def _variable(file: str, name: str, node: Node, known: References) -> Setting:
     value = mapping(node.value)
     given = node.children.get("value")
     if given is not None and isinstance(given.value, str):
-        return Setting(given.value, Place(file, given.line), name)
+        return Setting(given.value, Place(file, given.line), name, name)
     for field, kind in _KEY_REFS.items():
         ref = mapping(mapping(value.get("valueFrom")).get(field))
         entry = known.get((kind, str(ref.get("name"))), {}).get(str(ref.get("key")))
         if entry is not None:
-            return Setting(entry.text, entry.place(), name)
-    return Setting(None if value.get("valueFrom") else "", Place(file, node.line), name)
+            return Setting(entry.text, entry.place(), name, name)
+    return Setting(None if value.get("valueFrom") else "", Place(file, node.line), name, name)

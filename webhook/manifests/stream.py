@@ -21,6 +21,9 @@ _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c
 _HELM = re.compile(r"\{\{-?[^{}]{0,200}(?:[.$](?:Values|Release|Chart|Capabilities)\b|\b(?:include|tpl)\s)")
 _ACTION = re.compile(r"\{\{-?\s*(?:/\*|(?:if|else|end|with|range|define|template|block|include|tpl|toYaml)\b|[.$]\w)")
 
+# A template of Jinja or the like, outside of quotes and comments: `image: {{ airflow_image }}`, `{% if prod %}`.
+_BRACES = re.compile(r"^[^#'\"\r\n]{0,400}?(?<!\{)(\{\{(?!\{)|\{%)", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -72,7 +75,18 @@ def documents(data: bytes) -> Iterator[Document | Unusable | Unrendered]:
             yield Unusable(stop.line, str(stop))
             return
         except StopError as stop:
-            yield Unrendered(line) if _ACTION.search(chunk) else Unusable(stop.line, str(stop))
+            yield _refused(chunk, line, stop)
+
+
+def _refused(chunk: str, before: int, stop: StopError) -> Unusable | Unrendered:
+    """Return why *chunk* cannot be read; one line for a template, which is broken in many places."""
+    if _ACTION.search(chunk):
+        return Unrendered(before)
+    braces = _BRACES.search(chunk)
+    if braces is None:
+        return Unusable(stop.line, str(stop))
+    line = before + chunk.count("\n", 0, braces.start(1)) + 1
+    return Unusable(line, f"looks like a template that was not rendered ({braces[1]}); render it, and check the result")
 
 
 def _joined(match: re.Match[str]) -> str:

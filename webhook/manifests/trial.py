@@ -19,10 +19,14 @@ from webhook.grammar.yamlnode import Node
 from webhook.judge.gate import Gate
 from webhook.judge.request import Request
 from webhook.judge.verdict import Cause
+from webhook.manifests import shape
 from webhook.manifests.objects import Manifest
 from webhook.manifests.outcome import Judged, Related, Reported, Spared
 from webhook.manifests.place import Place, line_of
-from webhook.manifests.worker import Worker
+from webhook.manifests.shape import Path
+from webhook.manifests.unwritten import Unwritten, without
+from webhook.manifests.worker import IMAGE, Worker
+from webhook.pods.airflow import Row
 from webhook.pods.charts import is_rendered, is_rendered_from
 from webhook.pods.workload import Workload, decode
 from webhook.rules.finding import Mode
@@ -39,6 +43,14 @@ class Seen:
     body: Any  # the object, as JSON
     manifest: Manifest
     fields: Node | Worker  # what the object was read or composed from
+    path: Path = ()  # of the pod template
+    unwritten: tuple[Unwritten, ...] = ()  # places without an image to judge
+
+    @property
+    def template(self) -> Any:  # noqa: ANN401 - JSON
+        """The pod template, as JSON; a Pod is its own."""
+        node = None if isinstance(self.fields, Worker) else shape.at(self.fields, self.path)
+        return self.body if node is None else node.value
 
     def place(self, path: str) -> Place:
         """Return where the field *path* of the object stands."""
@@ -61,26 +73,28 @@ def on_reviews(policy: Policy) -> Policy:
     return policy.model_copy(update={"workloads": Mode.ENFORCE})
 
 
-def seen(manifest: Manifest, repositories: frozenset[str] = frozenset()) -> Seen:
-    """Return *manifest*, of a kind with a pod template, as the request that will create it.
+def seen(manifest: Manifest, path: Path, rows: tuple[Row, ...], repositories: frozenset[str] = frozenset()) -> Seen:
+    """Return *manifest*, with a pod template at *path*, as the request that will create it.
 
-    *repositories* are those that its Airflow runs.
+    *rows* may know its kind; *repositories* are those that its Airflow runs.
     """
-    body = manifest.node.value
-    workload = decode(msgspec.json.encode(body), manifest.group, manifest.kind)
+    workload = shape.workload(manifest, path, rows)
+    workload, unwritten = (None, ()) if workload is None else without(workload)
     request = _request(manifest.api_version, manifest.kind, manifest.namespace, manifest.name, workload)
     request = replace(request, rendered=is_rendered_from(manifest.template), repositories=repositories)
-    return Seen(request, body, manifest, manifest.node)
+    return Seen(request, manifest.node.value, manifest, manifest.node, path, unwritten)
 
 
 def made(worker: Worker, namespace: str) -> Seen:
     """Return the pod *worker* as the request of the executor."""
     workload = decode(msgspec.json.encode(worker.pod), "", "Pod")
+    workload, unwritten = (None, ()) if workload is None else without(workload)
     holder = worker.entry.manifest
     request = _request("v1", "Pod", namespace, holder.name, workload)
     labels = {key: value for key, value in holder.labels.items() if isinstance(value, str)}
     rendered = is_rendered_from(holder.template) or is_rendered(labels)
-    return Seen(replace(request, rendered=rendered), worker.pod, holder, worker)
+    unwritten = tuple(one for one in unwritten if not (worker.unknown and one.path == IMAGE))
+    return Seen(replace(request, rendered=rendered), worker.pod, holder, worker, (), unwritten)
 
 
 def _request(api_version: str, kind: str, namespace: str, name: str, workload: Workload | None) -> Request:

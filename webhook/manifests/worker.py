@@ -30,6 +30,7 @@ class Worker:
     root: Node  # of the template's own text
     settings: Settings
     composed: bool  # whether the image is that of the settings
+    scheduler: str = ""  # the image of the scheduler that makes it, when that is in the input
 
     @property
     def unknown(self) -> bool:
@@ -57,7 +58,7 @@ class Worker:
         )
 
 
-def compose(entry: Entry, root: Node, settings: Settings) -> Worker:
+def compose(entry: Entry, root: Node, settings: Settings, scheduler: str = "") -> Worker:
     """Return the worker pod that the executor makes from the template *root*, the text of *entry*."""
     template = mapping(root.value)
     metadata, spec = mapping(template.get("metadata")), mapping(template.get("spec"))
@@ -74,7 +75,7 @@ def compose(entry: Entry, root: Node, settings: Settings) -> Worker:
         "metadata": {**metadata, "labels": {**mapping(metadata.get("labels")), **_LABELS}},
         "spec": {**spec, "containers": [own, *others]},
     }
-    return Worker(pod, entry, root, settings, image is not None)
+    return Worker(pod, entry, root, settings, image is not None, scheduler)
 
 
 def _image(settings: Settings) -> str | None:

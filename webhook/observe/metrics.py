@@ -80,6 +80,9 @@ class Metrics:
         self._untrusted = self._counter(
             "untrusted_components", "Pods whose labels claimed a component in vain; without dry runs", "component"
         )
+        self._lookalikes = self._counter(
+            "lookalikes", "New objects that look like Airflow and match no row of components; without dry runs"
+        )
         self._events = self._counter("events", "Decisions and announcements by what became of their Event", "outcome")
         self._reloads = self._counter("policy_reloads", "Changes of a document that were seen", "document", "outcome")
         self._documents = _Documents()
@@ -101,6 +104,8 @@ class Metrics:
             self._mutations[decision.mutation,].inc()
         if path != VALIDATE:  # a pod goes through both, and is one pod
             return
+        if decision.lookalike:
+            self._lookalikes[()].inc()
         component = decision.component or "none"
         for violation in verdict.violations:
             self._violations[violation.rule, violation.mode, component].inc()
@@ -153,6 +158,7 @@ class Metrics:
         self._violations.create((rule, mode, component) for rule in rules for mode in modes for component in Component)
         self._exempted.create((rule,) for rule in rules)
         self._mutations.create((outcome,) for outcome in Mutation)
+        self._lookalikes.create([()])
         self._untrusted.create((component,) for component in Component)
         self._events.create((outcome,) for outcome in EVENTS)
         self._reloads.create((document, outcome) for document in DOCUMENTS for outcome in RELOADS)
@@ -172,7 +178,8 @@ class _Children(dict[tuple[str, ...], W]):
         self._metric = metric
 
     def __missing__(self, labels: tuple[str, ...]) -> W:
-        child = self[labels] = self._metric.labels(*labels)
+        # A metric without labels is its own only series.
+        child = self[labels] = self._metric.labels(*labels) if labels else self._metric
         return child
 
     def create(self, series: Iterable[tuple[str, ...]]) -> None:

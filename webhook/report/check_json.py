@@ -24,11 +24,13 @@ def render(outcome: Outcome) -> str:
             "workloads": len(workloads),
             "findings": {str(mode): outcome.counts[mode] for mode in MODES},
             "exempted": outcome.exempted,
+            "notes": len(outcome.notes),
             "skipped": len(outcome.skipped),
             "unusable": len(outcome.unusable),
         },
         "findings": [finding for workload in workloads for finding in _findings(workload)],
         "exempted": [_exempted(workload, spared) for workload in workloads for spared in workload.spared],
+        "notes": [_remark(remark) for remark in outcome.notes],
         "skipped": [_remark(remark) for remark in outcome.skipped],
         "unusable": [_remark(remark) for remark in outcome.unusable],
     }

@@ -12,6 +12,7 @@ from webhook.report.terminal import STYLES, put
 from webhook.report.wording import Options, shown, summary
 
 _SKIPPED = 10  # lines; a folder may hold any number of files that are no manifests
+_NOTES = 50
 
 
 def show(console: Console, outcome: Outcome, options: Options) -> None:
@@ -26,6 +27,10 @@ def show(console: Console, outcome: Outcome, options: Options) -> None:
         put(console, Text())
     for remark in outcome.unusable:
         put(console, Text.assemble(("unusable: ", "red"), shown(remark)))
+    for remark in outcome.notes[:_NOTES]:
+        put(console, Text.assemble(("not judged: ", "yellow"), shown(remark)))
+    if len(outcome.notes) > _NOTES:
+        put(console, Text(f"not judged: {len(outcome.notes) - _NOTES} more, which -o json lists", "yellow"))
     for remark in outcome.skipped[:_SKIPPED]:
         put(console, Text(f"skipped: {shown(remark)}", "dim"))
     if len(outcome.skipped) > _SKIPPED:

@@ -26,15 +26,19 @@ def render(outcome: Outcome, options: Options, name: str = "airlock check") -> s
     for workload in outcome.workloads:
         key = workload.namespace if outcome.cluster else workload.place.file
         _cases(suite_of(key), workload, options, key)
+    for remark in outcome.notes:
+        _note(suite_of(remark.place.file), remark)
     return finished(root)
 
 
 def finished(root: ET.Element) -> str:
     """Return *root*, suites with their cases, as text, after counting them."""
     for suite in root:
-        for count, tag in (("tests", "testcase"), ("failures", "testcase/failure"), ("errors", "testcase/error")):
+        for count, tag in (
+            ("tests", "testcase"), ("failures", "testcase/failure"), ("errors", "testcase/error"),
+            ("skipped", "testcase/skipped"),
+        ):  # fmt: skip
             suite.set(count, str(len(suite.findall(tag))))
-        suite.set("skipped", "0")
         suite.set("time", "0")
     for count in ("tests", "failures", "errors"):
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
@@ -47,6 +51,11 @@ def _unusable(suite: ET.Element, remark: Remark, name: str) -> None:
     case = ET.SubElement(suite, "testcase", name=name, classname=shown(remark.place.file), time="0")
     error = ET.SubElement(case, "error", message=shown(remark.text), type="unusable")
     error.text = shown(remark)
+
+
+def _note(suite: ET.Element, remark: Remark) -> None:
+    case = ET.SubElement(suite, "testcase", name="not judged", classname=shown(remark.place.file), time="0")
+    ET.SubElement(case, "skipped", message=shown(remark))
 
 
 def _cases(suite: ET.Element, workload: Judged, options: Options, key: str) -> None:

@@ -32,6 +32,7 @@ def render(outcome: Outcome, options: Options) -> str:
     if options.exempted:
         results += [result for workload in outcome.workloads for result in _suppressed(workload, at)]
     notes = [_notification(remark, "error", at) for remark in outcome.unusable]
+    notes += [_notification(remark, "warning", at) for remark in outcome.notes]
     notes += [_notification(remark, "note", at) for remark in outcome.skipped]
     rules = [described(rule.name, inspect.getmodule(rule.check)) for rule in RULES.values()]
     return log(rules, results, notes, whole=not outcome.unusable)

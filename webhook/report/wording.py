@@ -61,6 +61,7 @@ def summary(outcome: Outcome) -> str:
         plural(len(outcome.workloads), "Airflow workload"),
         f"{plural(sum(counts.values()), 'finding')} ({by_mode})",
         f"{outcome.exempted} exempted" if outcome.exempted else "",
+        f"{len(outcome.notes)} not judged" if outcome.notes else "",
         f"{len(outcome.skipped)} skipped" if outcome.skipped else "",
         f"{len(outcome.unusable)} unusable" if outcome.unusable else "",
     ]

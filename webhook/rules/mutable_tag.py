@@ -39,6 +39,8 @@ from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Subject
 
 _NODES = 3  # that evidence names
+_POLICIES = ("Always", "IfNotPresent", "Never")  # core/v1, PullPolicy
+_POLICY_FIELDS = ("imagePullPolicy", "pullPolicy")  # of a container, of an image volume
 _DIGEST_FIX = "name the image by its digest: repository@sha256:..., with or without a tag before the @"
 _ALL_BUT_SUPPORT = tuple(component for component in Component if component is not Component.SUPPORT)
 
@@ -92,6 +94,8 @@ def check(subject: Subject, options: MutableTagOptions) -> Iterator[Finding]:
     for unreadable in subject.workload.unreadable:
         yield Finding(unreadable.path, f"cannot be read: {unreadable.text}", "write it as the Kubernetes API has it")
     for place in subject.images:
+        if place.policy and place.policy not in _POLICIES:
+            yield _unknown(place)
         # The API server itself refuses a pod's empty image; a template may fill it later.
         if place.image and (whole or _is_airflows(place.image, subject)):
             yield from _judge(place, subject, options)
@@ -105,6 +109,13 @@ def _is_airflows(text: str, subject: Subject) -> bool:
         return parse(text).repository in subject.repositories
     except ImageError:
         return False
+
+
+def _unknown(place: ImagePlace) -> Finding:
+    """Return the finding on a pull policy that the API server takes for none of its own; a file may have one."""
+    path = f"{place.path.removesuffix('.image').removesuffix('.reference')}.{_POLICY_FIELDS[place.field == 'volumes']}"
+    text = f"{quote(place.policy or '')} is no pull policy: the API server will refuse each such pod"
+    return Finding(path, text, f"write one of {', '.join(_POLICIES)}", place.container)
 
 
 def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> Iterator[Finding]:

@@ -11,11 +11,13 @@ import msgspec
 
 from webhook.audit.assessment import Law
 from webhook.audit.coverage import Coverage, Registration, read_registration
-from webhook.audit.taking import Look
+from webhook.audit.taking import Look, owner_of
 from webhook.manifests.objects import Manifest
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
+from webhook.manifests.stranger import running_stranger
 from webhook.pods.live import LivePod, decode_pod, slim
+from webhook.pods.lookalike import is_likely
 from webhook.pods.nodes import Node, Nodes, decode_node, known
 from webhook.pods.workload import UnreadableError, Workload
 from webhook.rules.expected_image import VARIABLES
@@ -115,6 +117,7 @@ class _Looking:
         self._labels: dict[str, dict[str, str]] = {}  # of the namespaces
         self._pods: dict[str, LivePod] = {}
         self._others = 0
+        self._strangers: dict[Place, Remark] = {}
 
     def scene(self) -> Scene:
         namespaces = self._namespaces()
@@ -124,7 +127,8 @@ class _Looking:
         makers.read(within, {pod.namespace for pod in self._pods.values()})
         coverage = Coverage(self._admission.registration, self._admission.known, self._labels)
         pods = tuple(self._pods.values())
-        found = Look(pods, nodes, coverage, others=self._others, remarks=(*self._remarks, *makers.remarks))
+        remarks = (*self._remarks, *makers.remarks, *self._strangers.values())
+        found = Look(pods, nodes, coverage, others=self._others, remarks=remarks)
         return Scene(found, tuple(makers.manifests))
 
     def _remark(self, what: str, text: str, *, usable: bool) -> None:
@@ -211,6 +215,14 @@ class _Looking:
                 self._pods[pod.uid or f"{pod.namespace}/{pod.name}"] = slim(pod, self._interest.variables)
             else:
                 self._others += 1
+                self._strange(pod)
+
+    def _strange(self, pod: LivePod) -> None:
+        """Note a pod that looks like Airflow, once for all that one owner makes."""
+        if not pod.ended and is_likely(pod.workload):
+            remark = running_stranger(pod, *owner_of(pod, None))
+            if remark is not None:
+                self._strangers.setdefault(remark.place, remark)
 
     def _nodes(self) -> Nodes:
         found: list[Node] = []

@@ -10,6 +10,7 @@ from webhook.manifests.objects import Manifest, mapping
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.manifests.tree import manifest_of
+from webhook.pods.lookalike import is_likely
 from webhook.pods.workload import UnreadableError, Workload, decode
 from webhook.scan.pages import ListError
 from webhook.scan.supply import CONFIG_MAPS, WORKLOADS, Collection, Supply
@@ -58,7 +59,9 @@ class Makers:
             workload = decode(raw, collection.group, collection.kind)
         except UnreadableError:
             return
-        if workload is None or workload.metadata.controller is not None or not self._wanted(workload):
+        if workload is None or workload.metadata.controller is not None:
+            return
+        if not self._wanted(workload) and not is_likely(workload):
             return
         body = _body(raw)
         if not _has_ended(body):

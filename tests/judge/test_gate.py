@@ -1,0 +1,34 @@
+"""What the gate says of pods that are nobody's."""
+
+from datetime import date
+from typing import Any
+
+from tests.harness.reviews import owned, review, scheduler
+from webhook.admission.review import decode
+from webhook.judge.gate import Gate
+
+TODAY = date(2026, 11, 23)
+
+
+def looks(pod: dict[str, Any], operation: str = "CREATE") -> bool:
+    old = pod if operation == "UPDATE" else None
+    return Gate().validate(decode(review(pod, old=old, operation=operation)), TODAY).lookalike
+
+
+def pod(image: str = "data/etl:1", name: str = "main", variable: str = "URL", **labels: str) -> dict[str, Any]:
+    container = {"name": name, "image": image, "env": [{"name": variable, "value": "x"}]}
+    metadata = {"name": "x", "namespace": "airflow", "labels": labels}
+    return owned({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}})
+
+
+def test_a_new_pod_that_looks_like_airflow_and_matches_no_row_is_told() -> None:
+    assert looks(pod("registry.example.com/data/airflow:1.2"))
+    assert looks(pod(variable="AIRFLOW__CORE__EXECUTOR"))
+    assert looks(pod(name="wait-for-airflow-migrations"))
+
+
+def test_others_pods_known_ones_and_updates_are_not() -> None:
+    assert not looks(pod())
+    assert not looks(pod("airflow-mirror.example.com/redis:7"))
+    assert not looks(owned(scheduler()))
+    assert not looks(pod("registry.example.com/data/airflow:1.2"), "UPDATE")

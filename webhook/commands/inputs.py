@@ -1,0 +1,72 @@
+"""Files, folders and standard input, as the commands that judge manifests take them."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from webhook.manifests.check import Asked, Check
+from webhook.manifests.hidden import CONFIG
+from webhook.manifests.stream import SIZE
+
+STDIN = "stdin"  # how findings in it are called
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def taken(asked: Asked, paths: tuple[str, ...]) -> Check:
+    """Return a check by *asked* that has read all files that *paths* mean."""
+    one = Check(asked)
+    take(one, paths)
+    return one
+
+
+def take(one: Check, paths: tuple[str, ...]) -> None:
+    """Let *one* read what *paths* mean: files, folders, or `-` for standard input."""
+    files = list(dict.fromkeys(file for path in paths for file in _files(path, one)))
+    quiet = not sys.stderr.isatty() or len(files) < 2  # noqa: PLR2004 - nothing to wait for
+    for file in track(files, "reading", console=Console(stderr=True), transient=True, disable=quiet):
+        _take(one, file)
+
+
+def _take(one: Check, file: str) -> None:
+    try:
+        if file == "-":
+            one.take(STDIN, sys.stdin.buffer.read(SIZE + 1))
+            return
+        path = Path(file)
+        if not path.is_file():  # to open a pipe would wait for its writer
+            one.remark(file, "is not a regular file" if path.exists() else "no such file or directory")
+            return
+        with path.open("rb") as opened:
+            one.take(file, opened.read(SIZE + 1))
+    except OSError as error:
+        one.remark(file, (error.strerror or str(error)).lower())
+
+
+def _files(path: str, one: Check) -> Iterator[str]:
+    """Yield the files that *path* means: itself, or what lies in the folder; `-` is standard input."""
+    if path == "-" or not Path(path).is_dir():
+        yield path
+        return
+    found = False
+    for folder, folders, names in os.walk(path, onerror=lambda error: _refuse(error, one)):
+        if "Chart.yaml" in names and "templates" in folders:
+            folders.remove("templates")
+            one.remark(
+                str(Path(folder, "templates")), "holds Helm templates; check what helm makes of them", usable=True
+            )
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            manifest = name.lower().endswith(_SUFFIXES) and not name.startswith(".")
+            if manifest or name == CONFIG:
+                found = found or manifest
+                yield str(Path(folder, name))
+    if not found:
+        one.remark(path, f"holds no {', '.join(f'*{suffix}' for suffix in _SUFFIXES)}")
+
+
+def _refuse(error: OSError, one: Check) -> None:
+    one.remark(str(error.filename), (error.strerror or str(error)).lower())

@@ -1,0 +1,73 @@
+"""The schedulers of the input, whose variables are settings, and the others that say which image an Airflow runs."""
+
+from dataclasses import dataclass
+
+from webhook.grammar.yamlnode import Node
+from webhook.manifests import shape
+from webhook.manifests.objects import Manifest, mapping
+from webhook.pods.airflow import Component, Row
+from webhook.pods.claim import claim
+from webhook.pods.fleet import LEADERS
+from webhook.pods.image import ImageError, parse
+from webhook.pods.workload import Container, PodSpec
+
+Name = tuple[str, str]  # kind and name: ("ConfigMap", "airflow-config")
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """A workload whose image is that of its Airflow; in a scheduler the executor runs."""
+
+    manifest: Manifest
+    component: Component
+    container: Node  # the component's own
+    image: str
+    mounts: frozenset[Name]  # ConfigMaps and Secrets
+
+    @property
+    def repository(self) -> str:
+        """That of its image; "" where there is none to read."""
+        try:
+            return parse(self.image).repository
+        except ImageError:
+            return ""
+
+
+def leaders(manifest: Manifest, rows: tuple[Row, ...]) -> list[Leader]:
+    """Return the schedulers, servers and DAG processors that *manifest* makes, by its pod templates."""
+    nodes = (shape.at(manifest.node, path) for path in shape.templates(manifest))
+    found = (_leader(manifest, node, rows) for node in nodes if node is not None)
+    return [one for one in found if one is not None]
+
+
+def _leader(manifest: Manifest, node: Node, rows: tuple[Row, ...]) -> Leader | None:
+    labels = mapping(mapping(mapping(node.value).get("metadata")).get("labels"))
+    spec = node.children.get("spec")
+    containers = spec.children.get("containers") if spec is not None else None
+    if spec is None or containers is None:
+        return None
+    nodes = list(containers.children.values())
+    given = PodSpec([Container(str(mapping(one.value).get("name"))) for one in nodes])
+    role = claim({key: value for key, value in labels.items() if isinstance(value, str)}, given, rows).role
+    if role is None or role.component not in LEADERS:
+        return None
+    own = [one for one in nodes if mapping(one.value).get("name") == role.main]
+    container = next(iter(own or nodes), None)
+    if container is None:
+        return None
+    image = mapping(container.value).get("image")
+    text = image if isinstance(image, str) else ""
+    return Leader(manifest, role.component, container, text, frozenset(_mounts(spec)))
+
+
+def _mounts(spec: Node) -> set[Name]:
+    volumes = mapping(spec.value).get("volumes")
+    found: set[Name] = set()
+    for volume in volumes if isinstance(volumes, list) else ():
+        projected = mapping(mapping(volume).get("projected")).get("sources")
+        for source in (volume, *(projected if isinstance(projected, list) else ())):
+            for kind, field, name in (("ConfigMap", "configMap", "name"), ("Secret", "secret", "secretName"),
+                                      ("Secret", "secret", "name")):  # fmt: skip
+                if isinstance(value := mapping(mapping(source).get(field)).get(name), str):
+                    found.add((kind, value))
+    return found
