@@ -332,6 +332,7 @@ def test_the_guard_is_asked_about_airlocks_documents_only() -> None:
     hook = webhooks(render())[GUARD]
     assert matches(hook, review(name="airlock-policy"))
     assert matches(hook, review(name="airlock-required-env"))
+    assert matches(hook, review(name="airlock-release"))
     assert not matches(hook, review(name="kube-root-ca.crt"))
     assert not matches(hook, review())  # generateName
 

@@ -32,7 +32,7 @@ def rights(namespace: str, configuration: str) -> list[dict[str, Any]]:
         rule("secrets configmaps", "create"),
         rule("configmaps", "get update", "airlock-accepted", "airlock-sightings"),
         rule("configmaps", "get list update delete"),  # the reports, whose names are not known beforehand
-        rule("configmaps", "get list watch", "airlock-policy", "airlock-required-env"),
+        rule("configmaps", "get list watch", "airlock-policy", "airlock-required-env", "airlock-release"),
         rule("endpoints", "get", "airlock"),
     ]
     hooks = "mutatingwebhookconfigurations validatingwebhookconfigurations"

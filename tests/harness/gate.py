@@ -45,7 +45,10 @@ def rights() -> list[dict[str, Any]]:
     subject = [{"kind": "ServiceAccount", "name": "airlock", "namespace": HOME}]
     reading = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}
     objects: list[dict[str, Any]] = []
-    for namespace, names in ((HOME, ["airlock-policy", "airlock-required-env"]), (SOURCE, ["callbacks"])):
+    for namespace, names in (
+        (HOME, ["airlock-policy", "airlock-required-env", "airlock-release"]),
+        (SOURCE, ["callbacks"]),
+    ):
         metadata = {"name": "airlock", "namespace": namespace}
         objects += [
             _rbac("Role", metadata, rules=[reading | {"resourceNames": names}]),

@@ -29,11 +29,13 @@ class Clock:
 class Document:
     """A source of numbers, and what it reports and reads."""
 
-    def __init__(self, initial: int | None = None) -> None:
+    def __init__(self, initial: int | None = None, absent: int | None = None) -> None:
         self.clock = Clock()
         self.reloads: list[Reload] = []
         self.read: list[str] = []
-        self.source = Source("numbers", self._parse, self.reloads.append, initial=initial, clock=self.clock)
+        self.source = Source(
+            "numbers", self._parse, self.reloads.append, initial=initial, absent=absent, clock=self.clock
+        )
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -149,6 +151,37 @@ def test_a_configmap_that_nobody_could_ask_for_yet_is_no_news_but_a_reason(docum
     assert document.source.problems == ("the ConfigMap has not been read yet: connection refused",)
     document.source.offer("1")
     assert not document.source.problems
+
+
+def test_an_optional_document_that_was_never_there_is_ready_once_that_is_known() -> None:
+    document = Document(absent=0)
+    document.source.take(Absence.UNREAD, "n")
+    assert not document.source.ready
+    document.source.take(Absence.MISSING, "n")
+    assert (document.source.value, document.source.problems, document.source.stale) == (0, (), 0.0)
+    assert document.reloads == []
+
+
+def test_an_optional_document_that_may_not_be_read_is_not_taken_for_absent() -> None:
+    document = Document(absent=0)
+    document.source.take(Absence.FORBIDDEN, "n", "no rights")
+    assert not document.source.ready
+    assert "no rights" in document.source.problems[0]
+
+
+def test_an_optional_document_that_is_deleted_stays_in_force() -> None:
+    document = Document(absent=0)
+    document.source.take({"n": "7"}, "n")
+    document.source.take(Absence.MISSING, "n")
+    assert document.source.value == 7
+    assert document.outcomes == [Outcome.ACCEPTED, Outcome.LOST]
+
+
+def test_an_optional_document_that_is_bad_from_the_start_is_not_ready() -> None:
+    document = Document(absent=0)
+    document.source.take({"n": "x"}, "n")
+    assert not document.source.ready
+    assert document.outcomes == [Outcome.REJECTED]
 
 
 def test_what_is_built_in_is_never_stale() -> None:

@@ -32,6 +32,7 @@ AUDIT = AuditOptions()
 @accepted()
 @setting("--policy", type=ConfigMapSrc(), help="Where the policy is (key policy.yaml).")
 @setting("--required-env", type=ConfigMapSrc(), help="Where the manifest is (key required-env.yaml).")
+@setting("--release", type=ConfigMapSrc(), help="Where the release manifest is, if there is one (key release.yaml).")
 @setting("--host", default="0.0.0.0", show_default=True, help="The address of the metrics port.")  # noqa: S104 - scraped from elsewhere
 @metrics_port()
 @setting(
@@ -112,6 +113,7 @@ def controller(  # noqa: PLR0913 - an argument for each option
     accepted: ConfigMapName | None,
     policy: ConfigMapName | None,
     required_env: ConfigMapName | None,
+    release: ConfigMapName | None,
     host: str,
     metrics_port: int,
     certificates: bool,
@@ -150,7 +152,7 @@ def controller(  # noqa: PLR0913 - an argument for each option
 
     configure(log_level)
     site = Site(namespace, service_name, ca_secret, tls_secret, webhook_configuration, replica)
-    documents = {"policy": policy, "required-env": required_env}
+    documents = {"policy": policy, "required-env": required_env, "release": release}
     options = Options(
         site,
         _names(service_name, namespace, replica),

@@ -31,6 +31,12 @@ from webhook.sources.source import ConfigMapName
     help="The required-env manifest: a file or configmap:NAMESPACE/NAME (key required-env.yaml). Without it"
     " no variable is required.",
 )
+@setting(
+    "--release",
+    type=Src(),
+    help="The release manifest: a file or configmap:NAMESPACE/NAME (key release.yaml; there may be none). Without it no"
+    " image is expected.",
+)
 @accepted()
 @setting(
     "--cert-dir",
@@ -96,6 +102,7 @@ def serve(  # noqa: PLR0913 - an argument for each option
     *,
     policy: ConfigMapName | Path | None,
     required_env: ConfigMapName | Path | None,
+    release: ConfigMapName | Path | None,
     accepted: ConfigMapName | None,
     cert_dir: Path,
     self_signed: bool,
@@ -126,7 +133,10 @@ def serve(  # noqa: PLR0913 - an argument for each option
     if self_signed:
         _ensure_certificate(cert_dir, service_name)
     inside, instance = "KUBERNETES_SERVICE_HOST" in os.environ, os.environ.get("HOSTNAME") or socket.gethostname()
-    options = ServiceOptions(policy, required_env, events, inside, instance, accepted, frozenset(excluded_namespace))
+    options = ServiceOptions(
+        policy, required_env, events, inside, instance, accepted,
+        release=release, excluded=frozenset(excluded_namespace),
+    )  # fmt: skip
     run(
         lambda: Airlock(options),
         ServingOptions(

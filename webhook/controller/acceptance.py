@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from webhook.controller.api import FIELD_MANAGER, Api, Written
 from webhook.documents.accepted import KEYS, Accepted, read_accepted, write_accepted
 from webhook.documents.policy import DEFAULT, Policy, read_policy
+from webhook.documents.release import NONE, Release, read_release
 from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
 from webhook.grammar.model import DocumentError
 from webhook.sources.configmap import ConfigMapWatch, Connection, Present, State
 from webhook.sources.source import ConfigMapName, Reload, Source
 
-READERS: Mapping[str, Callable[[str], object]] = {"policy": read_policy, "required-env": read_manifest}
-BUILT_IN: Mapping[str, object] = {"policy": DEFAULT, "required-env": EMPTY}  # where no place is named
+READERS: Mapping[str, Callable[[str], object]] = {
+    "policy": read_policy,
+    "required-env": read_manifest,
+    "release": read_release,
+}
+BUILT_IN: Mapping[str, object] = {"policy": DEFAULT, "required-env": EMPTY, "release": NONE}  # where no place is named
+OPTIONAL = frozenset({"release"})  # documents that an installation may not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,8 @@ class Document:
         self.name = name
         self.place = place
         self.uid = ""
-        self.source: Source[Read] = Source(name, self._read, changed)
+        absent = Read("", BUILT_IN[name]) if name in OPTIONAL else None
+        self.source: Source[Read] = Source(name, self._read, changed, absent=absent)
         self._watch = ConfigMapWatch(connection, place.namespace, place.name, self._hear, seen=self.source.seen)
         self.start, self.stop = self._watch.start, self._watch.stop
 
@@ -41,7 +48,9 @@ class Document:
     def accepted(self) -> Accepted | None:
         """What was last found good; None until something was."""
         held = self.source.value
-        return None if held is None else Accepted(self.name, held.text, self.source.revision)
+        if held is None or not held.text:
+            return None
+        return Accepted(self.name, held.text, self.source.revision)
 
     def _read(self, text: str) -> Read:
         return Read(text, READERS[self.name](text))
@@ -57,6 +66,7 @@ class Standing:
 
     policy: Policy
     manifest: RequiredEnv
+    release: Release
     policy_name: str
     manifest_name: str
 
@@ -99,11 +109,14 @@ class Keeper:
     def standing(self) -> Standing | None:
         """All documents that replicas go by; None while one of them is not known."""
         policy, manifest = self._in_force("policy"), self._in_force("required-env")
-        if policy is None or manifest is None:
+        release = self._in_force("release")
+        if policy is None or manifest is None or release is None:
             return None
         if not isinstance(policy[0], Policy) or not isinstance(manifest[0], RequiredEnv):
             return None
-        return Standing(policy[0], manifest[0], policy[1], manifest[1])
+        if not isinstance(release[0], Release):
+            return None
+        return Standing(policy[0], manifest[0], release[0], policy[1], manifest[1])
 
     def _in_force(self, name: str) -> tuple[object, str] | None:
         """Return the document *name* and what it is called; None when none is known to be in force."""

@@ -31,7 +31,7 @@ VALIDATE, MUTATE, GUARD = "/validate", "/mutate", "/guard"
 OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 VERDICTS = {Mode.OFF: "allowed", Mode.AUDIT: "audited", Mode.WARN: "warned", Mode.ENFORCE: "denied"}
 IGNORED, REFUSED, FAILED = "ignored", "refused", "failed"
-DOCUMENTS = ("policy", "required-env")
+DOCUMENTS = ("policy", "required-env", "release")
 RELOADS = ("accepted", "rejected", "lost")
 EVENTS = ("written", "repeated", "dropped", "failed")
 

@@ -37,7 +37,7 @@ class Collaborators:
     refused: Callable[[str], None]  # counts a body that is no AdmissionReview, by path
     failed: Callable[[str, BaseException], None]  # counts and logs a decision that broke, by path
     readiness: Callable[[], Readiness]
-    today: Callable[[], date] = lambda: datetime.now(UTC).date()
+    today: Callable[[], date] = lambda: datetime.now(UTC)  # a moment: the release goes by that
     guards: Guards = field(default_factory=dict)  # the documents whose edits are judged on /guard
     guarded: Callable[[Edit, Judgement], None] = lambda *_: None  # hears of each
 

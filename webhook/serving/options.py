@@ -26,13 +26,14 @@ class ServiceOptions:
     inside: bool  # whether this process runs in a pod
     instance: str  # this replica's name
     accepted: ConfigMapName | None = None  # the last good documents, to start from when the present ones are bad
+    release: ConfigMapName | Path | None = None  # None: no image is expected
     excluded: frozenset[str] = frozenset()  # namespaces that the registration leaves out: no Event is written there
 
     @property
     def connected(self) -> bool:
         """Whether a cluster is meant: a `make run` touches none that a kubeconfig happens to name."""
-        named = isinstance(self.policy, ConfigMapName) or isinstance(self.required_env, ConfigMapName)
-        return self.inside or named
+        documents = (self.policy, self.required_env, self.release)
+        return self.inside or any(isinstance(one, ConfigMapName) for one in documents)
 
     @property
     def events_to_cluster(self) -> bool:

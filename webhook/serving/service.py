@@ -10,6 +10,7 @@ from webhook.admission.guard import Guarded, Guards, Judgement
 from webhook.admission.review import Edit
 from webhook.documents.accepted import KEYS, read_accepted
 from webhook.documents.policy import DEFAULT, Policy, read_policy
+from webhook.documents.release import NONE, Release, read_release
 from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
 from webhook.judge import message
 from webhook.judge.decision import Decision, ObjectRef
@@ -27,6 +28,7 @@ from webhook.sources.lookup import Lookup
 from webhook.sources.source import ConfigMapName, Outcome, Reload, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
     from webhook.cluster import Cluster
@@ -55,15 +57,20 @@ class Airlock:
         self._manifest: Source[RequiredEnv] = Source(
             "required-env", read_manifest, self._reloaded, initial=EMPTY if options.required_env is None else None
         )
+        self._release: Source[Release] = Source(
+            "release", read_release, self._reloaded, initial=NONE if options.release is None else None, absent=NONE
+        )
         self._lookup = Lookup(self._cluster if options.connected else None, self._rebuild)
         self._about: dict[str, ObjectRef] = {}  # the ConfigMap of a document, as last seen
         self._feeders = [
             *self._feeder(self._policy, options.policy),
             *self._feeder(self._manifest, options.required_env),
+            *self._feeder(self._release, options.release),
         ]
         self._events = self._make_events()
         self._follow(self._policy)
         self._follow(self._manifest)
+        self._follow(self._release)
         observers = [self._metrics.observe, log_decision]
         if self._events is not None:
             observers.append(self._tell_of)
@@ -82,7 +89,7 @@ class Airlock:
     @property
     def readiness(self) -> Readiness:
         """Whether requests may come, and a line on each document."""
-        lines = [_line(source) for source in (self._policy, self._manifest)]
+        lines = [_line(source) for source in (self._policy, self._manifest, self._release)]
         lines += [f"ConfigMap {name} of the manifest has not been read yet" for name in self._lookup.unread]
         lines += ["draining"] * self._draining
         ready = not self._draining and self._gate is not None and not self._lookup.unread
@@ -143,9 +150,12 @@ class Airlock:
             return [FileWatch(src, Listener(source.offer, source.lose, source.seen))]
 
         def changed(state: State) -> None:
+            had = source.ready
             uid = state.uid if isinstance(state, Present) else ""
             self._about[source.name] = ObjectRef("v1", "ConfigMap", src.namespace, src.name, uid)
             source.take(state.known, KEYS[source.name], "" if isinstance(state, Present) else state.why)
+            if source.ready and not had:
+                self._rebuild()  # also when it is known now that there is none, which is no change to tell
 
         def seen() -> None:
             source.seen()
@@ -184,11 +194,11 @@ class Airlock:
     def _rebuild(self) -> None:
         """Make the gate anew from what is in force; whoever decides meanwhile does so by the old one."""
         with self._lock:
-            policy, manifest = self._policy.value, self._manifest.value
-            if policy is None or manifest is None:
+            policy, manifest, release = self._policy.value, self._manifest.value, self._release.value
+            if policy is None or manifest is None or release is None:
                 return
             self._lookup.want(manifest.sources)
-            self._gate = Gate(policy, manifest, self._lookup.known)
+            self._gate = Gate(policy, manifest, self._lookup.known, release)
 
     def _guarded(self, edit: Edit, judgement: Judgement) -> None:
         verdict = "denied" if judgement.denial else "warned" if judgement.warnings else "allowed"
@@ -204,7 +214,11 @@ class Airlock:
 def _guards(options: ServiceOptions) -> Guards:
     """Return the documents that lie in ConfigMaps, whose edits are judged."""
     found: dict[tuple[str, str], tuple[Guarded, ...]] = {}
-    documents = (("policy", options.policy, read_policy), ("required-env", options.required_env, read_manifest))
+    documents: tuple[tuple[str, ConfigMapName | Path | None, Callable[[str], object]], ...] = (
+        ("policy", options.policy, read_policy),
+        ("required-env", options.required_env, read_manifest),
+        ("release", options.release, read_release),
+    )
     for name, src, read in documents:
         if isinstance(src, ConfigMapName):
             place = (src.namespace, src.name)

@@ -93,21 +93,24 @@ class Source(Generic[T]):
     """Holds the document in force; one feeder at a time tells it what is there now.
 
     *read* turns text into a value or raises DocumentError, *report* hears of each change once, and *initial* is in
-    force until a document comes. What is read here by other threads is one attribute each, swapped whole.
+    force until a document comes; *absent*, of an optional document, once it is known that there is no ConfigMap.
+    What is read here by other threads is one attribute each, swapped whole.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what stands in for a document, and a clock for tests
         self,
         name: str,
         read: Callable[[str], T],
         report: Callable[[Reload], None],
         *,
         initial: T | None = None,
+        absent: T | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._read = read
         self._report = report
+        self._absent = absent
         self._clock = clock
         self._held: _Held[T] | None = None if initial is None else _Held(initial, BUILT_IN)
         self._present: bytes | str | None = None  # what is there now, however good, or why there is nothing
@@ -172,6 +175,9 @@ class Source(Generic[T]):
     def take(self, found: Mapping[str, str] | Absence, key: str, why: str = "") -> None:
         """Take the ConfigMap as it was *found*: the text under *key*, or *why* it cannot be had."""
         if isinstance(found, Absence):
+            if found is Absence.MISSING and self._absent is not None and self._is_absent:
+                self._held, self._problems, self._confirmed = _Held(self._absent, BUILT_IN), (), self._clock()
+                return
             said = f"the ConfigMap {found}{why and f': {why}'}"
             if found is Absence.MISSING or found is Absence.FORBIDDEN:
                 self.lose(said)
@@ -181,6 +187,11 @@ class Source(Generic[T]):
             self.offer(found[key])
         else:
             self._differ(Outcome.REJECTED, f"the ConfigMap has no key {key!r}, only {sorted(found)[:8]}")
+
+    @property
+    def _is_absent(self) -> bool:
+        """Whether there was never a good document."""
+        return self._held is None or self._held.revision == BUILT_IN
 
     def lose(self, why: str) -> None:
         """Take note that there is no document any more, and *why*."""

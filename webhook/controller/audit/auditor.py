@@ -24,6 +24,7 @@ from webhook.controller.scene import Site
 from webhook.judge.gate import Gate
 from webhook.observe.events.occurrence import Occurrence
 from webhook.pods.sighting import RELEASES
+from webhook.rules.expected_image import VARIABLES
 from webhook.sources import configmap
 from webhook.sources.backoff import backoff
 from webhook.sources.lookup import Lookup, Name
@@ -152,11 +153,11 @@ class Auditor:
             self._lookup.want(sources)
         if (unread := self._lookup.unread) and self._clock() - self._wanted[1] < SOURCES:
             raise _Waiting(f"ConfigMap {unread[0]} of the manifest has not been read yet")
-        return Gate(standing.policy, standing.manifest, self._lookup.known)
+        return Gate(standing.policy, standing.manifest, self._lookup.known, standing.release)
 
     def _look(self, standing: Standing, gate: Gate, troubles: Troubles) -> Snapshot:
         labels = gate.labels | dict.fromkeys((*RELEASES, HASH))
-        keep = Keep(labels, frozenset(variable.name for variable in standing.manifest.env))
+        keep = Keep(labels, frozenset(one.name for one in standing.manifest.env) | VARIABLES)
         self._grouping += self._book.refresh()
         self._feed.look_through(Lens(keep, standing.policy.components, self._grouping, gate))
         if not self._feed.started:
