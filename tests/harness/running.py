@@ -38,10 +38,10 @@ class Kubelets:
         good(self.cluster.call("POST", self.path, body=body))
         self.report(metadata["name"], status)
 
-    def deploy(self, pod: dict[str, Any], image_ids: dict[str, str]) -> str:
-        """Have a Deployment make *pod*, one for each node of *image_ids*, and have that run as the image there.
+    def deploy(self, pod: dict[str, Any], image_ids: dict[str, str], kind: str = "Deployment") -> str:
+        """Have a Deployment, or another *kind*, make *pod*, one for each node of *image_ids*, running the image there.
 
-        Returns the Deployment's name.
+        Returns the name of what makes them.
         """
         template = {"metadata": {"labels": dict(pod["metadata"]["labels"])}, "spec": copy.deepcopy(pod["spec"])}
         del template["metadata"]["labels"]["pod-template-hash"], template["spec"]["nodeName"]
@@ -49,8 +49,10 @@ class Kubelets:
         labels = template["metadata"]["labels"]
         name = f"{labels['release']}-{labels['component']}"
         spec = {"replicas": len(image_ids), "selector": {"matchLabels": labels}, "template": template}
-        body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
-        good(self.cluster.call("POST", self.deployments, body=body))
+        if kind == "StatefulSet":
+            spec |= {"serviceName": name, "podManagementPolicy": "Parallel"}
+        body = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+        good(self.cluster.call("POST", f"/apis/apps/v1/namespaces/{self.namespace}/{kind.lower()}s", body=body))
         pods = wait_for(lambda: self._made_by(name, len(image_ids)), 20, "the Deployment's pods")
         for made, (node, image_id) in zip(pods, image_ids.items(), strict=True):
             self.place(made, node)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.harness.decisions import DENIED
 from webhook.observe.events import ledger as book
+from webhook.observe.events.allowance import MOST, Allowance
 from webhook.observe.events.ledger import Fate, Ledger, Outcome, Write, outcome
 from webhook.observe.events.occurrence import Occurrence, micro_time, occurrence
 from webhook.observe.events.turns import LINE, MOST_PROVEN, Bucket, Turns
@@ -375,3 +376,46 @@ def test_a_bucket_does_not_empty_when_a_clock_goes_back() -> None:
 )
 def test_statuses_are_told_apart(status: int, new: bool, means: Outcome) -> None:  # noqa: FBT001  # a row of the table
     assert outcome(status, new=new) is means
+
+
+def pod(desk: Desk, uid: str, task: str = "load") -> None:
+    told_ = replace(told(f"{task} {uid}", desk.now), task=task, common=f"all of {task}")
+    desk.ledger.add(told_, desk.now, lambda: f"note of {uid}")
+
+
+def test_a_few_pods_of_a_task_have_events_of_their_own_and_the_rest_of_a_minute_share_one(desk: Desk) -> None:
+    for nth in range(10):
+        pod(desk, f"{nth}")
+    *own, shared = desk.send()
+    assert [write.body["note"] for write in own] == ["note of 0", "note of 1", "note of 2"]
+    assert (shared.body["note"], shared.body["series"]["count"]) == ("note of 3", 7)
+    assert desk.fates == {Fate.WRITTEN: 4, Fate.REPEATED: 6}
+
+
+def test_a_later_pod_of_a_task_has_an_event_of_its_own_again(desk: Desk) -> None:
+    for nth in range(5):
+        pod(desk, f"{nth}")
+    desk.send()
+    desk.later(21)
+    pod(desk, "later")
+    assert [write.body["note"] for write in desk.send() if write.new] == ["note of later"]
+
+
+def test_a_task_uses_up_no_allowance_but_its_own_and_a_pod_that_is_told_again_none(desk: Desk) -> None:
+    for _ in range(9):
+        pod(desk, "same")
+    for nth in range(2):
+        pod(desk, f"{nth}")
+    pod(desk, "0", "extract")
+    assert sorted(write.body["note"] for write in desk.send()) == [
+        "note of 0",
+        "note of 0",
+        "note of 1",
+        "note of same",
+    ]
+
+
+def test_the_allowances_of_many_tasks_take_bounded_room() -> None:
+    allowance = Allowance()
+    assert all(allowance.takes(f"task {nth}", 0.0) for nth in range(MOST + 100))
+    assert len(allowance) == MOST

@@ -183,3 +183,32 @@ def test_a_series_holds_a_count_and_a_time() -> None:
 
 def test_the_image_is_no_part_of_the_event_but_by_its_note() -> None:
     assert IMAGE not in str(said())
+
+
+def admitted(uid: str, **changes: object) -> Decision:
+    task = {"owner": None, "task": TASK, "regarding": replace(POD, uid=uid)}
+    return replace(WARNED, **(task | changes))  # type: ignore[arg-type]
+
+
+def test_an_admitted_pod_without_owner_has_its_uid_in_the_key_and_its_tasks_key_beside_it() -> None:
+    one, other = (occurrence(admitted(uid), NOON) for uid in ("a", "b"))
+    assert one.key != other.key
+    assert (one.task, one.common) == (other.task, other.common)
+    assert one.common == key(admitted("a"))
+    assert occurrence(admitted("a", task=TaskRef("sales daily", "other")), NOON).task != one.task
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"owner": REPLICASET},
+        {"verdict": DENIED.verdict},
+        {"regarding": replace(POD, uid="")},
+        {"regarding": DEPLOYMENT},
+    ],
+    ids=["with an owner", "denied", "without a uid", "no pod"],
+)
+def test_all_others_are_told_by_what_they_have_in_common(changes: dict[str, object]) -> None:
+    found = occurrence(admitted("a", **changes), NOON)
+    assert (found.task, found.common) == ("", "")
+    assert found.key == key(admitted("a", **changes))

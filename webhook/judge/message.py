@@ -19,6 +19,7 @@ WARNINGS = 4096  # characters of all warnings; beyond, the API server cuts each 
 NOTE = 1024  # bytes of an Event's note (pkg/apis/core/validation/events.go)
 DENIAL = 16_384  # characters of a denial: nobody reads more, and the executor logs all of it
 
+_NAME = 253
 _LONGEST = 512  # characters of one name: a namespace and a name, a DAG's id
 _BRIEF = 80  # characters of half a condition
 # Characters to which names are cut, one after the other, until a first line holds a finding; 0: they are whole.
@@ -33,6 +34,14 @@ _BECOMES = {
     Mode.WARN: "its Pods will be admitted with a warning",
     Mode.AUDIT: "its Pods will be admitted and reported",
     Mode.OFF: "its Pods will be admitted",
+}
+
+_FATE = {
+    None: "admitted",
+    Mode.ENFORCE: "Pods denied",
+    Mode.WARN: "Pods warned",
+    Mode.AUDIT: "Pods reported",
+    Mode.OFF: "Pods admitted",
 }
 
 _Told = Violation | Exempted
@@ -138,9 +147,16 @@ def warnings(decision: Decision) -> list[str]:
     Each names the workload, since kubectl shows those of several objects together, and what its Pods will meet.
     """
     told = [violation for violation in decision.verdict.violations if violation.mode is Mode.WARN]
-    who = _who(decision, 0)
-    lines = [_choices(one, f"airlock: {who}: {_BECOMES[one.pods]}: ") for one in told]
+    who, ref = _who(decision, 0), decision.regarding
+    lines = [
+        (*_choices(one, f"airlock: {who}: {_BECOMES[one.pods]}: "), _few(one, f"{ref.kind} {quote(ref.name, _NAME)}"))
+        for one in told
+    ]
     return _fitting(lines, WARNINGS, len, f"airlock: {_who(decision, _SIZES[-1])}: and {{}} more")
+
+
+def _few(told: Violation, who: str) -> str:
+    return broken_up(printable(f"airlock: {who}: {_FATE[told.pods]}: {brief(told)}", WARNINGS))
 
 
 def _choices(told: Violation, before: str) -> tuple[str, ...]:

@@ -146,6 +146,31 @@ def test_one_tag_that_runs_as_two_images_is_told_of_each_owner(
         assert two[1] in str(report(made, namespace))
 
 
+def test_the_event_of_a_stateful_set_shows_both_its_findings_and_the_fix(
+    made: Installation, kubelets: Kubelets, two: tuple[str, str]
+) -> None:
+    with made.controlled(*AUDIT):
+        name = kubelets.deploy(
+            running("worker", "apache/airflow:main", started=since(hours=2)), {two[0]: OLD, two[1]: NEW}, "StatefulSet"
+        )
+        (event,) = wait_for(lambda: told(made, kubelets.namespace), 20, "the Event")
+        shown = made.plane.kubectl("get", "events", "-n", kubelets.namespace)
+    assert event["regarding"]["kind"] == "StatefulSet"
+    note, first = event["note"], event["note"].splitlines()[0]
+    whose = f"worker StatefulSet '{kubelets.namespace}/{name}'"
+    assert first == (
+        f"{whose}: mutable-tag: 'apache/airflow:main' with imagePullPolicy IfNotPresent;"
+        " image-drift: 'apache/airflow:main' runs as 2 images"
+    )
+    assert first in next(line for line in shown.splitlines() if "Audited" in line)
+    assert len(note.encode()) <= 1024
+    tag, drift = note.splitlines()[1:]
+    assert tag.startswith("- mutable-tag: 'apache/airflow:main': tag 'main' is mutable")
+    assert drift.startswith("- image-drift: 'apache/airflow:main': runs as sha256:1111")
+    assert all(word in drift for word in ("sha256:222222222222", two[0], two[1], "in container 'worker'"))
+    assert "fix: " in tag
+
+
 def test_a_node_that_joins_is_known_when_its_first_pod_runs(made: Installation, kubelets: Kubelets) -> None:
     image, names = f"apache/airflow:2.10.5-{fresh_name()}", (fresh_name(), fresh_name())
     with made.controlled(*AUDIT) as process:

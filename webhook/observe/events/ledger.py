@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from webhook.observe.events.allowance import Allowance
 from webhook.observe.events.occurrence import Occurrence, event, series
 from webhook.observe.events.turns import Bucket, Turns
 
@@ -88,6 +89,7 @@ class Ledger:
         self._count = count
         self._turns = Turns(Bucket(*CREATES, CREATES[1], now))
         self._patches = Bucket(*PATCHES, PATCHES[1], now)
+        self._allowance = Allowance()
         self._known: OrderedDict[str, _Series] = OrderedDict()  # the longest untouched first
         self._dirty: dict[str, _Series] = {}  # those with something to tell, whose turn has come
 
@@ -97,6 +99,8 @@ class Ledger:
     def add(self, told: Occurrence, now: float, compose: Callable[[], str] | None = None) -> None:
         """Take note of an occurrence; *compose* makes its note, if it is to be told for the first time."""
         self._forget_old(now)
+        if told.common and told.key not in self._known and not self._allowance.takes(told.task, now):
+            told = replace(told, key=told.common)
         known = self._known.get(told.key)
         if known is None:
             self._begin(told, now, compose)

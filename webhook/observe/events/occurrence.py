@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,6 +30,8 @@ class Occurrence:
     action: str
     at: datetime
     note: str = ""  # composed when it is first told
+    task: str = ""  # whose allowance of Events it takes from; "" for what has none
+    common: str = ""  # the key where that is used up
 
 
 def regarding(decision: Decision) -> ObjectRef:
@@ -46,21 +48,35 @@ def key(decision: Decision) -> str:
     no pod stands for itself.
     """
     whole = decision.owner or (decision.regarding if decision.regarding.kind != "Pod" else None)
-    violations = decision.verdict.violations
     if whole is not None:
-        whose = [whole.uid or f"{whole.kind} {whole.namespace}/{whole.name}"]
-    elif decision.task is not None:
-        whose = [decision.regarding.namespace, decision.task.dag_id, decision.task.task_id]
-    else:
-        whose = [decision.regarding.namespace, "", ""]
-    rules = sorted({violation.rule for violation in violations})
-    images = sorted({violation.cause.image for violation in violations})
-    return _digest([REASONS[decision.verdict.mode], whose, rules, images])
+        return _key(decision, [whole.uid or f"{whole.kind} {whole.namespace}/{whole.name}"])
+    return _key(decision, _task(decision))
 
 
 def occurrence(decision: Decision, at: datetime) -> Occurrence:
-    """Return what there is to tell about *decision*, which has violations, but for the note."""
-    return Occurrence(key(decision), regarding(decision), "Warning", REASONS[decision.verdict.mode], "Admission", at)
+    """Return what there is to tell about *decision*, which has violations, but for the note.
+
+    A pod that is admitted and has no owner is told apart by its uid, as far as its task's allowance goes: the
+    KubernetesPodOperator copies the Events of its own pod into the log of the task, and of no other.
+    """
+    common, reason, ref = key(decision), REASONS[decision.verdict.mode], decision.regarding
+    told = Occurrence(common, regarding(decision), "Warning", reason, "Admission", at)
+    if decision.owner is not None or ref.kind != "Pod" or not ref.uid or not decision.verdict.allowed:
+        return told
+    whose = _task(decision)
+    return replace(told, key=_key(decision, [*whose, ref.uid]), task=_digest(whose), common=common)
+
+
+def _task(decision: Decision) -> list[str]:
+    task = decision.task
+    return [decision.regarding.namespace, *((task.dag_id, task.task_id) if task is not None else ("", ""))]
+
+
+def _key(decision: Decision, whose: list[str]) -> str:
+    violations = decision.verdict.violations
+    rules = sorted({violation.rule for violation in violations})
+    images = sorted({violation.cause.image for violation in violations})
+    return _digest([REASONS[decision.verdict.mode], whose, rules, images])
 
 
 def announcement(reason: str, note: str, about: ObjectRef, at: datetime, *, good: bool) -> Occurrence:
