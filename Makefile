@@ -8,7 +8,7 @@ PORT ?= 8443
 METRICS_PORT ?= 9090
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-node test-all test-long check format cluster node bench test-lowest clean
+.PHONY: help run test test-node test-all test-long test-callers check format cluster node bench test-lowest clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -27,7 +27,7 @@ run: $(VENV)/.ready ## start airlock on examples/, show the story's pods, go on 
 
 test: $(VENV)/.ready ## run all tests; the first run builds a real control plane, about ten minutes
 	@tests/harness/control_plane/build
-	@$(BIN)/python -m pytest -m "not node and not long" $(ARGS)
+	@$(BIN)/python -m pytest -m "not node and not long and not callers" $(ARGS)
 
 test-node: $(VENV)/.ready ## install the chart on a real node and do to it what happens in life (Debian 12, root)
 	@tests/harness/control_plane/build control-plane node
@@ -35,11 +35,14 @@ test-node: $(VENV)/.ready ## install the chart on a real node and do to it what 
 
 test-all: $(VENV)/.ready ## both of these in one run, as CI does
 	@tests/harness/control_plane/build control-plane node
-	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+	@$(BIN)/python -m pytest -m "not long and not callers" $(ARGS)
 
 test-long: $(VENV)/.ready ## run the tests that take longer than CI can give: rotations, blows, twenty rollouts
 	@tests/harness/control_plane/build control-plane node
 	@$(BIN)/python -m pytest -m long $(ARGS)
+
+test-callers: $(VENV)/.ready ## run lint's cases by the real callers of Airflow 2 and 3 from PyPI (venvs in ~/.cache/airlock, a few minutes once)
+	@$(BIN)/python -m pytest -m callers $(ARGS)
 
 check: $(VENV)/.ready ## lint, format, types, import direction
 	@$(BIN)/ruff check
@@ -66,7 +69,7 @@ test-lowest: ## run the tests that need no cluster with the lowest versions that
 	@$(PYTHON) -m venv $(VENV)-lowest
 	@$(VENV)-lowest/bin/python -m pip install --quiet "uv>=0.9"
 	@$(VENV)-lowest/bin/uv pip install --quiet --resolution lowest-direct --python $(VENV)-lowest/bin/python --editable ".[dev]"
-	@$(VENV)-lowest/bin/python -m pytest -m "not cluster and not node and not long" $(ARGS)
+	@$(VENV)-lowest/bin/python -m pytest -m "not cluster and not node and not long and not callers" $(ARGS)
 
 clean: ## remove what the other commands made here (not the cache of the control plane)
 	@rm -rf $(VENV) $(VENV)-lowest $(RUN) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

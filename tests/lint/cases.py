@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parents[1] / "cases" / "callback"
 FILES = sorted(FOLDER.glob("*.yaml"))
 _KEYS = {
     "files", "airflow", "image", "executor", "manifests", "required", "variables",
-    "says", "spared", "unusable", "modes", "gibberish",
+    "says", "spared", "unusable", "modes", "gibberish", "unreal",
 }  # fmt: skip
 _STRIPPED = re.compile(r" *# ! [a-z, -]+$", re.MULTILINE)
 _MARK = re.compile(r"# ! (?P<faults>[a-z, -]+)$")

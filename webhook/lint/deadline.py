@@ -74,7 +74,9 @@ def troubles(reading: Reading, given: Given, value: Value, versions: Versions) -
 
 def _of_path(reading: Reading, given: Given, path: str, versions: Versions) -> Iterator[Trouble]:
     if not _DOTTED.fullmatch(path):
-        text = f"{path!r} is no dotted path, which raises ImportError while the file is read"
+        text = f"{path!r} names no module, so that no process can import it"
+        if not path.isidentifier():
+            text = f"{path!r} is no dotted path, which raises ImportError while the file is read"
         yield Fault.NOT_IMPORTABLE, text, "write package.module.function", Mode.ENFORCE
         return
     module, _, name = path.rpartition(".")
