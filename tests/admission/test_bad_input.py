@@ -13,9 +13,9 @@ from tests.harness.reviews import UID, owned, review, scheduler, task
 from tests.harness.server import Server, serving
 from webhook.admission.review import ReviewError, decode
 from webhook.judge.request import Request
+from webhook.serving.http.poller import ROOM
 
 PATHS = ("/validate", "/mutate")
-MEBIBYTE = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +47,7 @@ BAD = {
     "bad UTF-8": b'{"apiVersion": "\xff"}',
     "UTF-16": json.dumps(envelope()).encode("utf-16"),
     "a byte order mark": b"\xef\xbb\xbf" + json.dumps(envelope()).encode(),
-    "NaN": raw('{"spec": NaN}'),
-    "half a surrogate pair": raw('{"metadata": {"name": "\\ud800"}}'),
-    "a number of 5,000 digits for a name": raw('{"metadata": {"name": %s}' % ("9" * 5000)),
     "100,000 open brackets": b"[" * 100_000,
-    "100,000 open brackets in the object": raw("[" * 100_000),
-    "100,000 objects deep": raw('{"a":' * 100_000 + "1" + "}" * 100_000),
     "another kind": json.dumps(envelope() | {"kind": "Pod", "apiVersion": "v1"}).encode(),
     "another group": json.dumps(envelope() | {"apiVersion": "authorization.k8s.io/v1"}).encode(),
     "version v1beta1": json.dumps(envelope() | {"apiVersion": "admission.k8s.io/v1beta1"}).encode(),
@@ -62,6 +57,17 @@ BAD = {
     "a uid that is a number": json.dumps(envelope(uid=5)).encode(),
     "no kind": json.dumps(envelope(kind=None)).encode(),
     "groups that are a string": json.dumps(envelope(userInfo={"groups": "system:nodes"})).encode(),
+}
+
+# Bodies that are reviews of objects that cannot be read.
+UNREADABLE = {
+    "NaN": raw('{"spec": NaN}'),
+    "a number of 5,000 digits for a name": raw('{"metadata": {"name": %s}' % ("9" * 5000)),
+    "a torn end": raw('{"metadata": {"name": "x", "labels": {"tier": "airflow"')[:-30],
+    "100,000 open brackets in the object": raw("[" * 100_000),
+    "100,000 objects deep": raw('{"a":' * 100_000 + "1" + "}" * 100_000),
+    "labels 100,000 deep": raw('{"metadata": {"labels": ' + '{"a":' * 100_000 + "1" + "}" * 100_002),
+    "300,000 labels": raw(json.dumps({"metadata": {"labels": dict.fromkeys(map(str, range(300_000)), "")}})),
     "an object of another namespace": json.dumps(
         envelope(namespace="airflow", object={"metadata": {"namespace": "kube-system"}})
     ).encode(),
@@ -97,18 +103,40 @@ def test_only_plain_json_is_read(server: Server, headers: dict[str, str], status
 
 
 def padded(size: int) -> bytes:
-    body = envelope(object={"metadata": {"annotations": {"x": ""}}})
+    labels = {"tier": "airflow", "component": "scheduler"}
+    body = envelope(object={"metadata": {"labels": labels, "annotations": {"x": ""}}})
     room = size - len(json.dumps(body))
     body["request"]["object"]["metadata"]["annotations"]["x"] = "a" * room
     return json.dumps(body).encode()
 
 
-def test_a_body_of_seven_mebibytes_is_read_and_one_byte_more_is_a_413(server: Server) -> None:
-    assert server.ask("/validate", padded(7 * MEBIBYTE))[0] == 200
-    status, headers, answer = server.ask("/validate", padded(7 * MEBIBYTE + 1))
-    assert status == 413
-    assert headers["content-type"] == "text/plain; charset=utf-8"
-    assert answer.count(b"\n") == 1
+def test_a_body_of_the_largest_size_is_read_and_one_that_is_larger_is_a_violation_of_its_own(server: Server) -> None:
+    assert server.review("/validate", padded(ROOM))["allowed"]
+    answer = server.review("/validate", padded(ROOM + 1))
+    assert answer["allowed"] is False
+    assert (
+        f"unreadable: the object: has {ROOM + 1:,} bytes, and at most {ROOM:,} are read" in answer["status"]["message"]
+    )
+    assert server.review("/mutate", padded(ROOM + 1)) == {"uid": UID, "allowed": True}
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_an_object_that_cannot_be_read_is_a_violation_of_its_own_and_mutate_allows_it(
+    server: Server, body: bytes
+) -> None:
+    answer = server.review("/validate", body)
+    assert answer["allowed"] is False
+    assert answer["status"]["message"].splitlines()[1].startswith("- unreadable: the object: ")
+    assert server.review("/mutate", body) == {"uid": UID, "allowed": True}
+
+
+def test_half_a_surrogate_pair_and_bytes_that_are_no_utf8_are_read_as_go_reads_them(server: Server) -> None:
+    pod = json.dumps(scheduler("apache/airflow:latest"))
+    for noise in (b"\\ud800", b"\\udc00 \\ud83d", b"\xff\xfe"):
+        body = raw(pod.replace('"namespace"', '"annotations": {"x": "@"}, "namespace"')).replace(
+            b'"@"', b'"' + noise + b'"'
+        )
+        assert "mutable-tag: " in server.review("/validate", body)["status"]["message"]
 
 
 @pytest.mark.parametrize("path", ["/validate/", "//validate", "/validate?timeout=10s", "/mutate/?timeout=x&timeout=-1"])

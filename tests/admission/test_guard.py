@@ -1,5 +1,6 @@
 """A bad edit of the policy or the manifest is refused when it is made, with every problem; nothing else is judged."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.harness.reviews import UID, review
+from webhook.admission.edit import Edit, decode_edit
 from webhook.admission.guard import Guarded, judge
-from webhook.admission.review import Edit, ReviewError, decode_edit
 from webhook.documents.policy import read_policy
 from webhook.documents.required_env import read_manifest
 
@@ -96,9 +97,14 @@ def test_what_is_no_edit_of_a_configmap_is_none(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [5, [], {"a": 1}, "x"])
-def test_a_configmap_that_cannot_be_one_is_no_review(data: Any) -> None:
-    with pytest.raises(ReviewError, match="not a ConfigMap"):
-        decode_edit(review(config_map(data)))
+def test_a_guarded_configmap_that_cannot_be_read_is_refused_and_any_other_passes(data: Any) -> None:
+    request = {"name": "airlock-policy"}
+    body = json.loads(review(config_map(data), namespace="airlock"))
+    body["request"] |= request
+    asked = decode_edit(json.dumps(body).encode())
+    assert asked.obstacle.startswith("cannot be read: ")
+    assert "the object cannot be read: " in judge(asked, GUARDS).denial
+    assert judge(asked, {}).denial == ""
 
 
 @settings(max_examples=200)

@@ -1,5 +1,6 @@
 """What the benchmark compares with: a Flask route that returns a constant, under airlock's own gunicorn settings."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,15 @@ class Constant:
         app.add_url_rule("/", "constant", lambda: "constant", methods=["POST"])
         app.add_url_rule("/readyz", "ready", lambda: "ready")
         self.wsgi = self.probes = app
+
+    def quick(self, path: str, body: bytes) -> None:
+        """Leave everything to the application."""
+
+    def dropped(self, reason: str) -> None:
+        """Do nothing."""
+
+    def follow(self, reader: str, silent: Callable[[], float]) -> None:
+        """Do nothing."""
 
     def start(self) -> None:
         """Do nothing."""

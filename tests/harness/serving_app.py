@@ -9,7 +9,7 @@ import logging
 import resource
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import sleep
@@ -37,6 +37,15 @@ class TinyService:
     @property
     def probes(self) -> WSGIApplication:
         return self.answer
+
+    def quick(self, path: str, body: bytes) -> None:
+        """Leave everything to the application."""
+
+    def dropped(self, reason: str) -> None:
+        """Do nothing."""
+
+    def follow(self, reader: str, silent: Callable[[], float]) -> None:
+        """Do nothing."""
 
     def start(self) -> None:
         if self.fail_at_start:

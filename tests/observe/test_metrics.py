@@ -22,6 +22,8 @@ LABELS = {
     "airlock_admission_duration_seconds_bucket": {"path", "le"},
     "airlock_violations_total": {"rule", "mode", "component"},
     "airlock_exempted_total": {"rule"},
+    "airlock_dropped_total": {"reason"},
+    "airlock_reader_silent_seconds": {"reader"},
     "airlock_mutations_total": {"outcome"},
     "airlock_events_total": {"outcome"},
     "airlock_policy_reloads_total": {"document", "outcome"},
@@ -170,6 +172,7 @@ def test_known_series_are_there_from_the_start(metrics: Metrics) -> None:
 
 def test_names_and_labels_are_those_of_the_design_and_no_more(metrics: Metrics) -> None:
     metrics.follow("policy", lambda: "aaaaaaaaaaaa", lambda: 0.0)
+    metrics.watch("loop", lambda: 0.25)
     metrics.observe(DENIED)
     text = metrics.exposition()[0].decode()
     found: dict[str, set[str]] = {}

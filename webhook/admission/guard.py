@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from webhook.admission.review import Edit
+from webhook.admission.edit import Edit
 from webhook.grammar.model import DocumentError, Problem
 from webhook.judge.message import broken_up
 from webhook.pods.text import printable
@@ -42,6 +42,8 @@ def judge(edit: Edit, guards: Guards) -> Judgement:
     guarded = guards.get((edit.namespace, edit.name), ()) if edit.kind == "ConfigMap" else ()
     lines: list[str] = []
     warnings: list[str] = []
+    if guarded and edit.obstacle:
+        return Judgement(_denial(edit, [f"- the object {edit.obstacle}; fix: make the ConfigMap smaller"]))
     for each in guarded:
         text = edit.data.get(each.key)
         if edit.old is not None and edit.old.get(each.key) == text:

@@ -1,166 +1,144 @@
 """AdmissionReview v1: bytes -> Request, and an answer -> bytes.
 
-Every review is treated as hostile: whoever reaches the port can forge one. What cannot be an AdmissionReview raises
-`ReviewError`; an object inside it that cannot be read is a matter for the rules (`Workload.unreadable`).
+What cannot be an AdmissionReview raises `ReviewError`. An object inside it that cannot be read is a matter for the
+rules (`Workload.unreadable`), or for the gate (`Request.obstacle`) when too little of it can be read for rules.
 """
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import msgspec
 
-from webhook.judge.request import Request
-from webhook.pods.workload import Metadata, UnreadableError
+from webhook.admission.envelope import API_VERSION, FRONT, Envelope, RawRequest, ReviewError, UserInfo, opened
+from webhook.judge.request import Obstacle, Request
+from webhook.pods import skim
+from webhook.pods.skim import Data
+from webhook.pods.workload import UnreadableError, Workload
 from webhook.pods.workload import decode as decode_workload
 from webhook.variables.patch import Operation
 
-API_VERSION = "admission.k8s.io/v1"
+__all__ = ["ReviewError", "allow", "decode", "deny"]
 
 # 400 and 422 are the only codes that every version of the KubernetesExecutor takes as final; others it may send again
 # for ever (airflow/providers/cncf/kubernetes/executors/kubernetes_executor.py, _handle_pod_publish_error).
 DENIED = 422
 
-
-class ReviewError(ValueError):
-    """A body that is not an AdmissionReview v1."""
-
-
-class _Kind(msgspec.Struct, frozen=True):
-    group: str = ""
-    version: str = ""
-    kind: str = ""
-
-
-class _UserInfo(msgspec.Struct, frozen=True):
-    username: str = ""
-    groups: list[str] | None = None
-
-
-class _Request(msgspec.Struct, frozen=True, rename="camel"):
-    uid: str
-    kind: _Kind
-    operation: str
-    sub_resource: str | None = None
-    namespace: str | None = None
-    name: str | None = None
-    user_info: _UserInfo | None = None
-    dry_run: bool | None = None
-    object: msgspec.Raw = msgspec.Raw(b"null")
-    old_object: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class _Review(msgspec.Struct, frozen=True, rename="camel"):
-    api_version: str = ""
-    kind: str = ""
-    request: _Request | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """What is asked about a ConfigMap that is made or changed; of anything else, no more than that it is none."""
-
-    uid: str
-    operation: str
-    kind: str  # "ConfigMap", or "" when there is nothing to judge
-    namespace: str
-    name: str
-    username: str
-    dry_run: bool
-    data: Mapping[str, str]
-    old: Mapping[str, str] | None  # before an UPDATE
-
-
-class _ConfigMap(msgspec.Struct, frozen=True):
-    metadata: Metadata = Metadata()
-    data: dict[str, str] | None = None
-
-
-_decoder = msgspec.json.Decoder(_Review)
-_config_map = msgspec.json.Decoder(_ConfigMap)
-_encoder = msgspec.json.Encoder()
-
 # The only subresource whose object is a whole pod with containers that may be new.
 _JUDGED_SUBRESOURCES = frozenset({"", "ephemeralcontainers"})
 _JUDGED_OPERATIONS = frozenset({"CREATE", "UPDATE"})
 
+_SMALLER = "make the object smaller, or split it"
 
-def decode(body: bytes) -> Request:
-    """Return the request in *body*, the bytes of an AdmissionReview v1; raise `ReviewError` for anything else."""
-    raw = _envelope(body)
-    try:
+_encoder = msgspec.json.Encoder()
+
+
+class _Spec(msgspec.Struct, frozen=True):
+    spec: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _AfterLabels(msgspec.Struct, frozen=True, rename="camel"):
+    """What the API server writes behind the labels of an object: where any of it is there, no label is missing."""
+
+    annotations: msgspec.Raw = msgspec.Raw(b"")
+    owner_references: msgspec.Raw = msgspec.Raw(b"")
+    finalizers: msgspec.Raw = msgspec.Raw(b"")
+    managed_fields: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Beginning(msgspec.Struct, frozen=True):
+    metadata: _AfterLabels | None = None
+    spec: msgspec.Raw = msgspec.Raw(b"")
+
+
+_specs = msgspec.json.Decoder(_Spec)
+_beginnings = msgspec.json.Decoder(_Beginning)
+
+
+def decode(body: Data, unread: str = "") -> Request:
+    """Return the request in *body*, the bytes of an AdmissionReview v1; raise `ReviewError` for anything else.
+
+    With *unread*, a reason, *body* is only the beginning of what was sent.
+    """
+    envelope = opened(body, unread)
+    return read(envelope.request) if not envelope.unread else _partly(envelope)
+
+
+def read(raw: RawRequest) -> Request:
+    """Return what *raw* asks, with its objects read."""
+    if not _is_judged(raw):
         return _request(raw)
+    try:
+        return _whole(raw)
     except UnreadableError as error:
-        raise ReviewError(_one_line(error)) from error
+        return _partly(Envelope(raw, f"cannot be read: {error}"))
 
 
-def decode_edit(body: bytes) -> Edit:
-    """Return the edit of a ConfigMap that *body* asks about; raises `ReviewError`, also when that cannot be read."""
-    raw = _envelope(body)
-    changed = raw.kind.kind == "ConfigMap" and raw.operation in _JUDGED_OPERATIONS and not raw.sub_resource
+def _is_judged(raw: RawRequest) -> bool:
+    return raw.operation in _JUDGED_OPERATIONS and (raw.sub_resource or "") in _JUDGED_SUBRESOURCES
+
+
+def _whole(raw: RawRequest) -> Request:
+    workload = decode_workload(raw.object, raw.kind.group, raw.kind.kind)
+    old = decode_workload(raw.old_object, raw.kind.group, raw.kind.kind) if raw.operation == "UPDATE" else None
+    given, asked = workload.metadata.namespace if workload is not None else "", raw.namespace or ""
+    if given in ("", asked):
+        return _request(raw, workload, old)
+    text = f"is of namespace {given[:63]!r}, and the request of {asked[:63]!r}"
+    return _request(raw, workload, old, Obstacle(text, "give the object the namespace that it is sent to"))
+
+
+def _partly(envelope: Envelope) -> Request:
+    """Return the request with as much of its objects as their beginnings say."""
+    raw, update = envelope.request, envelope.request.operation == "UPDATE"
+    if not _is_judged(raw):
+        return _request(raw)
+    workload, known = _beginning(raw.object, raw)
+    old, old_known = _beginning(raw.old_object, raw) if update else (None, True)
+    same = update and envelope.whole and _spec(raw.object) == _spec(raw.old_object) is not None
+    return _request(raw, workload, old, Obstacle(envelope.unread, _SMALLER, known and old_known, same))
+
+
+def _beginning(data: msgspec.Raw, raw: RawRequest) -> tuple[Workload | None, bool]:
+    """Return what the beginning of the object in *data* says, and whether all labels are in it."""
+    front = skim.closed(memoryview(data)[:FRONT])
     try:
-        data = _config_map.decode(raw.object) if changed else None
-        old = _config_map.decode(raw.old_object) if changed and raw.operation == "UPDATE" else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ReviewError(f"the object is not a ConfigMap: {_one_line(error)}") from error
-    return Edit(
-        uid=raw.uid,
-        operation=raw.operation,
-        kind=raw.kind.kind if changed else "",
-        namespace=raw.namespace or "",
-        name=raw.name or (data.metadata.name if data else ""),
-        username=raw.user_info.username if raw.user_info else "",
-        dry_run=bool(raw.dry_run),
-        data=(data.data if data else None) or {},
-        old=None if old is None else old.data or {},
-    )
+        workload = decode_workload(front, raw.kind.group, raw.kind.kind)
+        found = skim.decode(_beginnings, front)
+    except (UnreadableError, msgspec.DecodeError, UnicodeDecodeError):
+        return decode_workload(b"{}", raw.kind.group, raw.kind.kind), False
+    if raw.kind.kind != "Pod":  # of a template, the labels lie further back
+        return workload, False
+    return workload, found.spec != msgspec.Raw(b"") or (found.metadata or _AfterLabels()) != _AfterLabels()
 
 
-def _envelope(body: bytes) -> _Request:
+def _spec(data: msgspec.Raw) -> bytes | None:
+    """Return the spec of the object in *data*, as it came; None when it cannot be found."""
     try:
-        review = _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ReviewError(f"the body is not an AdmissionReview: {_one_line(error)}") from error
-    except RecursionError:
-        raise ReviewError("the body is not an AdmissionReview: it is nested too deeply") from None
-    if review.api_version != API_VERSION or review.kind != "AdmissionReview":
-        given = f"{review.kind[:60]!r} of {review.api_version[:60]!r}"
-        raise ReviewError(f"the body is {given}, and only 'AdmissionReview' of {API_VERSION!r} is answered")
-    if review.request is None or not review.request.uid:
-        raise ReviewError("the AdmissionReview has no request with a uid")
-    return review.request
+        return bytes(skim.decode(_specs, data).spec)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
-def _request(raw: _Request) -> Request:
-    user = raw.user_info or _UserInfo()
+def _request(
+    raw: RawRequest, workload: Workload | None = None, old: Workload | None = None, obstacle: Obstacle | None = None
+) -> Request:
+    user = raw.user_info or UserInfo()
     group, version = raw.kind.group, raw.kind.version
-    workload = old = None
-    if raw.operation in _JUDGED_OPERATIONS and (raw.sub_resource or "") in _JUDGED_SUBRESOURCES:
-        workload = decode_workload(raw.object, group, raw.kind.kind)
-        if raw.operation == "UPDATE":
-            old = decode_workload(raw.old_object, group, raw.kind.kind)
-    namespace = raw.namespace or ""
-    if workload is not None and workload.metadata.namespace not in ("", namespace):
-        given = workload.metadata.namespace[:63]
-        raise ReviewError(f"the object is of namespace {given!r}, and the request of {namespace[:63]!r}")
     return Request(
         uid=raw.uid,
         operation=raw.operation,
         api_version=f"{group}/{version}" if group else version,
         kind=raw.kind.kind,
         subresource=raw.sub_resource or "",
-        namespace=namespace,
+        namespace=raw.namespace or "",
         name=raw.name or "",
         username=user.username,
         by_node="system:nodes" in (user.groups or ()),
         dry_run=bool(raw.dry_run),
         workload=workload,
         old=old,
+        obstacle=obstacle,
     )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).replace("`", "'").split())[:300]
 
 
 class _Status(msgspec.Struct, frozen=True):

@@ -6,9 +6,11 @@ from webhook.judge.decision import Decision, Mutation, ObjectRef, task_of
 from webhook.judge.request import Request
 from webhook.judge.verdict import Verdict
 from webhook.pods.airflow import Component
-from webhook.pods.workload import Metadata
+from webhook.pods.workload import Metadata, Workload
 from webhook.rules.finding import Mode
 from webhook.rules.rule import Subject
+
+_MIRROR = "kubernetes.io/config.mirror"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,11 @@ class Case:
     subject: Subject
     distrusted: Component | None  # what the labels claimed in vain
     ceiling: Mode  # never judged stricter than this, whatever the rule
+
+
+def is_mirror(workload: Workload) -> bool:
+    """Return whether *workload* stands for a static pod of a node."""
+    return _MIRROR in (workload.metadata.annotations or {})
 
 
 def record(

@@ -19,6 +19,7 @@ class Mutation(StrEnum):
     UNCHANGED = "unchanged"  # nothing was missing
     WITHHELD = "withheld"  # something was missing, and the mode or an exemption says to leave it so
     UNAVAILABLE = "unavailable"  # something was missing, and its source cannot be had
+    UNREADABLE = "unreadable"  # too little of the pod could be read to say what it lacks
     IGNORED = "ignored"  # not a pod of Airflow, or not its creation
 
 

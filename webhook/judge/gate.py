@@ -4,17 +4,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import islice
 
 from webhook.documents.policy import DEFAULT, Policy
 from webhook.documents.release import NONE, Release
 from webhook.documents.required_env import EMPTY, RequiredEnv
-from webhook.judge.case import Case, record
+from webhook.judge.bounds import MOST_FINDINGS, MOST_PLACES, UNREADABLE, crowd, is_crowd, unfinished
+from webhook.judge.case import Case, is_mirror, record
 from webhook.judge.decision import TASK_KEYS, Decision, Mutation
 from webhook.judge.exempting import Covering
 from webhook.judge.request import Request, day_of, moment_of, sighted
 from webhook.judge.trust import REMEMBERED, Trust
+from webhook.judge.unread import may_matter, unread, unread_mutation
 from webhook.judge.update import is_managed, strictest
-from webhook.judge.verdict import Exempted, Verdict, Violation, merged
+from webhook.judge.verdict import Exempted, Verdict, Violation, cause_of, merged
 from webhook.pods.airflow import Component, Role
 from webhook.pods.claim import claim, telling
 from webhook.pods.fleet import Live
@@ -33,7 +36,6 @@ from webhook.variables.variable import Variable
 
 AUDIT = "audit"  # the path of a decision that nobody asked for
 
-_MIRROR = "kubernetes.io/config.mirror"
 _INJECTS = frozenset({Mode.ENFORCE, Mode.WARN})
 _AT_ADMISSION = {name: rule for name, rule in RULES.items() if not rule.live}
 
@@ -87,6 +89,8 @@ class Gate:
 
         That is a moment, or a day (UTC), which stands for its beginning.
         """
+        if request.obstacle is not None:
+            return record("/validate", request, None, self._unread(request))
         if request.workload is not None and _stage(request, request.workload) is Stage.UPDATE:
             return self._validate_update(request, request.workload, when)
         case = self._case(request, moment_of(when))
@@ -118,6 +122,16 @@ class Gate:
         )
         return record("/validate", request, judged, found.verdict if found else Verdict())
 
+    def _unread(self, request: Request) -> Verdict:
+        stage = Stage.TEMPLATE if request.workload is None else _stage(request, request.workload)
+        ceiling = Mode(self._policy.workloads) if stage is Stage.TEMPLATE else Mode.ENFORCE
+        matters = may_matter(self._trust, request, stage)
+        return unread(request, self._strictest(request.namespace).capped(ceiling)) if matters else Verdict()
+
+    def _strictest(self, namespace: str) -> Mode:
+        """Return the strictest mode that a rule of admission has in *namespace*."""
+        return max((self._modes(namespace)[name] for name in _AT_ADMISSION), key=lambda mode: mode.rank)
+
     def recognise(self, pod: LivePod) -> Role | None:
         """Return the role by which a pod that runs is judged; None when it is not Airflow's."""
         return self._trust.role(sighted(pod), pod.workload, Stage.LIVE)[0]
@@ -143,10 +157,15 @@ class Gate:
         subject, namespace = case.subject, case.request.namespace
         modes, of_pods = self._modes(namespace), _highest(subject.role)
         covering = Covering(self._policy.exemptions, namespace, subject.role.component, today)
+        if is_crowd(subject) and (strict := self._strictest(namespace).capped(case.ceiling)).rank:
+            violations.append(Violation(UNREADABLE, strict, cause_of(crowd(subject.workload.size))))
         for name, rule in rules.items():
             if (mode := modes[name].capped(case.ceiling)) is Mode.OFF:
                 continue
-            for finding in rule.check(subject, self._policy.options(name)):
+            for count, finding in enumerate(rule.check(subject, self._policy.options(name))):
+                if count == MOST_FINDINGS:
+                    violations.append(Violation(name, mode, cause_of(unfinished(rule))))
+                    break
                 pods = modes[name].capped(of_pods).capped(finding.ceiling) if subject.stage is Stage.TEMPLATE else None
                 judged = covering.judge(name, mode.capped(finding.ceiling), finding, pods)
                 if isinstance(judged, Exempted):
@@ -157,11 +176,15 @@ class Gate:
 
     def mutate(self, request: Request, when: date | datetime) -> tuple[Decision, list[Operation]]:
         """Return the decision on a new Pod and the operations that add what it lacks; *when* is as for `validate`."""
+        if request.obstacle is not None:
+            return record("/mutate", request, None, Verdict(), unread_mutation(request)), []
         case, today = self._case(request, moment_of(when)), day_of(when)
         # Any mirror pod is left alone here: a kubelet deletes one that was changed (admission/serviceaccount).
-        if case is None or case.subject.stage is not Stage.POD or _is_mirror(case.subject.workload):
+        if case is None or case.subject.stage is not Stage.POD or is_mirror(case.subject.workload):
             return record("/mutate", request, None, Verdict(), Mutation.IGNORED), []
         subject = case.subject
+        if is_crowd(subject):
+            return record("/mutate", request, case, Verdict(), Mutation.UNREADABLE), []
         asked = needs(subject.workload.spec, subject.role, subject.variables, subject.config_maps)
         open_ = [need for need in asked if need.state is not State.SAME]
         lacking = [need for need in open_ if _is_met(need)]
@@ -186,7 +209,7 @@ class Gate:
 
     def _case(self, request: Request, now: datetime, live: Live | None = None) -> Case | None:
         workload = request.workload
-        if workload is None or (request.by_node and _is_mirror(workload)):
+        if workload is None or (request.by_node and is_mirror(workload)):
             return None
         stage = _stage(request, workload) if live is None else Stage.LIVE
         role, distrusted = self._trust.role(request, workload, stage)
@@ -194,7 +217,7 @@ class Gate:
             return None
         variables = self._variables(role.component, request.namespace)
         repositories = request.repositories if live is None else live.fleet.repositories(airflow_of(live.pod))
-        images = tuple(workload.images)
+        images = tuple(islice(workload.images, MOST_PLACES))
         expected = self._release.about(role.component, request.namespace, now)
         known = (self._config_maps, live, repositories, expected, self._observed)
         subject = Subject(workload, role, stage, images, variables, *known)
@@ -217,10 +240,6 @@ def _stage(request: Request, workload: Workload) -> Stage:
     if workload.kind != "Pod":
         return Stage.TEMPLATE
     return Stage.POD if request.operation == "CREATE" and not request.subresource else Stage.UPDATE
-
-
-def _is_mirror(workload: Workload) -> bool:
-    return _MIRROR in (workload.metadata.annotations or {})
 
 
 def _is_met(need: Need) -> bool:

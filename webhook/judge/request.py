@@ -9,6 +9,16 @@ from webhook.pods.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why an object was not read to its end, and what is known of it all the same."""
+
+    text: str  # after "the object": "cannot be read: ..."
+    fix: str
+    labels: bool = False  # whether the request's workloads have all the labels that the object has
+    same: bool = False  # whether an UPDATE is known to leave the spec as it was
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What is asked: the facts of the envelope, and the object when it is a workload that is made or changed."""
 
@@ -24,6 +34,7 @@ class Request:
     dry_run: bool
     workload: Workload | None = None
     old: Workload | None = None  # before an UPDATE
+    obstacle: Obstacle | None = None  # then the workloads are only as much as could be read
     rendered: bool = False  # whether a file says that Helm rendered it from a chart called airflow
     repositories: frozenset[str] = frozenset()  # of Airflow's own images in its release, where files say so
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
+from webhook.judge.bounds import MOST_PLACES
 from webhook.judge.request import Request
 from webhook.judge.trust import Trust
 from webhook.judge.verdict import Verdict
@@ -63,7 +65,7 @@ def _new(
         mode = judge(before[0], request.old, (place,)).mode
         return mode.capped(Mode.WARN) if is_managed(before[0]) else mode
 
-    return [place for place in workload.images if is_new(place)]
+    return list(islice(filter(is_new, workload.images), MOST_PLACES))
 
 
 def _kind(role: Role) -> tuple[Component, bool]:

@@ -8,7 +8,8 @@ from typing import Any
 import jsonpatch
 import msgspec
 
-from webhook.admission.review import API_VERSION, ReviewError, decode
+from webhook.admission.envelope import API_VERSION, ReviewError
+from webhook.admission.review import decode
 from webhook.documents.fixture import Case, Expected
 from webhook.judge.gate import Gate
 from webhook.judge.message import sentence

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from webhook.admission.review import API_VERSION
+from webhook.admission.envelope import API_VERSION
 from webhook.grammar.yamlnode import Node
 from webhook.manifests.parameters import filled
 from webhook.manifests.place import Place

@@ -9,7 +9,8 @@ import msgspec
 from webhook.grammar.yamlnode import Node
 from webhook.manifests.objects import Manifest, mapping
 from webhook.pods.airflow import Row
-from webhook.pods.workload import TEMPLATES, Unreadable, Workload, decode
+from webhook.pods.salvage import Unreadable
+from webhook.pods.workload import TEMPLATES, Workload, decode
 
 _DEPTH = 10  # levels; a JobSet's pod templates stand seven deep
 _STANDS_FOR = "Deployment"  # a kind that nobody knows is taken for a controller that keeps pods running

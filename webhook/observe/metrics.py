@@ -3,8 +3,7 @@
 Whatever has no label *dry_run* leaves dry runs out, so that no alert fires because somebody asked what would happen.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from prometheus_client import (
@@ -12,18 +11,16 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Histogram,
-    Metric,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.registry import Collector
 
 from webhook.judge.decision import Decision, Mutation
+from webhook.observe.live import Documents, Followed, Readers
 from webhook.pods.airflow import Component
 from webhook.rules.finding import Mode
 
@@ -33,6 +30,7 @@ VERDICTS = {Mode.OFF: "allowed", Mode.AUDIT: "audited", Mode.WARN: "warned", Mod
 IGNORED, REFUSED, FAILED = "ignored", "refused", "failed"
 DOCUMENTS = ("policy", "required-env", "release")
 RELOADS = ("accepted", "rejected", "lost")
+DROPS = ("deadline", "handshakes", "connections", "memory", "head", "length", "syntax")
 EVENTS = ("written", "repeated", "dropped", "failed")
 
 # A decision takes some hundred microseconds; the API server gives up after seconds.
@@ -85,8 +83,11 @@ class Metrics:
         )
         self._events = self._counter("events", "Decisions and announcements by what became of their Event", "outcome")
         self._reloads = self._counter("policy_reloads", "Changes of a document that were seen", "document", "outcome")
-        self._documents = _Documents()
+        self._dropped = self._counter("dropped", "Clients that got no answer of the routes, or none at all", "reason")
+        self._documents = Documents()
         self.registry.register(self._documents)
+        self._readers: dict[str, Callable[[], float]] = {}
+        self.registry.register(Readers(self._readers))
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self._prepare(tuple(rules))
@@ -127,6 +128,14 @@ class Metrics:
         """Count a review on *path* that could not be decided."""
         self._reviews[path, "other", FAILED, "false"].inc()
 
+    def dropped(self, reason: str) -> None:
+        """Count a client that got no answer, or one that the routes do not know of: one of `DROPS`."""
+        self._dropped[reason,].inc()
+
+    def watch(self, reader: str, silent: Callable[[], float]) -> None:
+        """Show for how many seconds the thread *reader* has been *silent*."""
+        self._readers[reader] = silent
+
     def event(self, outcome: str, amount: int = 1) -> None:
         """Count *amount* decisions whose Event met *outcome*: one of `EVENTS`."""
         self._events[outcome,].inc(amount)
@@ -137,7 +146,7 @@ class Metrics:
 
     def follow(self, document: str, revision: Callable[[], str], stale: Callable[[], float]) -> None:
         """Show the *revision* of *document* in force ("" for none), and for how many seconds it has been *stale*."""
-        self._documents.add(_Followed(document, revision, stale))
+        self._documents.add(Followed(document, revision, stale))
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """Return all metrics and their content type, in the format that the header *accept* asks for."""
@@ -160,6 +169,7 @@ class Metrics:
         self._mutations.create((outcome,) for outcome in Mutation)
         self._lookalikes.create([()])
         self._untrusted.create((component,) for component in Component)
+        self._dropped.create((reason,) for reason in DROPS)
         self._events.create((outcome,) for outcome in EVENTS)
         self._reloads.create((document, outcome) for document in DOCUMENTS for outcome in RELOADS)
 
@@ -186,38 +196,3 @@ class _Children(dict[tuple[str, ...], W]):
         """Have *series* exist."""
         for labels in series:
             self[labels]  # asking for it makes it
-
-
-@dataclass(frozen=True, slots=True)
-class _Followed:
-    document: str
-    revision: Callable[[], str]
-    stale: Callable[[], float]
-
-
-class _Documents(Collector):
-    """The documents in force, asked when somebody looks: so there is one revision each, and its age is right."""
-
-    def __init__(self) -> None:
-        self._followed: tuple[_Followed, ...] = ()
-
-    def add(self, followed: _Followed) -> None:
-        """Show one more document, in place of an earlier one of that name."""
-        self._followed = (*(f for f in self._followed if f.document != followed.document), followed)
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield what is true now."""
-        info = GaugeMetricFamily(
-            "airlock_policy_info", "1 for the revision of a document that is in force", labels=["document", "revision"]
-        )
-        stale = GaugeMetricFamily(
-            "airlock_policy_stale",
-            "Seconds since the document in force was last known to be the present one; 0 while it is",
-            labels=["document"],
-        )
-        for followed in self._followed:
-            if revision := followed.revision():
-                info.add_metric([followed.document, revision], 1)
-            stale.add_metric([followed.document], followed.stale())
-        yield info
-        yield stale

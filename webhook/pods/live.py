@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from webhook.pods import skim
 from webhook.pods.workload import Container, Metadata, PodSpec, Struct, Workload, decode
 
 _FACT = 512  # characters; the longest id of a DAG has 250
@@ -135,7 +136,7 @@ class LivePod:
 def decode_pod(raw: bytes | msgspec.Raw) -> LivePod:
     """Return the pod in the JSON *raw*; raises `UnreadableError` for what is no JSON."""
     try:
-        pod = _decoder.decode(raw)
+        pod = skim.decode(_decoder, raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _salvaged(raw)
     metadata, spec = pod.metadata or _LiveMetadata(), pod.spec or _LiveSpec()
@@ -178,7 +179,7 @@ def _salvaged(raw: bytes | msgspec.Raw) -> LivePod:
     workload = decode(raw, "", "Pod")
     assert workload is not None  # noqa: S101 - Pod is in the table
     try:
-        place = _named.decode(raw).metadata or _Place()
+        place = skim.decode(_named, raw).metadata or _Place()
     except (msgspec.DecodeError, UnicodeDecodeError):
         place = _Place()
     return LivePod(workload, place.namespace, "", "", None, deleting=False, version="", images={})

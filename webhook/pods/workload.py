@@ -3,13 +3,15 @@
 Only the fields that rules look at are decoded; all others are skipped unread.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 import msgspec
+
+from webhook.pods import skim
+from webhook.pods.salvage import Unreadable, salvage
 
 
 class Struct(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -134,15 +136,8 @@ def _decoder(path: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(msgspec.defstruct("Object", fields, frozen=True, gc=False))
 
 
+_anything: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _DECODERS = {key: _decoder(path) for key, path in TEMPLATES.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A field whose type is not what the API says."""
-
-    path: str  # "spec.containers[0].image"; "" for the whole object
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +163,13 @@ class Workload:
     unreadable: tuple[Unreadable, ...] = ()
 
     @property
+    def size(self) -> int:
+        """How many containers and volumes it has."""
+        spec = self.spec
+        lists = (spec.containers, spec.init_containers, spec.ephemeral_containers, spec.volumes)
+        return sum(len(places) for places in lists if places)
+
+    @property
     def images(self) -> Iterator[ImagePlace]:
         """Every place that names an image, in the order of the API's own visitor: init, containers, ephemeral."""
         spec = self.spec
@@ -188,16 +190,18 @@ class Workload:
 def decode(raw: bytes | msgspec.Raw, group: str, kind: str) -> Workload | None:
     """Return the workload in the JSON *raw*, or None for a kind without a pod template.
 
-    A field of the wrong type is left out and listed in `unreadable`; bytes that are no JSON raise `UnreadableError`.
+    `managedFields` may be nested as deeply as they like. A field of the wrong type is left out and listed in
+    `unreadable`; bytes that are no JSON raise `UnreadableError`.
     """
     path, decoder = TEMPLATES.get((group, kind)), _DECODERS.get((group, kind))
     if path is None or decoder is None:
         return None
     try:
         try:
-            return _workload(decoder.decode(raw), path, kind)
+            return _workload(skim.decode(decoder, raw), path, kind)
         except msgspec.ValidationError:
-            return _salvage(msgspec.json.decode(raw), decoder, path, kind)
+            decoded, unreadable = salvage(skim.decode(_anything, raw), decoder.type)
+            return _workload(decoded, path, kind, unreadable)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableError(f"the object is not readable JSON: {error}") from error
 
@@ -213,35 +217,3 @@ def _workload(decoded: Any, path: tuple[str, ...], kind: str, unreadable: tuple[
         prefix=".".join((*path, "spec")),
         unreadable=unreadable,
     )
-
-
-_PLACE = re.compile(r" - at `(?:key in )?\$(?P<path>.*)`$")
-_STEP = re.compile(r"\.(?P<field>\w+)|\[(?P<index>\d+)\]")
-_MOST_UNREADABLE = 20
-
-
-def _salvage(tree: Any, decoder: msgspec.json.Decoder[Any], path: tuple[str, ...], kind: str) -> Workload:  # noqa: ANN401 - any JSON
-    """Return what can be read of *tree*: leave out one wrong field after the other, and list them."""
-    unreadable: list[Unreadable] = []
-    while True:
-        try:
-            return _workload(msgspec.convert(tree, decoder.type), path, kind, tuple(unreadable))
-        except msgspec.ValidationError as error:
-            text = str(error)
-            place = _PLACE.search(text)
-            where = place["path"] if place else ""
-            unreadable.append(Unreadable(where.lstrip("."), text.partition(" - at ")[0].replace("`", "")))
-            tree = {} if len(unreadable) >= _MOST_UNREADABLE else _without(tree, where)
-
-
-def _without(tree: Any, where: str) -> Any:  # noqa: ANN401 - any JSON
-    """Return *tree* with the value at *where* left out; an element of a list becomes an empty object."""
-    steps: list[Any] = [step["field"] or int(step["index"]) for step in _STEP.finditer(where.partition("[...]")[0])]
-    if not steps:
-        return {}
-    parent: Any = reduce(lambda level, step: level[step], steps[:-1], tree)
-    if isinstance(parent, list):
-        parent[steps[-1]] = {}
-    else:
-        del parent[steps[-1]]
-    return tree

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from webhook.audit.findings import Told
 from webhook.audit.layers import layers
 from webhook.audit.survey import Survey
+from webhook.judge.bounds import UNREADABLE
 from webhook.judge.wording import where
 from webhook.pods.text import plural, printable
 from webhook.report import pictures, view
@@ -111,7 +112,7 @@ def _choices(items: list[Item]) -> dict[str, list[str]]:
     return {
         "namespace": sorted({item.namespace for item in items}),
         "component": sorted({item.component for item in items}),
-        "rule": [rule for rule in RULES if any(item.rule == rule for item in items)],
+        "rule": [rule for rule in (*RULES, UNREADABLE) if any(item.rule == rule for item in items)],
         "mode": [str(mode) for mode in modes],
     }
 

@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
+from webhook.judge import bounds
+from webhook.judge.bounds import UNREADABLE
 from webhook.judge.message import sentence
 from webhook.judge.verdict import Cause, Exempted, Violation
 from webhook.judge.wording import where
@@ -22,7 +24,7 @@ from webhook.rules.finding import Mode
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {Mode.ENFORCE: "error", Mode.WARN: "warning", Mode.AUDIT: "note", Mode.OFF: "none"}
 FINGERPRINT = "airlock/v2"  # the kind of fingerprint: v1 was one for each container
-_INDEXES = {name: index for index, name in enumerate(RULES)}
+_INDEXES = {name: index for index, name in enumerate((*RULES, UNREADABLE))}
 
 
 def render(outcome: Outcome, options: Options) -> str:
@@ -35,6 +37,7 @@ def render(outcome: Outcome, options: Options) -> str:
     notes += [_notification(remark, "warning", at) for remark in outcome.notes]
     notes += [_notification(remark, "note", at) for remark in outcome.skipped]
     rules = [described(rule.name, inspect.getmodule(rule.check)) for rule in RULES.values()]
+    rules.append(described(UNREADABLE, bounds))
     return log(rules, results, notes, whole=not outcome.unusable)
 
 

@@ -1,18 +1,20 @@
 """What `airlock serve` serves: sources, gate, observers and routes put together, in the process that serves them."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from webhook.admission.edit import Edit
 from webhook.admission.guard import Guarded, Guards, Judgement
-from webhook.admission.review import Edit
 from webhook.documents.accepted import KEYS, read_accepted
 from webhook.documents.policy import DEFAULT, Policy, read_policy
 from webhook.documents.release import NONE, Release, read_release
 from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
 from webhook.judge import message
+from webhook.judge.bounds import UNREADABLE
 from webhook.judge.decision import Decision, ObjectRef
 from webhook.judge.gate import Gate
 from webhook.observe.events.observer import Events, Writer, log_writer
@@ -20,6 +22,7 @@ from webhook.observe.log import log_decision
 from webhook.observe.metrics import Metrics
 from webhook.rules.catalogue import RULES
 from webhook.serving.app import Collaborators, create_app
+from webhook.serving.desk import Answer, Desk, Parts
 from webhook.serving.health import Readiness, create_probes
 from webhook.serving.options import EventsTo, ServiceOptions
 from webhook.sources.configmap import ConfigMapWatch, Present, State
@@ -28,7 +31,6 @@ from webhook.sources.lookup import Lookup
 from webhook.sources.source import ConfigMapName, Outcome, Reload, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
     from webhook.cluster import Cluster
@@ -47,7 +49,7 @@ class Airlock:
     def __init__(self, options: ServiceOptions) -> None:
         self._options = options
         self._connection: Cluster | None = None
-        self._metrics = Metrics(RULES)
+        self._metrics = Metrics((*RULES, UNREADABLE))
         self._draining = False
         self._lock = threading.Lock()
         self._gate: Gate | None = None
@@ -74,16 +76,10 @@ class Airlock:
         observers = [self._metrics.observe, log_decision]
         if self._events is not None:
             observers.append(self._tell_of)
-        parts = Collaborators(
-            lambda: self._gate,
-            observers,
-            self._metrics.refused,
-            self._failed,
-            lambda: self.readiness,
-            guards=_guards(options),
-            guarded=self._guarded,
-        )
-        self.wsgi: WSGIApplication = create_app(parts)
+        parts = Parts(lambda: self._gate, observers, self._failed, guards=_guards(options), guarded=self._guarded)
+        self._desk = Desk(parts)
+        routes = Collaborators(self._desk, self._metrics.refused, self._failed, lambda: self.readiness)
+        self.wsgi: WSGIApplication = create_app(routes)
         self.probes: WSGIApplication = create_probes(lambda: self.readiness, self._metrics.exposition)
 
     @property
@@ -94,6 +90,18 @@ class Airlock:
         lines += ["draining"] * self._draining
         ready = not self._draining and self._gate is not None and not self._lookup.unread
         return Readiness(ready, tuple(lines))
+
+    def quick(self, path: str, body: bytes) -> Answer | None:
+        """Return the answer to a small review; None when it is none or may take long."""
+        return self._desk.quickly(path, body)
+
+    def dropped(self, reason: str) -> None:
+        """Count a client that got no answer from the routes."""
+        self._metrics.dropped(reason)
+
+    def follow(self, reader: str, silent: Callable[[], float]) -> None:
+        """Show for how many seconds *reader* has given no sign of life."""
+        self._metrics.watch(reader, silent)
 
     def start(self) -> None:
         """Read the documents and begin to watch them; raises OSError when a file cannot be read."""

@@ -1,6 +1,7 @@
 """Clients that send slowly, halfway or not at all hold no thread, and are closed at the deadline."""
 
 import os
+import re
 import resource
 import socket
 import ssl
@@ -8,11 +9,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
 
 from tests.harness.serving_process import Server, ask, is_closed, poll, serving
+from webhook.serving.http.inbox import FRONT
+from webhook.serving.http.keeper import HELD_LIMIT, MOST_UNSHAKEN
+from webhook.serving.http.poller import ROOM
 
 THREADS = 4
 DEADLINE = 1.0
@@ -56,6 +61,12 @@ def half_a_record(server: Server) -> socket.socket:
     sock.detach()
     raw.sendall(b"\x17\x03\x03\x01\x00" + bytes(20))
     return raw
+
+
+def memory(pid: int) -> int:
+    """Return the resident memory of a process, in KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])
 
 
 SILENT: dict[str, Callable[[Server], socket.socket]] = {
@@ -178,13 +189,25 @@ def open_files(wanted: int) -> Iterator[int]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_two_thousand_idle_connections_delay_nobody() -> None:
+def test_two_thousand_idle_connections_delay_nobody_and_the_newest_without_a_handshake_stay() -> None:
     with serving("--deadline", "30") as server, ExitStack() as stack:
         count = min(2000, stack.enter_context(open_files(2400)))
         socks = [stack.enter_context(server.tcp()) for _ in range(count)]
         assert max(seconds_of(server.ask) for _ in range(20)) < 2
         assert server.probe() == 200
-        assert not any(map(is_closed, socks))
+        gone = [is_closed(sock) for sock in socks]
+        assert gone == sorted(gone, reverse=True)  # the oldest gave way
+        assert MOST_UNSHAKEN - 40 < gone.count(False) <= MOST_UNSHAKEN  # others for the honest clients
+
+
+def test_a_client_has_no_tls_state_before_its_whole_hello_has_come() -> None:
+    with serving("--deadline", "60") as server, ExitStack() as stack:
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+        before = memory(int(children[0]))
+        for _ in range(MOST_UNSHAKEN):
+            stack.enter_context(server.tcp()).sendall(client_hello()[:-1])
+        assert server.ask() == 200
+        assert memory(int(children[0])) - before < 8 * 1024  # with TLS state it would be 20 MiB
 
 
 @pytest.mark.parametrize(
@@ -199,15 +222,39 @@ def test_when_there_is_no_room_the_connection_that_was_silent_longest_gives_way(
         assert server.log().count("WARNING") <= 6
 
 
-def test_unfinished_bodies_never_hold_more_than_their_share_of_memory() -> None:
-    megabyte = 1024 * 1024
-    head = b"POST /validate HTTP/1.1\r\nHost: airlock\r\nContent-Length: %d\r\n\r\n" % (7 * megabyte + 1)
+def test_unfinished_small_requests_never_hold_more_than_their_share_of_memory() -> None:
+    kibibyte = 1024
+    head = b"POST /validate HTTP/1.1\r\nHost: airlock\r\nContent-Length: %d\r\n\r\n" % (250 * kibibyte)
+    count = HELD_LIMIT // (240 * kibibyte) + 20
     with serving("--deadline", "30") as server, ExitStack() as stack:
         socks = []
-        for _ in range(12):  # 84 MiB, of which 64 may be held
+        for _ in range(count):
             socks.append(stack.enter_context(server.tls()))
-            socks[-1].sendall(head)
-            socks[-1].sendall(bytes(7 * megabyte))
+            socks[-1].sendall(head + bytes(240 * kibibyte))
         poll(lambda: is_closed(socks[0]), "the oldest is closed")
         assert not is_closed(socks[-1])
-        assert server.ask(body=bytes(7 * megabyte)) == 200
+        assert server.ask(body=bytes(240 * kibibyte)) == 200
+
+
+def length_told(sock: ssl.SSLSocket) -> int:
+    answer = b""
+    while not answer.endswith(b"}"):
+        answer += sock.recv(65536)
+    return int(re.findall(rb'{"length": (\d+)}', answer)[0])
+
+
+def test_large_bodies_that_find_no_room_in_half_of_their_time_are_answered_by_their_beginning() -> None:
+    size = ROOM // 2
+    head = b"POST /validate?timeout=2s HTTP/1.1\r\nHost: airlock\r\nContent-Length: %d\r\n\r\n" % size
+    with serving("--deadline", "8") as server, ExitStack() as stack:
+        holders = [stack.enter_context(server.tls()) for _ in range(2)]
+        for sock in holders:
+            sock.sendall(head.replace(b"2s", b"8s") + bytes(FRONT))
+        late = stack.enter_context(server.tls())
+        late.sendall(head + bytes(2 * FRONT))
+        assert length_told(late) == FRONT
+        assert not any(map(is_closed, holders))
+        for sock in holders:
+            sock.settimeout(30)
+            sock.sendall(bytes(size - FRONT))
+            assert length_told(sock) == size

@@ -57,7 +57,7 @@ def _mark(group: Group, rule: str, violations: list[Violation]) -> str:
     """Return what stays the same while *rule* finds the same in the pods of *group*, whichever they are."""
     images = sorted({violation.cause.image for violation in violations})
     name = _RUN.sub("", group.name) if group.kind == "Job" else group.name
-    if group.kind == "Pod" and RULES[rule].live:  # it is about the image, whichever DAG runs it
+    if group.kind == "Pod" and rule in RULES and RULES[rule].live:  # it is about the image, whichever DAG runs it
         name = group.airflow.release
     facts = [group.namespace, group.kind, name, group.component, rule, images]
     return ("t" if group.kind == "Pod" else "o") + hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -1,29 +1,19 @@
-"""One client's connection: its bytes are taken as they come, and a request is begun when all of it is there.
+"""One client's connection: its bytes are taken as they come, and nothing in here waits for a client to send."""
 
-Nothing in here waits for a client to send, so no client can hold a thread by sending slowly or not at all.
-"""
-
-import re
 import socket
 import ssl
 from contextlib import suppress
 from enum import Enum, auto
 from typing import Any
 
+from webhook.serving.http import hello
+from webhook.serving.http.inbox import Inbox
 from webhook.serving.http.tls import DeadlineSocket
 
-# The API server's own head is under 1 KiB; tracing may add two headers.
-HEAD_LIMIT = 32 * 1024
 Address = tuple[Any, ...]  # what the socket's family makes of it; host and port come first
+RECORDS = 8  # of TLS that are read before others get their turn
 _PIECE = 64 * 1024  # more than a TLS record (16 KiB), so that nothing stays behind in OpenSSL, unseen by the poller
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
-_ENCODING = re.compile(rb"^transfer-encoding[ \t]*:", re.IGNORECASE | re.MULTILINE)
-_EXPECT = re.compile(rb"^expect[ \t]*:[ \t]*100-continue[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
-
-
-class UnsentError(TimeoutError):
-    """A read beyond what the client has sent; it is never waited for."""
 
 
 class GoneError(ConnectionError):
@@ -34,113 +24,97 @@ class Arrival(Enum):
     """What has come from a client so far."""
 
     WHOLE = auto()  # a request
-    PART = auto()  # of a handshake or of a request
-    NOTHING = auto()  # the handshake is done, and no request has begun
-
-
-class Inbox:
-    """Bytes that have come, given out one request at a time; the *source* that gunicorn's parser reads from.
-
-    A request is whole when its head and as many bytes as its Content-Length are there. One with a wrong or double
-    Content-Length, with a Transfer-Encoding, with more than *body_limit* bytes of body or more than HEAD_LIMIT of head
-    is given out as it is, since it is going to be refused.
-    """
-
-    def __init__(self, body_limit: int) -> None:
-        self._body_limit = body_limit
-        self._bytes = bytearray()
-        self._searched = self._given = 0
-        self._end = -1  # of the request, once its head is known
-        self.expects_continue = False  # its client waits for a 100 before it sends the body
-
-    def __len__(self) -> int:
-        return len(self._bytes)
-
-    def put(self, data: bytes) -> None:
-        """Add what has come."""
-        self._bytes += data
-
-    def is_whole(self) -> bool:
-        """Whether a request can be given out."""
-        if self._end < 0:
-            self._find_end()
-        return 0 <= self._end <= len(self._bytes)
-
-    def recv(self, size: int) -> bytes:
-        """Give out at most *size* bytes of the request; raises UnsentError when all that came of it has been given."""
-        stop = min(self._given + size, self._end, len(self._bytes))
-        if stop <= self._given:
-            raise UnsentError("the request ends before what it announces")
-        data = bytes(self._bytes[self._given : stop])
-        self._given = stop
-        return data
-
-    def drop(self) -> None:
-        """Forget the request that was given out."""
-        self._bytes = self._bytes[self._end :]
-        self._searched = self._given = 0
-        self._end = -1
-        self.expects_continue = False
-
-    def _find_end(self) -> None:
-        found = self._bytes.find(b"\r\n\r\n", self._searched)
-        if found < 0:
-            self._searched = max(0, len(self._bytes) - 3)
-            if len(self._bytes) > HEAD_LIMIT:
-                self._end = len(self._bytes)
-            return
-        head = bytes(self._bytes[: found + 4])
-        length = _body_length(head)
-        self._end = len(head) + (length if length <= self._body_limit else 0)
-        self.expects_continue = length > 0 and _EXPECT.search(head) is not None
-
-
-def _body_length(head: bytes) -> int:
-    lengths = _LENGTH.findall(head)
-    if len(lengths) != 1 or not lengths[0].isdigit() or len(lengths[0]) > 18 or _ENCODING.search(head):  # noqa: PLR2004 - digits
-        return 0
-    return int(lengths[0])
+    PART = auto()  # of a request
+    NOTHING = auto()  # of the next request
 
 
 class Connection:
     """A client's socket and what has come over it; has the attributes that gunicorn's gthread worker expects.
 
     *deadline* (`time.monotonic()`) is when what is expected now has to be there: the handshake, a whole request, or
-    after the last answer the client's own end. *timeout* is the same for an idle, kept-alive connection.
+    after the last answer the client's own end. *timeout* is the same for an idle, kept-alive connection, and *patience*
+    is until when a large body may come or wait before it is answered unread.
     """
 
-    def __init__(self, sock: socket.socket, client: Address, server: Address, deadline: float, body_limit: int) -> None:
+    def __init__(self, sock: socket.socket, client: Address, server: Address, deadline: float) -> None:
         self.sock = sock
         self.client = client
         self.server = server
         self.deadline = self.timeout = deadline
-        self.inbox = Inbox(body_limit)
+        self.patience = 0.0
+        self.inbox = Inbox()
         self.parser: Any = None  # gunicorn's; made with the first request
-        self.begun = False  # a first byte has come
-        self._shaken = False
+        self.begun = False  # TLS has begun
+        self.shaken = False  # and its handshake is done
+        self.seated = False  # its large body has room
+        self.leaving = False  # all is said, and its own end is waited for
         self._continued = False
         sock.settimeout(0)
 
-    def receive(self, context: ssl.SSLContext) -> Arrival:
-        """Take what has come, without waiting; the first time, begin TLS under *context*.
+    def greets(self) -> bool:
+        """Whether TLS can begin; otherwise the poller reports the socket again when enough has come.
 
-        Raises GoneError, ssl.SSLError and other OSErrors.
+        Raises GoneError when the client has ended, and other OSErrors.
+        """
+        came = self.sock.recv(hello.MOST, socket.MSG_PEEK)
+        if not came:
+            raise GoneError
+        missing = hello.needed(came)
+        if missing <= len(came):
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            return True
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, missing)
+        return False
+
+    def shake(self, context: ssl.SSLContext) -> bool:
+        """Go on with the handshake, the first time under *context*; return whether it is done.
+
+        Raises ssl.SSLError and other OSErrors.
         """
         if not self.begun:
             self.begun = True
             self.sock = context.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
-        fresh = not self._shaken
-        try:
-            self._shake()
-            self._read()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return Arrival.NOTHING if fresh and self._shaken and not self.inbox else Arrival.PART
-        return Arrival.WHOLE
+        with suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            self.sock.do_handshake()  # type: ignore[attr-defined] # an SSLSocket by now
+            self.shaken = True
+        return self.shaken
 
-    @property
-    def shaken(self) -> bool:
-        """Whether the TLS handshake is done."""
-        return self._shaken
+    def read(self) -> Arrival:
+        """Take what has come of a request, and no more than a few records of it.
+
+        Raises GoneError, ssl.SSLError and other OSErrors.
+        """
+        inbox = self.inbox
+        try:
+            for _ in range(RECORDS):
+                data = self.sock.recv(_PIECE)
+                if not data:
+                    raise GoneError
+                inbox.put(data)
+                if inbox.is_whole():
+                    return Arrival.WHOLE
+                if inbox.expects_continue and not self._continued:
+                    self._continued = True
+                    self.sock.send(_CONTINUE)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        return Arrival.PART  # if not of a request, of a TLS record
+
+    def has_left(self) -> bool:
+        """Whether a client to whom goodbye was said has ended too; drops what it still sends, TLS or not."""
+        try:
+            return not socket.socket.recv(self.sock, _PIECE)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def send(self, data: bytes) -> int:
+        """Send as much of *data* as the socket takes without waiting; return how much that was."""
+        try:
+            return self.sock.send(data)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
 
     def answer_within(self, seconds: float) -> None:
         """Give the client *seconds* to take the answer, all of it, from its first byte on."""
@@ -157,7 +131,7 @@ class Connection:
     def hang_up(self) -> None:
         """Say that nothing more will be sent, in TLS and in TCP, and leave the other direction open."""
         with suppress(OSError, ValueError):
-            if isinstance(self.sock, DeadlineSocket) and self._shaken:
+            if isinstance(self.sock, DeadlineSocket) and self.shaken:
                 self.sock.unwrap()  # sends close_notify; raises since the client's own has not come yet
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
@@ -166,18 +140,3 @@ class Connection:
         """Close the socket."""
         with suppress(OSError):
             self.sock.close()
-
-    def _shake(self) -> None:
-        if not self._shaken and isinstance(self.sock, ssl.SSLSocket):
-            self.sock.do_handshake()
-            self._shaken = True
-
-    def _read(self) -> None:
-        while not self.inbox.is_whole():
-            if self.inbox.expects_continue and not self._continued:
-                self._continued = True
-                self.sock.send(_CONTINUE)
-            data = self.sock.recv(_PIECE)
-            if not data:
-                raise GoneError
-            self.inbox.put(data)

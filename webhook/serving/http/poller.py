@@ -2,226 +2,209 @@
 
 gthread gives a new connection to a thread, which then waits without limit for the handshake, the head and the body:
 as many silent clients as there are threads stop the service (gunicorn #2652). Here a connection waits in the poller
-until a whole request has come, under a deadline.
+until a whole request has come, under a deadline. Then it takes one of three lanes: a small, plain request is answered
+in the loop itself, other small ones by the threads, and large ones by a thread of their own, one after the other.
 """
 
-import errno
-import selectors
 import ssl
+from collections.abc import Callable
 from concurrent.futures import Future  # noqa: TC003 - gunicorn imports it anyway
-from contextlib import suppress
-from enum import Enum, auto
 from functools import partial
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
-from gunicorn.http import RequestParser
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+from gunicorn.http.wsgi import SERVER
+from gunicorn.util import http_date
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 
-from webhook.serving.http.connection import Arrival, Connection, GoneError, UnsentError
+from webhook.serving.http.connection import Arrival, Connection
+from webhook.serving.http.head import plain_path, timeout
+from webhook.serving.http.inbox import FRONT
+from webhook.serving.http.keeper import TICK
+from webhook.serving.http.room import Room
+from webhook.serving.http.threads import Next, Threads
 
-TICK = 0.25  # seconds between two looks at deadlines
+# Two objects of 3 MiB each; Go's encoder writes `<`, `>`, `&` and what is no UTF-8 as six bytes. And some for the rest.
+ROOM = 40 * 1024 * 1024
 
-_BATCH = 64  # connections accepted before others get their turn
 _LARGE = 64 * 1024
-_HELD_LIMIT = 64 * 1024 * 1024  # bytes of unfinished requests, all clients together
-_NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
-class _Next(Enum):
-    """What becomes of a connection that a thread has done with."""
-
-    WAIT = auto()  # for the rest of a handshake or request
-    KEEP = auto()  # for another request
-    HANG_UP = auto()  # and wait a little for the client to do the same: closing at once could lose the answer
-    CLOSE = auto()
-
-
-class PollingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
-    """Accepts, reads and answers; options and TLS identity are those of the application object in `self.app`."""
-
-    alive: bool
+class PollingWorker(Threads):
+    """Reads and answers; options and TLS identity are those of the application object in `self.app`."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - gunicorn's
         super().__init__(*arguments, **named)
-        self.options = self.app.options
-        self.max_keepalived = self.worker_connections // 2  # beyond it, answers say Connection: close
-        self.waiting: dict[Connection, None] = {}  # the one that has been silent longest comes first
-        self.busy = 0  # connections that a thread has or is going to have
-        self._next_look = 0.0
+        self._room: Room[Connection] = Room(ROOM)
+        self._date = b""
+        self._date_until = 0.0
 
-    def close_all(self) -> None:
-        """Close what no thread has."""
-        for conn in [*self.waiting, *self.keepalived_conns]:
-            conn.close()
-        for listener in self.sockets:
-            listener.close()
+    # In the loop
 
-    # From the poller to a thread
-
-    def accept(self, listener: Any) -> None:  # noqa: ANN401 - gunicorn's wrapper of a socket
-        """Accept who has connected, and let them wait in the poller for their first byte."""
-        for _ in range(_BATCH):
-            try:
-                sock, client = listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                if error.errno not in _NO_ROOM:
-                    raise
-                self.log.warning("a connection was not accepted: %s", error.strerror)
-                if not self._make_room():
-                    sleep(0.01)
-                return
-            self.nr_conns += 1
-            deadline = monotonic() + self.options.request_deadline
-            self._wait(Connection(sock, client, listener.getsockname(), deadline, self.options.body_limit))
-            if self.nr_conns >= self.worker_connections:
-                self._make_room()
-
-    def enqueue_req(self, conn: Connection) -> None:
-        """Give *conn* to a thread."""
-        self.busy += 1
-        super().enqueue_req(conn)
-
-    def on_client_socket_readable(self, conn: Connection, client: Any) -> None:  # noqa: ANN401 - gunicorn's
-        """Begin a request on a kept-alive connection."""
-        conn.deadline = monotonic() + self.options.request_deadline
-        super().on_client_socket_readable(conn, client)
-
-    def murder_pending(self) -> None:
-        """Close the connections whose deadline has passed."""
-        now = monotonic()
-        if now < self._next_look:
+    def ready(self, conn: Connection, _sock: Any) -> None:  # noqa: ANN401 - the poller's
+        """Take what has come from *conn*."""
+        if conn.leaving:
+            if conn.has_left():
+                self.forget(conn)
             return
-        self._next_look = now + TICK
-        for conn in [conn for conn in self.waiting if conn.deadline <= now]:
-            self._forget(conn)
-
-    def _wait(self, conn: Connection) -> None:
-        self.waiting[conn] = None
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._resume, conn))
-
-    def _resume(self, conn: Connection, sock: Any) -> None:  # noqa: ANN401 - the poller's
-        self.poller.unregister(sock)
-        del self.waiting[conn]
-        self.enqueue_req(conn)
-
-    def _forget(self, conn: Connection) -> None:
-        with suppress(KeyError, ValueError):
-            self.poller.unregister(conn.sock)
-        self.waiting.pop(conn, None)
-        self.nr_conns -= 1
-        conn.close()
-
-    def _make_room(self) -> bool:
-        """Close the connection that has been silent longest; whether there was one."""
-        if self.waiting:
-            self._forget(next(iter(self.waiting)))
-        elif self.keepalived_conns:
-            self._forget(self.keepalived_conns.popleft())
-        else:
-            return False
-        return True
-
-    def _hold_less(self) -> None:
-        """Close the oldest unfinished requests while all of them together take too much memory."""
-        held = sum(len(conn.inbox) for conn in self.waiting)
-        while held > _HELD_LIMIT:
-            oldest = min((conn for conn in self.waiting if conn.inbox), key=lambda conn: conn.deadline)
-            held -= len(oldest.inbox)
-            self._forget(oldest)
-
-    # In a thread
-
-    def handle(self, conn: Connection) -> _Next:
-        """Take what has come from *conn*, and answer if it is a request; never raises."""
         try:
-            arrival = conn.receive(self.app.identity.context)
-            if arrival is Arrival.WHOLE:
-                return self._answer(conn)
+            if not conn.shaken:
+                if conn.begun or conn.greets():
+                    self.give(conn, self.shake)
+                return
+            arrival = conn.read()
         except ssl.SSLError as error:
-            self._tell(conn, error)
-            return _Next.HANG_UP  # so that the client can read OpenSSL's alert
-        except (StopIteration, GoneError, OSError) as error:  # the client's end, or an answer it did not take
+            self.tell(conn, error)
+            self._hang_up(conn)
+        except OSError as error:  # the client's end
             self.log.debug("closing a connection: %r", error)
-            return _Next.CLOSE
-        return _Next.KEEP if arrival is Arrival.NOTHING else _Next.WAIT
+            self.forget(conn)
+        else:
+            self._arrived(conn, arrival)
 
-    def _answer(self, conn: Connection) -> _Next:
-        conn.answer_within(self.options.request_deadline)
-        conn.parser = conn.parser or RequestParser(self.cfg, conn.inbox, conn.client)
-        request = None
-        try:
-            request = next(conn.parser)
-            if any(name == "TRANSFER-ENCODING" for name, _ in request.headers):
-                return _refuse(conn, "411 Length Required", "a Content-Length is needed")
-            keep = self._keepalive_after(conn, self.handle_request(request, conn))
-        except UnsentError:
-            if request is not None:
-                raise
-            return _refuse(conn, "431 Request Header Fields Too Large", "the request's head is too long")
-        except (StopIteration, OSError):
-            raise
-        except Exception as error:  # noqa: BLE001 - most are gunicorn's, on requests that cannot be parsed
-            self.handle_error(request, conn.sock, conn.client, error)
-            return _Next.HANG_UP
-        conn.inbox.drop()
-        return _Next.KEEP if keep else _Next.HANG_UP
-
-    def _tell(self, conn: Connection, error: ssl.SSLError) -> None:
-        if conn.shaken or isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            self.log.debug("closing a connection: %r", error)
+    def _arrived(self, conn: Connection, arrival: Arrival) -> None:
+        while arrival is Arrival.WHOLE:
+            if not self._serve(conn):
+                return
+            # What came along with the request is the beginning of the next.
+            arrival = Arrival.WHOLE if conn.inbox.is_whole() else Arrival.PART if conn.inbox else Arrival.NOTHING
+        if arrival is Arrival.NOTHING:
             return
-        reason = (error.reason or type(error).__name__).lower().replace("_", " ")
-        self.log.warning(f"TLS handshake failed, {reason}: client %s", conn.client[0])  # noqa: G004 - each reason has its own limit
+        if conn not in self.waiting:
+            conn.deadline = monotonic() + self.options.request_deadline
+            self.wait(conn)
+        if conn.inbox.body is not None:
+            self._seat(conn)
+        elif len(conn.inbox) > _LARGE:
+            self.hold_less()
+
+    def _serve(self, conn: Connection) -> bool:
+        """Begin to answer the request in *conn*; return whether that is done and the client may go on."""
+        inbox = conn.inbox
+        if inbox.body is not None:
+            self.give_large(conn)
+            return False
+        path = plain_path(inbox.head)
+        answer = None if path is None else self.service.quick(path, inbox.small_body)
+        if answer is None:
+            self.give(conn, self.answer)
+            return False
+        self.nr += 1
+        inbox.drop()
+        keep = self.alive and len(self.keepalived_conns) < self.max_keepalived
+        data = self._headed(answer.body, keep=keep)
+        try:
+            sent = conn.send(data)
+        except OSError as error:
+            self.log.debug("closing a connection: %r", error)
+            self.forget(conn)
+            sent, keep = len(data), False
+        else:
+            if sent < len(data):
+                after = Next.KEEP if keep else Next.HANG_UP
+                self.give(conn, partial(self.send_rest, data=data[sent:], after=after))
+            elif keep:
+                self.keep(conn, self.cfg.keepalive)
+            else:
+                self._hang_up(conn)
+        self._observed(answer.tell)
+        return keep and sent == len(data)
+
+    def _headed(self, body: bytes, *, keep: bool) -> bytes:
+        """Return *body* as the response that gunicorn would make of it."""
+        now = monotonic()
+        if now >= self._date_until:
+            self._date_until = now + TICK
+            self._date = f"HTTP/1.1 200 OK\r\nServer: {SERVER}\r\nDate: {http_date()}\r\nConnection: ".encode()
+        how = b"keep-alive" if keep else b"close"
+        return b"%s%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+            self._date,
+            how,
+            len(body),
+            body,
+        )
+
+    def _observed(self, tell: Callable[[], None]) -> None:
+        try:
+            tell()
+        except Exception:
+            self.log.exception("a decision could not be told")
+
+    # Large bodies
+
+    def _seat(self, conn: Connection) -> None:
+        """Give the large body that *conn* sends its room, or have it wait for that."""
+        inbox = conn.inbox
+        if not conn.patience:
+            whole = min(timeout(inbox.head) or self.options.request_deadline, self.options.request_deadline)
+            conn.patience = monotonic() + whole / 2
+        if inbox.length > self._room.capacity:
+            if inbox.has_front:
+                self._answer_front(conn, f"has {inbox.length:,} bytes, and at most {self._room.capacity:,} are read")
+        elif self._room.enter(conn, inbox.length):
+            conn.seated = True
+        elif inbox.has_front:
+            self.unpoll(conn)
+            self.hold_less()
+
+    def impatient(self, conn: Connection) -> None:
+        """Answer the large request of *conn* by its beginning: there was no room for it, or it does not come."""
+        if conn.inbox.has_front:
+            why = "was too slow to come" if conn.seated else "found no room beside other large ones"
+            self._answer_front(conn, why)
+        elif conn.deadline <= monotonic():
+            self.dropped("deadline")
+            self.forget(conn)
+
+    def _answer_front(self, conn: Connection, unread: str) -> None:
+        assert conn.inbox.body is not None  # noqa: S101 - as its callers have seen
+        del conn.inbox.body[FRONT:]
+        self._leave(conn)
+        self.give(conn, partial(self.answer, unread=unread))
+
+    def _leave(self, conn: Connection) -> None:
+        """Give the room of *conn* to those who wait for it."""
+        conn.seated, conn.patience = False, 0.0
+        for guest in self._room.leave(conn):
+            guest.seated = True
+            if guest in self.waiting:
+                self.poll(guest)
+
+    def forget(self, conn: Connection) -> None:
+        """Close *conn*."""
+        super().forget(conn)
+        self._leave(conn)
 
     # And back
 
-    def finish_request(self, conn: Connection, future: "Future[_Next]") -> None:
+    def finish_request(self, conn: Connection, future: "Future[Next]") -> None:
         """Do what a thread has found out must become of *conn*."""
         self.busy -= 1
-        after = _Next.CLOSE if future.cancelled() or future.exception() else future.result()
+        after = Next.CLOSE if future.cancelled() or future.exception() else future.result()
+        self._leave(conn)
         try:
             conn.rest()
             self._go_on(conn, after)
         except (OSError, ValueError):  # the socket is no more
-            self._forget(conn)
+            self.forget(conn)
 
-    def _go_on(self, conn: Connection, after: _Next) -> None:
-        if after is _Next.WAIT and conn.deadline <= monotonic():  # a drip in time with `murder_pending` would escape it
-            self._forget(conn)
-        elif after is _Next.WAIT:
-            self._wait(conn)
-            if len(conn.inbox) > _LARGE:
-                self._hold_less()
-        elif after is _Next.KEEP and conn.inbox:  # the next request came along with the last
-            conn.deadline = monotonic() + self.options.request_deadline
-            self.enqueue_req(conn)
-        elif after is _Next.KEEP:
-            seconds = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
-            conn.timeout = monotonic() + seconds
-            callback = partial(self.on_client_socket_readable, conn)
-            self.poller.register(conn.sock, selectors.EVENT_READ, callback)
-            self.keepalived_conns.append(conn)
-        elif after is _Next.HANG_UP:
-            conn.hang_up()
-            conn.deadline = monotonic() + STOP_KEEPALIVE_LINGER
-            self.waiting[conn] = None
-            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read_out, conn))
+    def _go_on(self, conn: Connection, after: Next) -> None:
+        if after is Next.WAIT and conn.deadline > monotonic():
+            self.wait(conn)
+        elif after is Next.KEEP:
+            self.keep(conn, self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
+            if conn.inbox:  # the next request came along with the last
+                self._arrived(conn, Arrival.WHOLE if conn.inbox.is_whole() else Arrival.PART)
+        elif after is Next.HANG_UP:
+            self._hang_up(conn)
         else:
-            self._forget(conn)
+            self.forget(conn)
 
-    def _read_out(self, conn: Connection, sock: Any) -> None:  # noqa: ANN401 - the poller's
-        """Drop what the client still sends, until it ends too."""
-        with suppress(OSError):
-            if sock.recv(_LARGE):
-                return
-        self._forget(conn)
-
-
-def _refuse(conn: Connection, status: str, sentence: str) -> _Next:
-    body = f"{sentence}\n"
-    head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n\r\n"
-    conn.sock.sendall((head + body).encode())
-    return _Next.HANG_UP
+    def _hang_up(self, conn: Connection) -> None:
+        """Say goodbye to *conn*, and read what it still sends, for a little."""
+        conn.inbox.drop()
+        conn.hang_up()
+        conn.deadline = monotonic() + STOP_KEEPALIVE_LINGER
+        self._leave(conn)
+        conn.leaving = True
+        self.wait(conn)

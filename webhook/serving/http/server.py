@@ -26,6 +26,18 @@ from webhook.serving.http.worker import Worker
 log = logging.getLogger("airlock.serving")
 
 
+class Quick(Protocol):
+    """An answer with status 200 and type application/json."""
+
+    @property
+    def body(self) -> bytes:
+        """What is answered."""
+
+    @property
+    def tell(self) -> Callable[[], None]:
+        """What to call when the answer is on its way."""
+
+
 class Service(Protocol):
     """What is served; made in the process that serves it, so it may start threads there."""
 
@@ -36,6 +48,18 @@ class Service(Protocol):
     @property
     def probes(self) -> WSGIApplication:
         """The application of the metrics port; called from many threads."""
+
+    def quick(self, path: str, body: bytes) -> Quick | None:
+        """Return the answer to a POST of a small JSON *body*; None when that takes long, and `wsgi` is to answer.
+
+        Called in the loop that serves everybody.
+        """
+
+    def dropped(self, reason: str) -> None:
+        """Count a client that got no answer, or one that `wsgi` does not know of; one of `keeper.DROPS`."""
+
+    def follow(self, reader: str, silent: Callable[[], float]) -> None:
+        """Show for how many seconds the thread *reader* has given no sign of life."""
 
     def start(self) -> None:
         """Begin; called once, before anybody is served. OSError and ValueError end the server with their text.
@@ -73,7 +97,6 @@ class ServingOptions:
     request_deadline: float = 8.0
     # The API server keeps idle connections for 90 s, and repeats no POST on one that was closed meanwhile.
     keepalive: int = 120
-    body_limit: int = 8 * 1024 * 1024  # above the application's own limit, so that the application refuses
     drain_seconds: float = 5.0  # served on after SIGTERM, at least
     drain_limit: float = 20.0  # and at most, if requests keep coming
     on_listening: Callable[[int, int], None] = _log_ports  # the TLS port and the metrics port

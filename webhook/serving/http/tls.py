@@ -5,7 +5,9 @@ A context in use is never changed, and a pair that cannot be served never replac
 
 import hashlib
 import logging
+import os
 import ssl
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -113,6 +115,7 @@ class LiveIdentity:
         self._interval = interval
         self._clock = clock
         self._suspected = self._told = (b"", "")  # a rejected content's digest, and what is wrong with it
+        self._looked = monotonic()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tls-reload", daemon=True)
 
@@ -130,6 +133,10 @@ class LiveIdentity:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(self._interval + 1)
+
+    def silent(self) -> float:
+        """Return how many seconds ago the files were last looked at."""
+        return monotonic() - self._looked
 
     def check(self) -> None:
         """Look at the files once."""
@@ -170,18 +177,25 @@ class LiveIdentity:
                 self.check()
             except Exception:
                 log.exception("the certificate could not be looked at")
+            self._looked = monotonic()
 
 
 def _read(directory: Path) -> tuple[bytes, bytes, bytes]:
     contents = []
     for name in (CERT, KEY):
         try:
-            with (directory / name).open("rb") as file:
+            with open(directory / name, "rb", opener=_without_waiting) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # reading a FIFO would wait for ever
+                    raise TlsError(f"{directory / name}: not a regular file")
                 contents.append(file.read(MAX_PEM_BYTES + 1))
         except OSError as error:
             raise TlsError(f"{directory / name}: {error.strerror}") from None
     cert, key = contents
     return hashlib.sha256(len(cert).to_bytes(8) + cert + key).digest(), cert, key
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 @contextmanager

@@ -12,10 +12,14 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 
 from webhook.serving.http.drain import Drain
+from webhook.serving.http.keeper import TICK
 from webhook.serving.http.metrics_port import ProbeServer
-from webhook.serving.http.poller import TICK, PollingWorker
+from webhook.serving.http.poller import PollingWorker
+from webhook.serving.http.watchdog import Watchdog
 
 log = logging.getLogger("airlock.serving")
+
+_SWITCH = 0.001  # seconds
 
 
 class Worker(PollingWorker):
@@ -25,6 +29,15 @@ class Worker(PollingWorker):
         super().__init__(*arguments, **named)
         self.drain: Drain | None = None
         self.quitting = False
+        self.watchdog = Watchdog()
+        self._next_beat = 0.0
+
+    def notify(self) -> None:
+        """Tell the arbiter that the loop goes on, now and then."""
+        now = monotonic()
+        if now >= self._next_beat:
+            self._next_beat = now + TICK
+            super().notify()
 
     def load_wsgi(self) -> None:
         """Make the service; ends the process, and so the whole server, with one line when that is not possible."""
@@ -41,12 +54,17 @@ class Worker(PollingWorker):
         identity = self.app.identity
         probes = ProbeServer(self.app.metrics_listener, self.service.probes)
         try:
+            # A thread that wants to run waits for this long at most: the loop, while a large body is decided.
+            sys.setswitchinterval(_SWITCH)
             identity.start()
             probes.start()
+            self.watchdog.start()
+            self.service.follow("loop", self.watchdog.silent)
+            self.service.follow("certificate", identity.silent)
             self.options.on_listening(self.sockets[0].getsockname()[1], probes.port)
             super().run()
         finally:
-            for stop in (self.close_all, self.service.stop, identity.stop, probes.stop):
+            for stop in (self.close_all, self.watchdog.stop, self.service.stop, identity.stop, probes.stop):
                 try:
                     stop()
                 except Exception:
@@ -79,6 +97,7 @@ class Worker(PollingWorker):
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Do what there is to do, for a tick at most, and look at what signals have asked for."""
         super().wait_for_and_dispatch_events(timeout=min(timeout, TICK))
+        self.watchdog.beat()
         if self.quitting:
             sys.exit(0)
         if self.drain is None or not self.alive:

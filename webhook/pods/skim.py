@@ -1,0 +1,162 @@
+"""JSON that is too deep, too large, torn or cut off: linear scans, without recursion, that keep what airlock reads.
+
+msgspec descends into what it skips and stops at some 990 levels on Python 3.11, while the API server keeps 9,995.
+`metadata.managedFields` is the only free-form JSON in the objects that airlock reads, and nobody here reads it.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+_REPAIRABLE = 64 * 1024 * 1024  # bytes
+DEEPEST = 48  # levels that a cut body keeps: what is read lies within 16
+
+# Possessive, so that nothing is remembered for going back: a hostile string costs its length and no memory.
+# A string may lack its end: the data may be cut.
+_STRING = rb'"(?:[^"\\]++|\\.)*+"?'
+_TEXT = rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+"
+_BRACKETS = re.compile(_TEXT + rb"([\[{]++|[\]}]++)", re.DOTALL)
+_MARKS = re.compile(_STRING + rb"|[\[\]{},]", re.DOTALL)
+# A quote that opens a string stands after a brace or a comma; one inside of a string stands after a backslash.
+_UNREAD = re.compile(rb'(?P<before>[{,])\s*"managedFields"\s*:\s*(?=[\[{])')
+_COMMA = re.compile(rb"\s*,")
+
+_HIGH, _LOW = rb"\\u[dD][89aAbB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE = re.compile(rb"(\\\\|" + _HIGH + _LOW + rb")|" + _HIGH + rb"|" + _LOW)
+
+_OPEN, _CLOSE = b"[{", b"]}"
+_CLOSER = {b"["[0]: b"]", b"{"[0]: b"}"}
+
+Data = bytes | bytearray | memoryview
+
+
+def decode(decoder: msgspec.json.Decoder[T], data: Data | msgspec.Raw) -> T:
+    """Return what *decoder* makes of *data*: of a part or a repaired copy of it where it cannot read the whole.
+
+    Raises what the decoder raises, RecursionError among it.
+    """
+    view = memoryview(data)
+    for repair in (without_unread, mended):
+        try:
+            return decoder.decode(view)
+        except msgspec.ValidationError:
+            raise
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            if len(view) > _REPAIRABLE:
+                raise
+            view = memoryview(repair(view))
+    return decoder.decode(view)
+
+
+def without_unread(data: Data) -> bytes:
+    """Return *data* without its `managedFields`.
+
+    >>> without_unread(b'{"metadata": {"managedFields": [{"fieldsV1": {"f:a": {}}}], "name": "x"}}')
+    b'{"metadata": { "name": "x"}}'
+    """
+    kept: list[Data] = []
+    start = at = 0
+    while (key := _UNREAD.search(data, at)) is not None:
+        at = _end_of_value(data, key.end())
+        comma = _COMMA.match(data, at)
+        if comma is not None:  # the comma before it serves for what comes after it
+            kept.append(data[start : key.end("before")])
+            start = at = comma.end()
+        else:
+            kept.append(data[start : key.end("before") if key["before"] == b"{" else key.start()])
+            start = at
+    kept.append(data[start:])
+    return b"".join(kept)
+
+
+def is_heavy(data: Data, most: int) -> bool:
+    """Return whether *data* holds more than *most* values; what lies inside of strings does not count.
+
+    >>> is_heavy(b'{"a": [1, 2, "x,y,z"]}', 4), is_heavy(b'{"a": [1, 2, 3, 4]}', 4)
+    (False, True)
+    """
+    raw = data.obj if isinstance(data, memoryview) and isinstance(data.obj, bytes | bytearray) else data
+    if isinstance(raw, bytes | bytearray) and raw.count(b",") + raw.count(b"{") + raw.count(b"[") <= most:
+        return False
+    count = 0
+    for mark in _MARKS.finditer(data):
+        if data[mark.start()] in b"[{,":
+            count += 1
+            if count > most:
+                return True
+    return False
+
+
+def closed(data: Data) -> bytes:
+    """Return *data*, the beginning of a JSON value, up to the last value that is whole, with what is open closed.
+
+    What lies deeper than `DEEPEST` counts as cut off.
+
+    >>> closed(b'{"a": {"b": [1, 2], "c": "x')
+    b'{"a": {"b": [1, 2]}}'
+    """
+    closers: list[bytes] = []
+    end = 0
+    for mark in _MARKS.finditer(data):
+        byte = data[mark.start()]
+        if byte in _OPEN:
+            if len(closers) >= DEEPEST:
+                break
+            closers.append(_CLOSER[byte])
+            end = mark.end()
+        elif byte in _CLOSE:
+            if not closers:
+                break
+            closers.pop()
+            end = mark.end()
+        elif byte == b","[0]:
+            end = mark.start()
+    return bytes(data[:end]) + b"".join(reversed(closers))
+
+
+def mended(data: Data) -> bytes:
+    r"""Return *data* as Go would have written it: half a surrogate pair and bytes that are no UTF-8 become U+FFFD.
+
+    >>> mended(rb'["\ud800", "\ud83d\ude00", "\\ud800"]')
+    b'["\\ufffd", "\\ud83d\\ude00", "\\\\ud800"]'
+    """
+    text = bytes(data).decode(errors="replace").encode()
+    return _ESCAPE.sub(lambda match: match[1] or rb"\ufffd", text)
+
+
+def elements(data: Data, key: bytes) -> Iterator[Data]:
+    """Yield the bytes of each element of the list *key* of the object *data*, whatever is wrong inside of them."""
+    found = re.compile(rb'[{,]\s*"' + re.escape(key) + rb'"\s*:\s*\[').search(data)
+    if found is None:
+        return
+    start, level = found.end(), 0
+    for mark in _MARKS.finditer(data, start):
+        byte = data[mark.start()]
+        if byte in _OPEN:
+            level += 1
+        elif byte in _CLOSE:
+            level -= 1
+        if level < 0 or (level == 0 and byte == b","[0]):
+            if bytes(data[start : mark.start()]).strip():
+                yield data[start : mark.start()]
+            start = mark.end()
+        if level < 0:
+            return
+
+
+def _end_of_value(data: Data, start: int) -> int:
+    """Return where the list or object that begins at *start* ends; the end of *data* when it does not."""
+    level = 0
+    for match in _BRACKETS.finditer(data, start):
+        run = match[1]
+        if run[0] in _OPEN:
+            level += len(run)
+            continue
+        if len(run) >= level:
+            return match.start(1) + level
+        level -= len(run)
+    return len(data)

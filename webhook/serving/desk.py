@@ -1,0 +1,123 @@
+"""Reviews answered: bytes in, one pure decision, bytes out; the same for every lane that a request may come by."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from time import perf_counter
+
+from webhook.admission import guard, review
+from webhook.admission.edit import Edit, decode_edit
+from webhook.admission.envelope import plain
+from webhook.admission.guard import Guards, Judgement
+from webhook.judge import message
+from webhook.judge.decision import Decision
+from webhook.judge.gate import Gate
+from webhook.judge.request import Obstacle, Request
+from webhook.pods.skim import Data
+
+VALIDATE, MUTATE, GUARD = "/validate", "/mutate", "/guard"
+
+# What is decided in the event loop: more would keep others waiting.
+QUICK_BYTES = 64 * 1024
+_QUICK_PLACES = 100  # containers and volumes
+
+_BROKEN = Obstacle("could not be judged: airlock failed on it, and its log says why", "report it to who runs airlock")
+
+
+class UnpreparedError(Exception):
+    """There was no valid policy yet, so nothing can be decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The bytes of an answer, and what to call when they are on their way."""
+
+    body: bytes
+    tell: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What deciding needs from outside."""
+
+    gate: Callable[[], Gate | None]  # the one in force; None until there was a good policy
+    observers: Iterable[Callable[[Decision], None]]
+    failed: Callable[[str, BaseException], None]  # counts and logs a decision that broke, by path
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    guards: Guards = field(default_factory=dict)  # the documents whose edits are judged on /guard
+    guarded: Callable[[Edit, Judgement], None] = lambda *_: None  # hears of each
+
+
+class Desk:
+    """Answers reviews, from any thread."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._observers = tuple(parts.observers)
+        self._deciding = {VALIDATE: self._validated, MUTATE: self._mutated}
+
+    def answer(self, path: str, body: Data, unread: str = "") -> Answer:
+        """Return the answer to the review in *body*, or what of it came when *unread* says why that is not all.
+
+        Raises `ReviewError` for what is no review, and UnpreparedError.
+        """
+        began = perf_counter()
+        if path == GUARD:
+            return self._edited(body, unread)
+        asked, gate = review.decode(body, unread), self._gate()
+        try:
+            return self._deciding[path](gate, asked, began)
+        except Exception as error:  # noqa: BLE001 - told below; what cannot be judged must not pass for that reason
+            self._parts.failed(path, error)
+            return self._deciding[path](gate, replace(asked, obstacle=_BROKEN), began)
+
+    def quickly(self, path: str, body: bytes) -> Answer | None:
+        """Return the answer to a small review; None when it is none or may take long, for `answer` to answer."""
+        decide, gate = self._deciding.get(path), self._parts.gate()
+        if decide is None or gate is None or len(body) > QUICK_BYTES:
+            return None
+        began = perf_counter()
+        try:
+            if (raw := plain(body)) is None:
+                return None
+            asked = review.read(raw)
+            if asked.workload is not None and asked.workload.size > _QUICK_PLACES:
+                return None
+            return decide(gate, asked, began)
+        except Exception:  # noqa: BLE001 - then it breaks in `answer` too, which says so
+            return None
+
+    def _gate(self) -> Gate:
+        if (current := self._parts.gate()) is None:
+            raise UnpreparedError
+        return current
+
+    def _validated(self, gate: Gate, asked: Request, began: float) -> Answer:
+        decision = gate.validate(asked, self._parts.now())
+        if decision.verdict.allowed:
+            answer = review.allow(asked.uid, message.warnings(decision))
+        else:
+            answer = review.deny(asked.uid, message.denial(decision))
+        return self._told(answer, decision, began)
+
+    def _mutated(self, gate: Gate, asked: Request, began: float) -> Answer:
+        decision, operations = gate.mutate(asked, self._parts.now())
+        return self._told(review.allow(asked.uid, operations=operations), decision, began)
+
+    def _told(self, answer: bytes, decision: Decision, began: float) -> Answer:
+        return Answer(answer, partial(self._tell, decision, perf_counter() - began))
+
+    def _tell(self, decision: Decision, seconds: float) -> None:
+        timed = replace(decision, seconds=seconds)
+        for observe in self._observers:
+            observe(timed)
+
+    def _edited(self, body: Data, unread: str) -> Answer:
+        edit = decode_edit(body, unread)
+        judgement = guard.judge(edit, self._parts.guards)
+        if judgement.denial:
+            answer = review.deny(edit.uid, judgement.denial)
+        else:
+            answer = review.allow(edit.uid, judgement.warnings)
+        return Answer(answer, partial(self._parts.guarded, edit, judgement))
