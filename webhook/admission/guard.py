@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from webhook.admission.edit import Edit
+from webhook.documents.doubts import doubts
 from webhook.grammar.model import DocumentError, Problem
 from webhook.judge.message import broken_up
 from webhook.pods.text import printable
@@ -49,6 +50,8 @@ def judge(edit: Edit, guards: Guards) -> Judgement:
         if edit.old is not None and edit.old.get(each.key) == text:
             continue
         problems = _problems(each, text, edit.data)
+        if text is not None and not problems:
+            warnings += [f"airlock: {each.document}: {doubt}" for doubt in doubts(text)]
         if all(problem.unknown_field for problem in problems):
             warnings += [
                 f"airlock: {each.document}: {problem}: the replicas keep what they have" for problem in problems

@@ -11,6 +11,7 @@ from webhook.documents.policy import DEFAULT, Policy
 from webhook.documents.release import NONE, Release
 from webhook.documents.required_env import EMPTY, RequiredEnv
 from webhook.judge.gate import Gate
+from webhook.manifests import data
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.objects import Manifest
 from webhook.pods.fleet import Fleet
@@ -36,10 +37,13 @@ class Law:
 
 def judge(look: Look, manifests: tuple[Manifest, ...], law: Law, basis: Basis, now: datetime) -> Survey:
     """Return what *law* says of *look* and of *manifests*, objects of the cluster that make pods, at the time *now*."""
-    gate = law.gate
+    living = replace(law, config_maps={**data.known(manifests), **law.config_maps})
+    gate = living.gate
     running = fleet_of(look, gate, now)
     found = survey(look, gate, basis, now, running)
-    found = replace(found, reach=reach(look, gate, running, found.skews), enforced=_enforced(found, look, law, running))
+    found = replace(
+        found, reach=reach(look, gate, running, found.skews), enforced=_enforced(found, look, living, running)
+    )
     asked = Asked(
         law.policy,
         law.required,

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from webhook.commands.policy_fixtures import test
+from webhook.documents.doubts import doubts
 from webhook.documents.fixture import read_policy_test
 from webhook.documents.fixture import schema as test_schema
 from webhook.documents.policy import DEFAULT, Policy, effective, read_policy
@@ -86,6 +87,9 @@ def _check(path: Path, inputs: tuple[str, ...], namespace: str) -> int:
     if inputs and root is not None and isinstance(document, Policy):
         for line in _caught(document, inputs, namespace):
             click.echo(f"{name}:{line_of(root, line[0])}: {line[0]}: {line[1]}")
+    for doubt in doubts(data):
+        place = 0 if root is None else line_of(root, doubt.path)
+        click.echo(f"{name}:{place}: warning: {doubt}")
     click.echo(f"{name}: ok", err=True)
     return 0
 

@@ -81,6 +81,7 @@ class Decision:
     verdict: Verdict
     mutation: Mutation | None = None  # on /mutate alone
     seconds: float = 0.0
+    hints: tuple[str, ...] = ()  # on /mutate alone: what the person who asks should know
     chart: Chart | None = None  # what made it; None: not Airflow's
     lookalike: bool = False  # whether it is nobody's, is being made, and looks like Airflow
 

@@ -29,7 +29,7 @@ from webhook.rules import required_env
 from webhook.rules.catalogue import RULES
 from webhook.rules.finding import Mode
 from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
-from webhook.variables.injection import Need, State, needs, operations
+from webhook.variables.injection import State, needs, operations
 from webhook.variables.known import ConfigMaps
 from webhook.variables.patch import Operation
 from webhook.variables.variable import Variable
@@ -185,17 +185,19 @@ class Gate:
         subject = case.subject
         if is_crowd(subject):
             return record("/mutate", request, case, Verdict(), Mutation.UNREADABLE), []
-        asked = needs(subject.workload.spec, subject.role, subject.variables, subject.config_maps)
-        open_ = [need for need in asked if need.state is not State.SAME]
-        lacking = [need for need in open_ if _is_met(need)]
+        known = (subject.variables, subject.config_maps, request.namespace)
+        asked = list(needs(subject.workload.spec, subject.role, *known))
+        patch = operations(asked)
         outcome = Mutation.UNCHANGED
-        if lacking:
+        if patch:
             withheld = subject.workload.unreadable or not self._injects(case, today)
             outcome = Mutation.WITHHELD if withheld else Mutation.INJECTED
-        elif any(need.state in (State.UNAVAILABLE, State.HOMELESS) for need in open_):
+        elif any(need.state in (State.UNAVAILABLE, State.HOMELESS) for need in asked):
             outcome = Mutation.UNAVAILABLE
-        patch = operations(lacking) if outcome is Mutation.INJECTED else []
-        return record("/mutate", request, case, Verdict(), outcome), patch
+        decision = record("/mutate", request, case, Verdict(), outcome)
+        if outcome is not Mutation.INJECTED:
+            return decision, []
+        return replace(decision, hints=tuple(required_env.hints(asked))), patch
 
     def _injects(self, case: Case, today: date) -> bool:
         name, namespace = required_env.RULE.name, case.request.namespace
@@ -220,7 +222,7 @@ class Gate:
         images = tuple(islice(workload.images, MOST_PLACES))
         expected = self._release.about(role.component, request.namespace, now)
         known = (self._config_maps, live, repositories, expected, self._observed)
-        subject = Subject(workload, role, stage, images, variables, *known)
+        subject = Subject(workload, role, stage, images, variables, *known, namespace=request.namespace)
         return Case(request, subject, distrusted, self._ceiling(request, subject))
 
     def _ceiling(self, request: Request, subject: Subject) -> Mode:
@@ -240,7 +242,3 @@ def _stage(request: Request, workload: Workload) -> Stage:
     if workload.kind != "Pod":
         return Stage.TEMPLATE
     return Stage.POD if request.operation == "CREATE" and not request.subresource else Stage.UPDATE
-
-
-def _is_met(need: Need) -> bool:
-    return need.state is State.MISSING or (need.state is State.DIFFERENT and need.variable.on_conflict == "override")

@@ -155,6 +155,15 @@ def warnings(decision: Decision) -> list[str]:
     return _fitting(lines, WARNINGS, len, f"airlock: {_who(decision, _SIZES[-1])}: and {{}} more")
 
 
+def hints(decision: Decision) -> list[str]:
+    """Return the admission warnings of `/mutate`: what somebody should know about a variable that was added."""
+    who = _who(decision, 0)
+    lines: list[tuple[str, ...]] = [
+        (broken_up(printable(f"airlock: {who}: {one}", WARNINGS)),) for one in decision.hints
+    ]
+    return _fitting(lines, WARNINGS, len, f"airlock: {_who(decision, _SIZES[-1])}: and {{}} more")
+
+
 def _few(told: Violation, who: str) -> str:
     return broken_up(printable(f"airlock: {who}: {_FATE[told.pods]}: {brief(told)}", WARNINGS))
 

@@ -102,7 +102,7 @@ class Check:
         """Return what is to be said of everything that was taken."""
         policy = self._asked.policy
         chest = Chest(self._kept, policy.rows, tuple(self._configs))
-        config_maps = {**self._asked.config_maps, **chest.config_maps}
+        config_maps = {**self._asked.config_maps, **data.known(self._kept)}
         required = self._required(config_maps)
         release, observed = self._asked.release, self._asked.observed
         sent = Gate(on_reviews(policy), required, config_maps, release, observed)

@@ -2,13 +2,14 @@
 
 from base64 import b64decode
 from binascii import Error
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from webhook.grammar.yamlnode import Node
 from webhook.manifests.composer import Text
 from webhook.manifests.objects import Manifest
 from webhook.manifests.place import Place
+from webhook.variables.known import secret
 
 _PLAIN = {"ConfigMap": ("data",), "Secret": ("stringData",)}
 _ENCODED = {"ConfigMap": ("binaryData",), "Secret": ("data",)}
@@ -46,6 +47,19 @@ def entries(manifest: Manifest) -> Iterator[Entry]:
             decoded = _decoded(entry.text)
             if decoded is not None and entry.key not in plain:  # stringData wins (core/v1 Secret)
                 yield Entry(manifest, entry.key, decoded, Node(entry.node.line, decoded))
+
+
+def known(manifests: Iterable[Manifest]) -> dict[tuple[str, str], Mapping[str, str]]:
+    """Return the data of each ConfigMap among *manifests*, and the keys of each Secret, by place."""
+    found: dict[tuple[str, str], Mapping[str, str]] = {}
+    for manifest in filter(holds, manifests):
+        if manifest.kind == "ConfigMap":
+            found[manifest.namespace, manifest.name] = {entry.key: entry.text for entry in entries(manifest)}
+        else:
+            fields = (*_PLAIN["Secret"], *_ENCODED["Secret"])
+            keys = (entry.key for field in fields for entry in _keys(manifest, field))
+            found[secret(manifest.namespace, manifest.name)] = dict.fromkeys(keys, "")
+    return found
 
 
 def _keys(manifest: Manifest, field: str) -> Iterator[Entry]:

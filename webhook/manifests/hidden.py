@@ -64,16 +64,6 @@ class Chest:
             else:
                 self._leaders.setdefault(manifest.namespace, []).extend(leaders(manifest, rows))
 
-    @property
-    def config_maps(self) -> dict[tuple[str, str], dict[str, str]]:
-        """The data of every ConfigMap, by namespace and name."""
-        return {
-            (namespace, holder.manifest.name): {entry.key: entry.text for entry in holder.entries.values()}
-            for namespace, holders in self._holders.items()
-            for holder in holders
-            if holder.manifest.kind == "ConfigMap"
-        }
-
     def repositories(self, manifest: Manifest) -> frozenset[str]:
         """Return the repositories of the images that the Airflow of *manifest* runs, as far as the input says."""
         near = kin.nearest(self._leaders.get(manifest.namespace, ()), manifest)

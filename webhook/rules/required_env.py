@@ -3,7 +3,9 @@
 `/mutate` injects what is missing when a Pod is made; this rule looks at what came out of that, and of whatever other
 webhooks did afterwards. A variable that is missing is a finding. One that is set to something else is none under
 `onConflict: keep`, one under `deny`, and under `override` it says that somebody undid the injection. A source that
-cannot be had is a finding by `onMissing`. On a template only what injection will not mend is a finding. Updates of
+cannot be had is a finding by `onMissing`. One that stands where the kubelet does not expand it is a warning at most.
+What a known ConfigMap gives by `envFrom` counts as set; where that is not known, a template gets a warning under
+`keep`, since the added variable would hide it. On a template only what injection will not mend is a finding. Updates of
 running pods are left alone: their variables cannot be changed. An audit tells of running pods that lack a variable, or
 have another value than the manifest gives now (which variable, never its value); a pod that is made anew gets it, so
 that is never stricter than a warning.
@@ -17,7 +19,7 @@ Fails::
     containers: [{name: scheduler}]
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from webhook.pods.text import printable, quote
 from webhook.rules import advice
@@ -30,9 +32,14 @@ _REASON = 120
 _BRIEF = {
     State.MISSING: "is missing",
     State.DIFFERENT: "has another value",
+    State.MISPLACED: "stands in the wrong order",
     State.UNAVAILABLE: "has no source",
     State.HOMELESS: "has no place",
 }
+
+
+_ORDER_FIX = "let airlock's webhook be invoked again after the others (reinvocationPolicy), or order env by hand"
+_HIDDEN_FIX = "set it in env, or declare onConflict: override if the manifest's value is meant to win"
 
 
 class RequiredEnvOptions(RuleOptions):
@@ -46,7 +53,7 @@ def check(subject: Subject, _options: RequiredEnvOptions) -> Iterator[Finding]:
     workload = subject.workload
     for unreadable in workload.unreadable:
         yield Finding(unreadable.path, f"cannot be read: {unreadable.text}", "write it as the Kubernetes API has it")
-    for need in needs(workload.spec, subject.role, subject.variables, subject.config_maps):
+    for need in needs(workload.spec, subject.role, subject.variables, subject.config_maps, subject.namespace):
         yield from _judge(need, subject)
 
 
@@ -60,11 +67,17 @@ def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
     elif state is State.UNAVAILABLE:
         ceiling = Mode.ENFORCE if variable.on_missing == "deny" else Mode.WARN
         text, fix = f"{name}{reason} has no source: {need.text}", advice.SOURCE_FIX
+    elif state is State.MISPLACED and subject.stage is not Stage.TEMPLATE:
+        ceiling = Mode.WARN  # another webhook's order, which the pod's owner cannot change
+        text, fix = f"{name}{reason} {need.text}: the container gets the reference as it is written", _ORDER_FIX
     elif subject.stage is Stage.LIVE:
         yield from _judge_live(need, subject, reason)
         return
     elif state is State.MISSING and subject.stage is Stage.POD:
-        text, fix = f"{name}{reason} is missing", advice.missing_fix(subject.role, variable.name)
+        text, fix = f"{name}{reason} is missing{_unless(need)}", advice.missing_fix(subject.role, variable.name)
+    elif state is State.MISSING and need.doubt and variable.on_conflict == "keep":
+        ceiling = Mode.WARN
+        text, fix = f"{name}{reason} may be set by envFrom ({need.doubt}), and the added one hides that", _HIDDEN_FIX
     elif state is State.DIFFERENT and variable.on_conflict == "deny":
         text = f"{name}{reason} is set to something else than the manifest declares"
         fix = f"remove {name} from the container, or set it as declared"
@@ -76,11 +89,23 @@ def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
     yield _finding(need, subject, text, fix, ceiling)
 
 
+def hints(asked: Iterable[Need]) -> Iterator[str]:
+    """Yield what to tell about variables that `/mutate` adds although they may be there already."""
+    for need in asked:
+        if need.state is State.MISSING and need.doubt and need.variable.on_conflict == "keep" and need.container:
+            where = f"{quote(need.variable.name)} (container {printable(need.container.name, 63)})"
+            yield f"{where} may be set by envFrom ({need.doubt}), and the added one hides that; fix: {_HIDDEN_FIX}"
+
+
+def _unless(need: Need) -> str:
+    return f" in env, unless envFrom gives it ({need.doubt})" if need.doubt else ""
+
+
 def _judge_live(need: Need, subject: Subject, reason: str) -> Iterator[Finding]:
     """Yield a finding for a pod that was made without airlock, or by an earlier manifest."""
     variable, name = need.variable, quote(need.variable.name)
     if need.state is State.MISSING:
-        lacking = "is missing in a running pod: airlock was away, or asked for less, when it was made"
+        lacking = f"is missing in a running pod{_unless(need)}: airlock was away, or asked for less, when it was made"
         text = f"{name}{reason} {lacking}"
         yield _finding(need, subject, text, advice.missing_fix(subject.role, variable.name), Mode.WARN)
     elif need.state is State.DIFFERENT:

@@ -46,6 +46,7 @@ class Subject:
     repositories: frozenset[str] = frozenset()  # of Airflow's own images in its release, as far as they are known
     expected: Mapping[Component, Expectation] = field(default_factory=dict)  # what the release says of this namespace
     observed: Observed = NOTHING  # what the controller has seen
+    namespace: str = ""  # of the request
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ class Desk:
 
     def _mutated(self, gate: Gate, asked: Request, began: float) -> Answer:
         decision, operations = gate.mutate(asked, self._parts.now())
-        return self._told(review.allow(asked.uid, operations=operations), decision, began)
+        return self._told(review.allow(asked.uid, message.hints(decision), operations), decision, began)
 
     def _told(self, answer: bytes, decision: Decision, began: float) -> Answer:
         return Answer(answer, partial(self._tell, decision, perf_counter() - began))

@@ -1,8 +1,7 @@
 """Which variables a pod lacks, and the operations that add them: never another field, never `envFrom`.
 
-Order matters to the kubelet: `$(NAME)` expands only to what stands before it in `env` (kubelet_pods.go,
-makeEnvironmentVariables). So injected variables stand before the container's own, which may refer to them, and one
-that refers to a container's own name stands right after that.
+Injected variables stand before the container's own, which may refer to them, and one that refers to a container's own
+name stands right after that. They are moved there again when another webhook has changed the order.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,11 +11,13 @@ from typing import Any
 
 from webhook.pods.airflow import Role
 from webhook.pods.own import candidates
-from webhook.pods.text import printable
+from webhook.pods.text import printable, quote
 from webhook.pods.workload import Container, EnvVar, PodSpec
+from webhook.variables.env_from import Given, given
 from webhook.variables.known import Absence, ConfigMaps
-from webhook.variables.patch import Operation, add, pointer, replace
-from webhook.variables.variable import Variable, escape, references
+from webhook.variables.order import Wanted, arranged, unexpanded, unknowing
+from webhook.variables.patch import Operation, add, pointer, remove, replace
+from webhook.variables.variable import Variable, escape
 
 _NAMED, _NAME = 5, 63  # containers that a sentence names, and characters of each
 
@@ -27,6 +28,7 @@ class State(Enum):
     """How a container's `env` compares with what the manifest gives."""
 
     SAME = "same"
+    MISPLACED = "misplaced"  # the same, but where the kubelet does not expand a reference to it, or in it
     MISSING = "missing"
     DIFFERENT = "different"
     UNAVAILABLE = "unavailable"  # the container lacks it, and its source cannot be had
@@ -43,27 +45,46 @@ class Need:
     index: int = -1  # in that list
     container: Container | None = None
     entry: Entry | None = None  # what to inject; None when it cannot be had
-    text: str = ""  # why it cannot be had, or has no home
+    text: str = ""  # why it cannot be had, has no home, or is misplaced
+    doubt: str = ""  # the sources of `envFrom` that may give it, and are not known
+
+    @property
+    def is_met_by_injection(self) -> bool:
+        """Whether `/mutate` does something about it."""
+        if self.state is State.DIFFERENT:
+            return self.variable.on_conflict == "override"
+        return self.state in (State.MISSING, State.MISPLACED)
 
 
-def needs(spec: PodSpec, role: Role, variables: tuple[Variable, ...], config_maps: ConfigMaps | None) -> Iterator[Need]:
-    """Yield, variable by variable, how each container that must have it compares."""
+def needs(
+    spec: PodSpec, role: Role, variables: tuple[Variable, ...], config_maps: ConfigMaps | None, namespace: str
+) -> Iterator[Need]:
+    """Yield, variable by variable, how each container that must have it compares, in a pod in *namespace*."""
     for variable in variables:
         entry, absent = _entry(variable, config_maps)
         homeless = True
         for field, index, container in _targets(spec, role, variable):
             homeless = False
-            state = _compare(container, variable, entry)
-            yield Need(variable, state, field, index, container, entry, absent)
-        if homeless and not _has_it_somewhere(spec, variable):
+            present = given(container, variable.name, namespace, config_maps)
+            state = _compare(container, variable, entry, present)
+            text = _misplaced(container, variable) if state is State.SAME and entry is not None else ""
+            state = State.MISPLACED if text else state
+            yield Need(variable, state, field, index, container, entry, text or absent, present.doubt)
+        if homeless and not _has_it_somewhere(spec, variable, namespace, config_maps):
             yield Need(variable, State.HOMELESS, text=_no_home(spec, role, variable))
 
 
-def operations(lacking: list[Need]) -> list[Operation]:
-    """Return the operations on a Pod that meet the needs in *lacking*, each `MISSING` or `DIFFERENT` with an entry."""
+def operations(asked: list[Need]) -> list[Operation]:
+    """Return the operations on a Pod that meet what can be met of the needs *asked*; none when all is well.
+
+    What the containers have already counts as well: it may have to move.
+    """
     containers: dict[tuple[str, int], list[Need]] = {}
-    for need in lacking:
-        containers.setdefault((need.field, need.index), []).append(need)
+    for need in asked:
+        own = None if need.container is None else _last(need.container.env, need.variable.name)
+        stands = need.state is State.SAME and own is not None
+        if need.entry is not None and (stands or need.is_met_by_injection):
+            containers.setdefault((need.field, need.index), []).append(need)
     return [operation for needs_ in containers.values() for operation in _complete(needs_)]
 
 
@@ -94,9 +115,13 @@ def _targets(spec: PodSpec, role: Role, variable: Variable) -> Iterator[tuple[st
                 yield "initContainers", index, container
 
 
-def _has_it_somewhere(spec: PodSpec, variable: Variable) -> bool:
+def _has_it_somewhere(spec: PodSpec, variable: Variable, namespace: str, known: ConfigMaps | None) -> bool:
     """Return whether a container that may be the component's own has the variable, where nobody can tell which is."""
-    return variable.containers == "main" and any(_last(one.env, variable.name) for one in candidates(spec))
+    if variable.containers != "main":
+        return False
+    return any(
+        _last(one.env, variable.name) or given(one, variable.name, namespace, known).present for one in candidates(spec)
+    )
 
 
 def _no_home(spec: PodSpec, role: Role, variable: Variable) -> str:
@@ -108,8 +133,23 @@ def _no_home(spec: PodSpec, role: Role, variable: Variable) -> str:
     return f"which container is the {role.component}'s own cannot be told{names and f' ({names})'}"
 
 
-def _compare(container: Container, variable: Variable, entry: Entry | None) -> State:
+def _misplaced(container: Container, variable: Variable) -> str:
+    """Return why the order of the entries keeps the kubelet from expanding the variable, or another by it."""
+    own, name = container.env or [], variable.name
+    if later := unexpanded(own, name, variable.value or ""):
+        return f"stands before {quote(later)}, which its value refers to"
+    if earlier := unknowing(own, name):
+        return f"stands behind {quote(earlier)}, which refers to it"
+    return ""
+
+
+def _compare(container: Container, variable: Variable, entry: Entry | None, elsewhere: Given) -> State:
     present = _last(container.env, variable.name)
+    if present is None and elsewhere.present and variable.on_conflict != "override":
+        # `env` would win over `envFrom`: what that gives counts as set.
+        if variable.on_conflict == "keep" or entry is None or elsewhere.value is None:
+            return State.SAME
+        return State.SAME if elsewhere.value == (entry.get("value") or "") else State.DIFFERENT
     if present is None:
         return State.MISSING if entry is not None else State.UNAVAILABLE
     if entry is None:
@@ -145,31 +185,22 @@ def _defaulted_reference(kind: str, body: Any) -> Any:  # noqa: ANN401 - a refer
 def _complete(lacking: list[Need]) -> Iterator[Operation]:
     first = lacking[0]
     own = (first.container.env if first.container is not None else None) or []
-    missing = [need for need in lacking if need.state is State.MISSING]
-    if not own:
-        yield add(pointer("spec", first.field, first.index, "env"), [need.entry for need in missing])
-        return
+    entries = {need.variable.name: need.entry for need in lacking}
+    present = {item.name for item in own}
+    wanted = [Wanted(name, need.variable.value or "", name in present) for name, need in _by_name(lacking)]
+    differing = frozenset(name for name, need in _by_name(lacking) if need.state is State.DIFFERENT)
+    found = arranged(own, wanted, differing)
     env = pointer("spec", first.field, first.index, "env")
-    positions = {item.name: index for index, item in enumerate(own)}
-    for need in lacking:
-        if need.state is State.DIFFERENT:
-            yield replace(f"{env}/{positions[need.variable.name]}", need.entry)
-    for position, need in _placed(missing, positions):
-        yield add(f"{env}/{position}", need.entry)
+    if not own:
+        yield add(env, [entries[name] for _, name in found.added])
+        return
+    for index, name in found.replaced:
+        yield replace(f"{env}/{index}", entries[name])
+    for index in found.removed:
+        yield remove(f"{env}/{index}")
+    for index, name in found.added:
+        yield add(f"{env}/{index}", entries[name])
 
 
-def _placed(missing: list[Need], positions: dict[str, int]) -> list[tuple[int, Need]]:
-    """Return *missing* with the index each has in the final list, ascending.
-
-    *positions* are the indices of the container's own names; the manifest has sorted its variables, so that whatever
-    one refers to was placed before it.
-    """
-    anchors = dict(positions)  # name -> index of the own entry behind which it stands, -1: before them all
-    behind: list[tuple[int, Need]] = []
-    for need in missing:
-        names = references(need.variable.value or "")
-        anchor = max((anchors.get(name, -1) for name in names), default=-1)
-        anchors[need.variable.name] = anchor
-        behind.append((anchor, need))
-    behind.sort(key=lambda pair: pair[0])  # stable: the manifest's order within one anchor
-    return [(anchor + 1 + nth, need) for nth, (anchor, need) in enumerate(behind)]
+def _by_name(needs_: list[Need]) -> Iterator[tuple[str, Need]]:
+    return ((need.variable.name, need) for need in needs_)

@@ -13,5 +13,14 @@ class Absence(StrEnum):
     OFFLINE = "is out of reach: airlock runs without a cluster"
 
 
+def secret(namespace: str, name: str) -> tuple[str, str]:
+    """Return the place of a Secret among `ConfigMaps`, where its keys are known and no value is; names have no slash.
+
+    >>> secret("airflow", "settings")
+    ('airflow', 'Secret/settings')
+    """
+    return namespace, f"Secret/{name}"
+
+
 # By namespace and name: the `data` of a ConfigMap, or why it cannot be had.
 ConfigMaps = Mapping[tuple[str, str], Mapping[str, str] | Absence]

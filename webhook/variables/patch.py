@@ -19,6 +19,11 @@ def add(path: str, value: object) -> Operation:
     return {"op": "add", "path": path, "value": value}
 
 
+def remove(path: str) -> Operation:
+    """Return the operation that takes out what is at *path*; it must be there."""
+    return {"op": "remove", "path": path}
+
+
 def replace(path: str, value: object) -> Operation:
     """Return the operation that puts *value* in place of what is at *path*; it must be there."""
     return {"op": "replace", "path": path, "value": value}

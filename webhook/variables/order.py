@@ -1,0 +1,102 @@
+"""Where injected variables stand among a container's own: after all that they refer to, before all that refers to them.
+
+The kubelet expands `$(NAME)` to what stands before it in `env`, and to nothing else there (kubelet_pods.go,
+makeEnvironmentVariables). What `envFrom` gives is known before the first entry.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from webhook.pods.workload import EnvVar
+from webhook.variables.variable import references
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A variable of the manifest that a container has, or gets."""
+
+    name: str
+    value: str  # "" for a reference to something else
+    present: bool  # whether an entry of its own has, or will have, its value where it stands
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """What makes a container's `env` right: entries to replace or to take out, and what to put in, and where."""
+
+    replaced: tuple[tuple[int, str], ...] = ()  # index of the own entry, name
+    removed: tuple[int, ...] = ()  # indices of own entries, descending
+    added: tuple[tuple[int, str], ...] = ()  # index in the final list, name; ascending
+
+
+def arranged(own: Sequence[EnvVar], wanted: Sequence[Wanted], differing: frozenset[str]) -> Arrangement:
+    """Return how the container's entries *own* become right for *wanted*, in the manifest's order.
+
+    The manifest has sorted its variables, so that each comes after those it refers to. The last entry of a name counts.
+    Those in *differing* have another value there. Arranging what is right changes nothing.
+    """
+    positions = {item.name: index for index, item in enumerate(own)}
+    anchors: dict[str, int] = dict(positions)  # the own entry that a name stands at, or behind; -1: before them all
+    users = _users(own, {one.name for one in wanted})
+    replaced: list[tuple[int, str]] = []
+    removed: list[int] = []
+    behind: list[tuple[int, str]] = []
+    for one in wanted:
+        anchor = max((anchors.get(name, -1) for name in references(one.value)), default=-1)
+        if one.present:
+            place = positions[one.name]
+            if anchor < place and not any(anchor < user < place for user in users.get(one.name, ())):
+                replaced += [(place, one.name)] if one.name in differing else []
+                continue
+            removed.append(place)
+            earlier = (index for index, item in enumerate(own[:place]) if item.name == one.name)
+            anchor = max(anchor, *earlier, -1)
+        anchors[one.name] = anchor
+        behind.append((anchor, one.name))
+    return Arrangement(tuple(replaced), tuple(sorted(removed, reverse=True)), tuple(_final(len(own), removed, behind)))
+
+
+def unexpanded(own: Sequence[EnvVar], name: str, value: str) -> str:
+    """Return a name that *value* refers to and that stands only behind the last entry of *name*; "" when there is none.
+
+    >>> unexpanded([EnvVar("TENANT"), EnvVar("POD_NS")], "TENANT", "blue-$(POD_NS)")
+    'POD_NS'
+    """
+    place = max((index for index, item in enumerate(own) if item.name == name), default=-1)
+    before = {item.name for item in own[: max(place, 0)]}
+    after = {item.name for item in own[place + 1 :]}
+    return next((one for one in references(value) if one in after and one not in before), "")
+
+
+def unknowing(own: Sequence[EnvVar], name: str) -> str:
+    """Return the first own entry that refers to *name* and stands before every entry of it; "" when there is none."""
+    for item in own:
+        if item.name == name:
+            return ""
+        if name in references(item.value or ""):
+            return item.name
+    return ""
+
+
+def _users(own: Sequence[EnvVar], wanted: set[str]) -> Mapping[str, list[int]]:
+    """Return, for each of *wanted*, the indices of the container's other entries that refer to it."""
+    found: dict[str, list[int]] = {}
+    for index, item in enumerate(own):
+        if item.name not in wanted and item.value:
+            for name in wanted.intersection(references(item.value)):
+                found.setdefault(name, []).append(index)
+    return found
+
+
+def _final(size: int, removed: list[int], behind: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Yield each of *behind* with its index in the final list, ascending."""
+    gone = set(removed)
+    place = 0
+    by_anchor: dict[int, list[str]] = {}
+    for anchor, name in behind:
+        by_anchor.setdefault(anchor, []).append(name)
+    for index in range(-1, size):
+        place += index >= 0 and index not in gone
+        for name in by_anchor.get(index, ()):
+            yield place, name
+            place += 1
