@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from webhook.commands.policy_export import export
 from webhook.commands.policy_fixtures import test
 from webhook.documents.doubts import doubts
 from webhook.documents.fixture import read_policy_test
@@ -46,6 +47,7 @@ def policy() -> None:
 
 
 policy.add_command(test)
+policy.add_command(export)
 
 
 @policy.command()

@@ -125,7 +125,12 @@ class Policy(Document):
     @property
     def rows(self) -> tuple[Row, ...]:
         """The table of charts, this policy's rows first, with all that count in some namespace."""
-        return self._rows(managed=any(entry.managed for entry in self.namespaces))
+        return self._rows(managed=self.managed)
+
+    @property
+    def managed(self) -> bool:
+        """Whether some namespace holds a managed service's own pods."""
+        return any(entry.managed for entry in self.namespaces)
 
     def rows_in(self, namespace: str) -> tuple[Row, ...]:
         """Return the table of charts for *namespace*: a managed service's rows count only where the policy says so."""
@@ -177,8 +182,11 @@ class Policy(Document):
         mode; then the policy's. The last two and the entry's own mode are `warn` at most for a new rule that the policy
         does not name: an upgrade denies nothing that passed before.
         """
+        return self.mode_by(rule, self._entry(namespace))
+
+    def mode_by(self, rule: str, entry: NamespaceEntry | None) -> Mode:
+        """Return the mode of *rule* where *entry* is the first that matches; None where none does."""
         own = self.options(rule).mode
-        entry = self._entry(namespace)
         if entry is not None and rule in entry.rules:
             return entry.rules[rule]
         if entry is not None and entry.mode is not None and own is not Mode.OFF:

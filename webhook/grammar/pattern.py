@@ -189,6 +189,11 @@ class ImageGlob(Pattern):
     @classmethod
     def expression(cls, source: str) -> str:
         """Return the expression for repository, tag and digest with blanks between, as `matches` has them."""
+        return " ".join(cls.parts(source))
+
+    @classmethod
+    def parts(cls, source: str) -> tuple[str, str, str]:
+        """Return the expressions for repository, tag with its colon, and digest with its at sign."""
         rest, _, digest = source.partition("@")
         slash = rest.rfind("/")
         colon = rest.find(":", slash + 1)
@@ -205,7 +210,8 @@ class ImageGlob(Pattern):
                 raise PatternError(f"{text}; the wildcards are *, ? and **, and names are lower-case")
         wild = {"star": "[^/ ]*", "stars": "[^ ]*", "one": "[^/ ]"}
         parts = (f"{host}/{path}", f":{tag}" if colon >= 0 else "**", f"@{digest}" if "@" in source else "**")
-        return " ".join(expression(part, **wild) for part in parts)
+        repository, tagged, digested = (expression(part, **wild) for part in parts)
+        return repository, tagged, digested
 
     def matches(self, image: Image) -> bool:
         """Return whether *image* matches."""

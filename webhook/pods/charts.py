@@ -44,7 +44,7 @@ _BACKING = frozenset(
     | {"statsd-exporter", "statsd", "pgbouncer", "nginx", "haproxy"}
 )
 # The same of images that run Airflow: Apache's (and everybody's after it), and Astronomer's.
-_AIRFLOW = frozenset({"airflow", "ap-airflow", "astro-runtime"})
+AIRFLOW_IMAGES = frozenset({"airflow", "ap-airflow", "astro-runtime"})
 
 
 def component_of(word: str) -> Component | None:
@@ -72,7 +72,7 @@ def is_airflow(image: str) -> bool:
     >>> is_airflow("registry.example.com/data/airflow:main"), is_airflow("redis:7")
     (True, False)
     """
-    return _last(image) in _AIRFLOW
+    return _last(image) in AIRFLOW_IMAGES
 
 
 def _last(image: str) -> str:

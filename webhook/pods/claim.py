@@ -10,9 +10,9 @@ from webhook.pods.own import candidates, resolved
 from webhook.pods.workload import PodSpec
 
 # What the executor's and the operators' own code labels the pods it makes with; the main container is `base` in both.
-_EXECUTOR = "kubernetes_executor"
-_OPERATORS = ("kubernetes_pod_operator", "spark_kubernetes_operator")
-_TRUE = frozenset({"true", "1", "t", "yes", "y", "on"})
+EXECUTOR = "kubernetes_executor"
+OPERATORS = ("kubernetes_pod_operator", "spark_kubernetes_operator")
+TRUE = frozenset({"true", "1", "t", "yes", "y", "on"})
 _NOTHING = PodSpec()
 
 
@@ -44,9 +44,9 @@ def claim(
     given = _NOTHING if spec is None else spec
     part = _part(labels, given, rows, rendered=rendered)
     task = None
-    if any(_says(labels, key) for key in _OPERATORS):
+    if any(_says(labels, key) for key in OPERATORS):
         task = TASKS[Chart.OPERATOR]
-    elif _says(labels, _EXECUTOR):
+    elif _says(labels, EXECUTOR):
         task = TASKS[_maker(part, given)]
     if spec is None:
         return Claim(part, task)
@@ -55,7 +55,7 @@ def claim(
 
 def telling(rows: Iterable[Row]) -> dict[str, frozenset[str] | None]:
     """Return the labels that make a difference to `claim`: keys, and the values that do; None for any value."""
-    found: dict[str, frozenset[str] | None] = dict.fromkeys((_EXECUTOR, *_OPERATORS, *KEYS, HELM_CHART, RELEASE))
+    found: dict[str, frozenset[str] | None] = dict.fromkeys((EXECUTOR, *OPERATORS, *KEYS, HELM_CHART, RELEASE))
 
     def add(key: str, values: frozenset[str] | None) -> None:
         known = found.get(key, frozenset())
@@ -69,7 +69,7 @@ def telling(rows: Iterable[Row]) -> dict[str, frozenset[str] | None]:
 
 
 def _says(labels: Mapping[str, str], key: str) -> bool:
-    return labels.get(key, "").lower() in _TRUE
+    return labels.get(key, "").lower() in TRUE
 
 
 def _part(labels: Mapping[str, str], spec: PodSpec, rows: tuple[Row, ...], *, rendered: bool) -> Role | None:

@@ -1,0 +1,88 @@
+"""`airlock policy export`: the core rules as admission policies of the API server itself."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import yaml
+
+from webhook.backstop.mutating import mutating
+from webhook.backstop.objects import Choice, Export
+from webhook.backstop.validating import validating
+from webhook.commands.output import write
+from webhook.commands.reading import document
+from webhook.documents.policy import DEFAULT, read_policy
+from webhook.documents.required_env import EMPTY, read_manifest
+
+VALIDATING, MUTATING = "validating-admission-policy", "mutating-admission-policy"
+
+
+@click.command()
+@click.option("--as", "kind", type=click.Choice([VALIDATING, MUTATING]), required=True, help="What to export.")
+@click.option("--policy", type=click.Path(path_type=Path), help="The policy, a file; without it the built-in one.")
+@click.option(
+    "--required-env",
+    type=click.Path(path_type=Path),
+    help="The required-env manifest, a file: what the mutating policy injects.",
+)
+@click.option(
+    "--deny",
+    is_flag=True,
+    help="Deny what the policy enforces. Without it they warn: the API server asks its own policies before airlock.",
+)
+@click.option(
+    "--exclude-namespace",
+    "excluded",
+    metavar="NAME",
+    multiple=True,
+    help="A namespace that is never judged, besides kube-system; may be repeated.",
+)
+@click.option(
+    "--output-file", type=click.Path(path_type=Path, dir_okay=False), help="Write there, not to standard output."
+)
+def export(  # noqa: PLR0913 - an argument for each option
+    *,
+    kind: str,
+    policy: Path | None,
+    required_env: Path | None,
+    deny: bool,
+    excluded: tuple[str, ...],
+    output_file: Path | None,
+) -> None:
+    """Print the core rules as policies that the API server evaluates itself, so that they hold while airlock is away.
+
+    \b
+      airlock policy export --as validating-admission-policy --policy policy.yaml | kubectl apply -f -
+      airlock policy export --as mutating-admission-policy --required-env required-env.yaml | kubectl apply -f -
+
+    The first needs Kubernetes 1.30, the second 1.36. What CEL cannot say is left out; the first lines list it, and
+    docs/backstop.md explains it. Export again after each edit of the policy, and before its exemptions end.
+
+    It exits with 0, or with 2 when a document is bad or there is nothing to export.
+    """  # noqa: D301 - click reads the backspace
+    judging = DEFAULT if policy is None else document(policy, read_policy).value
+    choice = Choice(datetime.now(UTC).date(), deny, tuple(dict.fromkeys(("kube-system", *excluded))))
+    if kind == VALIDATING:
+        found = validating(judging, choice)
+    else:
+        required = EMPTY if required_env is None else document(required_env, read_manifest).value
+        found = mutating(judging, required, choice)
+    if not found.objects:
+        text = (
+            "nothing to export: no mode of the policy applies"
+            if kind == VALIDATING
+            else ("nothing to export: no literal variable is required; name a manifest by --required-env")
+        )
+        raise _NothingError(text)
+    write(_yaml(found), output_file)
+
+
+class _NothingError(click.ClickException):
+    exit_code = 2
+
+
+def _yaml(found: Export) -> str:
+    head = ["# Made by airlock policy export: edit the policy and export again.", "# Left out:"]
+    lines = [*head, *(f"#  - {line}" for line in found.left_out)]
+    objects = yaml.safe_dump_all(found.objects, sort_keys=False, width=1_000_000, explicit_start=True)
+    return "\n".join(lines) + "\n" + objects
