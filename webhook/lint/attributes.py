@@ -3,6 +3,7 @@
 import ast
 
 from webhook.lint.objects import bound, constant_name, find_member
+from webhook.lint.sites import attribute_site
 from webhook.lint.state import State
 from webhook.lint.text import attribute_of
 from webhook.lint.values import (
@@ -36,6 +37,16 @@ class Objects(State):
     def apply(self, scope: Scope, node: ast.AST, callee: Value, args: tuple[Value, ...]) -> Value:
         """Return what *callee* returns for the positional *args*."""
         raise NotImplementedError
+
+    def set_attribute(self, scope: Scope, node: ast.AST, owner: Value, name: str, value: Value) -> None:
+        """Let `owner.name` be *value*."""
+        text = self.texts(owner)
+        if text is not None:
+            self.misuse(scope, node, text, f"sets .{name} of")
+        elif isinstance(owner, Instance):
+            owner.attributes[name] = value
+        elif isinstance(owner, Made):
+            self.record.given.extend(attribute_site(owner.path, name, value, scope.module, self.place(scope, node)))
 
     def element(self, scope: Scope, node: ast.AST, value: Value, how: str = "goes over") -> Value:
         """Return what going over *value* gives, one after the other."""

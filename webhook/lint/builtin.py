@@ -68,6 +68,20 @@ def _filter(state: Expressions, scope: Scope, node: ast.AST, given: Arguments) -
     return Items("list", (), found)
 
 
+def _reduce(state: Expressions, scope: Scope, node: ast.AST, given: Arguments) -> Value:
+    if len(given.positional) < 2:  # noqa: PLR2004 - a function and what it goes over
+        return UNKNOWN
+    found = state.element(scope, node, given.positional[1])
+    return state.apply(scope, node, given.positional[0], (UNKNOWN, found))
+
+
+def _setattr(state: Expressions, scope: Scope, node: ast.AST, given: Arguments) -> Value:
+    name = constant(given.positional[1]) if len(given.positional) == 3 else None  # noqa: PLR2004
+    if isinstance(name, str):
+        state.set_attribute(scope, node, given.positional[0], name, given.positional[2])
+    return UNKNOWN
+
+
 def _chain(state: Expressions, scope: Scope, node: ast.AST, given: Arguments) -> Value:
     return Items("list", (), join([state.element(scope, node, one) for one in given.positional] or [UNKNOWN]))
 
@@ -162,6 +176,8 @@ BUILTINS: dict[str, _Known] = {
     "dict": _dict,
     "print": _print,
     "transparent": _transparent,
+    "setattr": _setattr,
+    "functools.reduce": _reduce,
     "functools.partial": _partial,
     "functools.wraps": _wraps,
     "functools.lru_cache": _transparent,

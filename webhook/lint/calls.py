@@ -6,8 +6,8 @@ from webhook.lint import names
 from webhook.lint.binding import BindError, bind, prepend, starred
 from webhook.lint.builtin import BUILTINS
 from webhook.lint.expressions import Expressions
-from webhook.lint.methods import METHODS
-from webhook.lint.objects import find_member
+from webhook.lint.methods import METHODS, over_all
+from webhook.lint.objects import bound, find_member
 from webhook.lint.record import Kind
 from webhook.lint.sites import sites
 from webhook.lint.state import DEPTH, constant
@@ -148,10 +148,26 @@ class Calls(Expressions):
         made = Instance(cls)
         init = find_member(cls, "__init__")
         if isinstance(init, Function):
-            self.follow(scope, node, Function(init.node, init.scope, init.name, init.qualified, (made,)), given)
+            self.follow(scope, node, bound(init, made), given)
         else:
-            made.attributes.update(given.keywords)
+            fields = [
+                one for one in cls.node.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
+            ]
+            by_position = zip(
+                (one.target.id for one in fields if isinstance(one.target, ast.Name)), given.positional, strict=False
+            )
+            made.attributes.update({**dict(by_position), **given.keywords})
         return made
+
+    def inherited(self, scope: Scope, node: ast.AST, given: Arguments) -> None:
+        """Follow `super().__init__(...)` of an object whose own `__init__` is being followed."""
+        own = next((one for one in scope.names.values() if isinstance(one, Instance)), None)
+        bases = own.of.bases if own is not None else ()
+        init = next((find_member(base, "__init__") for base in bases if isinstance(base, Class)), UNKNOWN)
+        if own is not None and isinstance(init, Function):
+            self.follow(scope, node, bound(init, own), given)
+        elif own is not None:
+            self.sites(scope, node, names.roots(own.of), given)
 
     def sites(self, scope: Scope, node: ast.AST, paths: list[str], given: Arguments) -> None:
         """Take note of the callbacks that a call of something external gets."""
@@ -169,6 +185,9 @@ class Calls(Expressions):
         if names.is_variable_get(path):
             self.variable(scope, node, given)
             return UNKNOWN
+        if path == "threading.Thread":
+            args = given.keywords.get("args", UNKNOWN)
+            self.invoke(scope, node, given.keywords.get("target", UNKNOWN), _spread(args))
         self.sites(scope, node, [path.removesuffix(".partial")], given)
         return Made(path.removesuffix(".partial"), given)
 
@@ -191,9 +210,17 @@ class Calls(Expressions):
         if isinstance(owner, Made):
             if name in ("partial", "override"):
                 self.sites(scope, node, [owner.path], given)
+            elif owner.path == "builtins.super" and name == "__init__":
+                self.inherited(scope, node, given)
+            over_all(self, scope, node, owner, name, given)
             return owner
         known = METHODS.get(name)
         return UNKNOWN if known is None else known(self, scope, node, owner, given)
+
+
+def _spread(value: Value) -> Arguments:
+    items, is_open = starred(value)
+    return Arguments(items, open=is_open)
 
 
 def is_generator(code: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

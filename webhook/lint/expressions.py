@@ -10,6 +10,7 @@ from webhook.lint.text import item_of, looks_at_characters, with_operator
 from webhook.lint.values import (
     UNKNOWN,
     Constant,
+    Either,
     External,
     Function,
     Items,
@@ -110,6 +111,10 @@ class Expressions(Objects):
         left, right = self.evaluate(scope, node.left), self.evaluate(scope, node.right)
         if isinstance(node.op, ast.BitOr) and isinstance(left, Mapping):
             return left.merged(right if isinstance(right, Mapping) else Mapping(open=True))
+        text = self.texts(right)
+        sides = left.options if isinstance(left, Either) else (left,)
+        if isinstance(node.op, ast.Add) and isinstance(text, Text) and all(isinstance(one, Items) for one in sides):
+            return self.misuse(scope, node, text, "adds to a list the elements of")
         return with_operator(node.op, left, right)
 
     def _boolean(self, scope: Scope, node: ast.BoolOp) -> Value:
@@ -145,7 +150,9 @@ class Expressions(Objects):
         for one in sides:
             if literal and isinstance(one, ast.Subscript):  # text[-1] == "\n" knows that it is text
                 continue
-            self.evaluate(scope, one)
+            value = self.evaluate(scope, one)
+            if one is not node.left and value == External("os.environ") and isinstance(node.left, ast.Constant):
+                self.foreseen.add(str(node.left.value))
         self.guarded -= 1
         return UNKNOWN
 

@@ -80,6 +80,7 @@ class Folder:
             above.append(folder)
         if root is not None:
             above.reverse()
+            above.append(posixpath.dirname(root) if root not in (".", "/") else "..")  # from dags.common import ...
         yield from sorted(above, key=lambda base: posixpath.basename(base) != "dags")
         yield from self._plugins
 

@@ -104,7 +104,7 @@ def _of_value(reading: Reading, given: Given, value: Value, facts: Facts, who: C
         fix = f"take what the caller passes: {who.passes}"
         yield _finding(given, value, (Fault.SIGNATURE, wrong, fix, Mode.ENFORCE), who)
         return
-    for trouble in _without_effect(given, value, facts):
+    for trouble in _without_effect(reading, given, value, facts):
         yield _finding(given, value, trouble, who)
         return
     record = _called(reading, given, value, given_arguments)
@@ -117,7 +117,7 @@ def _not_callable(text: str) -> Trouble:
     return Fault.NOT_CALLABLE, text, "give a function, or a list of functions", Mode.ENFORCE
 
 
-def _without_effect(given: Given, value: Value, facts: Facts) -> Iterator[Trouble]:
+def _without_effect(reading: Reading, given: Given, value: Value, facts: Facts) -> Iterator[Trouble]:
     """Yield why calling *value* runs none of its code."""
     notifier = next((path for path in names.roots(value) if names.is_notifier(path)), "")
     if (notifier and not isinstance(value, External | Function)) or (isinstance(value, External) and notifier):
@@ -126,7 +126,14 @@ def _without_effect(given: Given, value: Value, facts: Facts) -> Iterator[Troubl
         yield Fault.NEVER_CALLED, text, f"write {name}(...)", Mode.ENFORCE
         return
     function = shape.entry_point(value)
-    if function is None or isinstance(function.node, ast.Lambda):
+    if function is None:
+        return
+    if isinstance(function.node, ast.Lambda):
+        body = function.node.body
+        called = reading.evaluate(function.scope, body.func) if isinstance(body, ast.Call) else None
+        if isinstance(called, Function) and isinstance(called.node, ast.AsyncFunctionDef):
+            text = f"the lambda returns a coroutine of {called.name}, and its caller does not await it: it never runs"
+            yield Fault.NEVER_CALLED, text, f"lambda context: asyncio.run({called.name}(context))", Mode.ENFORCE
         return
     if isinstance(function.node, ast.AsyncFunctionDef):
         text = f"{function.name} is a coroutine function, and its caller does not await it: its code never runs"

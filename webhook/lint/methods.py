@@ -10,6 +10,7 @@ from webhook.lint.values import (
     Arguments,
     Constant,
     Items,
+    Made,
     Mapping,
     Scope,
     Text,
@@ -55,6 +56,23 @@ def _join(state: Expressions, scope: Scope, node: ast.AST, owner: Value, given: 
     return UNKNOWN
 
 
+def _extend(state: Expressions, scope: Scope, node: ast.AST, owner: Value, given: Arguments) -> Value:
+    if isinstance(owner, Items) and len(given.positional) == 1:
+        state.element(scope, node, given.positional[0])
+    return UNKNOWN
+
+
+def over_all(state: Expressions, scope: Scope, node: ast.AST, owner: Made, name: str, given: Arguments) -> None:  # noqa: PLR0913, PLR0917
+    """Follow what pools of threads and processes call."""
+    if not owner.path.endswith(("Executor", "Pool")) or not given.positional:
+        return
+    function, rest = given.positional[0], given.positional[1:]
+    if name in ("map", "imap", "starmap"):
+        state.apply(scope, node, function, tuple(state.element(scope, node, one) for one in rest))
+    elif name in ("submit", "apply", "apply_async"):
+        state.apply(scope, node, function, rest)
+
+
 METHODS: dict[str, _Known] = {
     "get": _get,
     "pop": _get,
@@ -62,6 +80,7 @@ METHODS: dict[str, _Known] = {
     "values": _values,
     "items": _items,
     "join": _join,
+    "extend": _extend,
 }
 
 

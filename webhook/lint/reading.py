@@ -56,7 +56,7 @@ class Reading(Statements):
         """Return what is met when *value* is called with *arguments*, as Airflow will."""
         self.record = Record()
         self.steps = STEPS
-        self.tested = set()
+        self.tested, self.foreseen = set(), set()
         try:
             self.invoke(place, node, value, arguments)
         except (ExhaustedError, RecursionError):

@@ -76,7 +76,7 @@ def problem(value: Value, arguments: Arguments) -> str:
         first = Arguments(value.args, value.keywords, {}, open=value.open)
         return "" if value.open else problem(value.function, prepend(first, arguments))
     function = entry_point(value)
-    if isinstance(value, Class) and function is None and is_whole(value) and not value.opaque:
+    if isinstance(value, Class) and function is None and is_whole(value) and not value.node.decorator_list:
         return f"the class {value.node.name} takes no arguments" if arguments.positional or arguments.keywords else ""
     if function is None:
         return ""
@@ -96,6 +96,8 @@ def entry_point(value: Value) -> Function | None:
     if isinstance(value, Partial):
         return entry_point(value.function)
     if isinstance(value, Class):
+        if value.node.keywords or find_member(value, "__new__") != UNKNOWN:
+            return None
         found = find_member(value, "__init__")
         return bound(found, Instance(value)) if isinstance(found, Function) and not value.opaque else None
     if isinstance(value, Instance):
@@ -118,6 +120,8 @@ def is_notifier(value: Value) -> bool:
 def is_whole(cls: Class) -> bool:
     """Return whether *cls* has no base that stands outside of the folder."""
     bases = [one for one in names.ancestors(cls) if not isinstance(one, Class)]
+    if cls.node.keywords or find_member(cls, "__new__") != UNKNOWN:  # a metaclass, or another way to make objects
+        return False
     return not cls.opaque and all(isinstance(one, External) and one.path == "builtins.object" for one in bases)
 
 

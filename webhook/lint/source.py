@@ -41,6 +41,8 @@ def parse(file: str, data: bytes, rule: str = "callback") -> Source:
     """Return what *file* holds; raises SourceError, whatever its bytes are."""
     if len(data) > SIZE:
         raise SourceError(0, f"is larger than {SIZE // 1024 // 1024} MiB")
+    if b"\0" in data:
+        raise SourceError(data.count(b"\n", 0, data.index(b"\0")) + 1, "is no Python: it holds null bytes")
     try:
         with warnings.catch_warnings():  # about the file's own style, which is nobody's concern here
             warnings.simplefilter("ignore")
@@ -56,8 +58,6 @@ def parse(file: str, data: bytes, rule: str = "callback") -> Source:
 
 def _blame(error: SyntaxError, data: bytes) -> str:
     """Return the reason in words: what the parser says, and what is behind it where that is plain."""
-    if b"\0" in data:
-        return "is no Python: it holds null bytes"
     conflict = _CONFLICT.search(data)
     if conflict is not None and data.count(b"\n", 0, conflict.start()) + 1 <= (error.lineno or 0) + 1:
         return "holds the marks of a merge conflict"

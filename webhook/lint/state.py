@@ -44,6 +44,7 @@ class State:
         self.stack: list[FunctionNode] = []
         self.trail: list[Place] = []  # where each call of the stack stands
         self.tested: set[str] = set()  # texts that the code asks for their type
+        self.foreseen: set[str] = set()  # variables whose absence the code is ready for
         self.muted = 0  # > 0: within a try that catches what a wrong use raises
         self.guarded = 0  # > 0: within a test or an `or`, where absence is foreseen
         self.imports: list[str] = []  # files whose top level is being followed, innermost last
@@ -95,7 +96,9 @@ class State:
 
     def read(self, scope: Scope, node: ast.AST, kind: Kind, name: str, *, fails: bool) -> None:
         """Take note that a variable is read without a default, unless the code is ready for its absence."""
-        if self.guarded or (self.muted and fails):
+        if self.guarded:
+            self.foreseen.add(name)
+        if name in self.foreseen or (self.muted and fails):
             return
         lookup = Lookup(kind, name, fails, self.place(scope, node), tuple(self.trail), at_import=bool(self.imports))
         met = self.on_import.setdefault(self.imports[-1], []) if self.imports else self.record.lookups

@@ -5,7 +5,6 @@ import ast
 from webhook.lint import names
 from webhook.lint.flow import Flow
 from webhook.lint.methods import changed
-from webhook.lint.sites import attribute_site
 from webhook.lint.state import constant
 from webhook.lint.values import (
     UNKNOWN,
@@ -14,7 +13,6 @@ from webhook.lint.values import (
     Constant,
     External,
     Function,
-    Instance,
     Items,
     Made,
     Mapping,
@@ -77,7 +75,7 @@ class Statements(Flow):
         elif isinstance(target, ast.Starred):
             self.assign(scope, target.value, Items("list", (), UNKNOWN))
         elif isinstance(target, ast.Attribute):
-            self._set_attribute(scope, target, value)
+            self.set_attribute(scope, target, self.evaluate(scope, target.value), target.attr, value)
         elif isinstance(target, ast.Subscript):
             self._set_item(scope, target, value)
 
@@ -103,17 +101,6 @@ class Statements(Flow):
         item = self.element(scope, target, value, "unpacks")
         for one in targets:
             self.assign(scope, one, item)
-
-    def _set_attribute(self, scope: Scope, target: ast.Attribute, value: Value) -> None:
-        owner = self.evaluate(scope, target.value)
-        text = self.texts(owner)
-        if text is not None:
-            self.misuse(scope, target, text, f"sets .{target.attr} of")
-        elif isinstance(owner, Instance):
-            owner.attributes[target.attr] = value
-        elif isinstance(owner, Made):
-            place = self.place(scope, target)
-            self.record.given.extend(attribute_site(owner.path, target.attr, value, scope.module, place))
 
     def _set_item(self, scope: Scope, target: ast.Subscript, value: Value) -> None:
         owner = self.evaluate(scope, target.value)

@@ -40,7 +40,7 @@ def _environment(lookup: Lookup, facts: Facts, components: tuple[Component, ...]
     effect = "KeyError" if lookup.fails else "None"
     text = f"reads the environment variable {lookup.name}, which {missing.words}: {effect} {_when(lookup)}"
     fix = f"declare {lookup.name} for {' and '.join(missing.components)}, in the chart or the required-env manifest"
-    return Fault.UNDECLARED_ENV, text, fix, missing.mode
+    return Fault.UNDECLARED_ENV, text, fix, missing.mode if lookup.fails else Mode.WARN
 
 
 def _variable(lookup: Lookup, facts: Facts) -> Trouble | None:
