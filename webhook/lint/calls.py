@@ -1,6 +1,7 @@
 """Calls: functions of the folder are followed, what is known of Python and Airflow is computed, the rest is unknown."""
 
 import ast
+from functools import lru_cache
 
 from webhook.lint import names
 from webhook.lint.binding import BindError, bind, prepend, starred
@@ -223,6 +224,7 @@ def _spread(value: Value) -> Arguments:
     return Arguments(items, open=is_open)
 
 
+@lru_cache(maxsize=4096)
 def is_generator(code: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Return whether calling *code* makes a generator."""
     todo: list[ast.AST] = list(code.body)

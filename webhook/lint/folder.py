@@ -43,6 +43,13 @@ class Folder:
             raise known
         return known
 
+    def check(self, file: str) -> None:
+        """Raise SourceError when *file* cannot be read; its tree is not kept."""
+        known = file in self._sources
+        self.source(file)
+        if not known and isinstance(self._sources.get(file), Source):
+            del self._sources[file]
+
     def is_plugin(self, file: str) -> bool:
         """Return whether *file* lies in a folder of plugins, which every process of Airflow has on its path."""
         return any(_inside(file, plugin) for plugin in self._plugins)

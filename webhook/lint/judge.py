@@ -130,7 +130,7 @@ def _without_effect(reading: Reading, given: Given, value: Value, facts: Facts) 
         return
     if isinstance(function.node, ast.Lambda):
         body = function.node.body
-        called = reading.evaluate(function.scope, body.func) if isinstance(body, ast.Call) else None
+        called = reading.glance(function.scope, body.func) if isinstance(body, ast.Call) else None
         if isinstance(called, Function) and isinstance(called.node, ast.AsyncFunctionDef):
             text = f"the lambda returns a coroutine of {called.name}, and its caller does not await it: it never runs"
             yield Fault.NEVER_CALLED, text, f"lambda context: asyncio.run({called.name}(context))", Mode.ENFORCE

@@ -72,8 +72,10 @@ def _given(reading: Reading, file: str) -> list[Given]:
     data = reading.folder.data(file)
     if data is None:
         raise SourceError(0, "cannot be read")
-    reading.folder.source(file)
-    return reading.given(file).given if any(word in data for word in _WORDS) else []
+    if not any(word in data for word in _WORDS):
+        reading.folder.check(file)
+        return []
+    return reading.given(file).given
 
 
 def _reason(folder: Folder, finding: Finding) -> str:

@@ -65,6 +65,16 @@ class Reading(Statements):
             self._clear()
         return self.record
 
+    def glance(self, scope: Scope, node: ast.expr) -> Value:
+        """Return what *node* is in *scope*, without taking note of what is met there."""
+        self.record, self.steps = Record(), STEPS
+        try:
+            return self.evaluate(scope, node)
+        except (ExhaustedError, RecursionError):
+            return UNKNOWN
+        finally:
+            self._clear()
+
     def imports_of(self, files: set[str]) -> set[str]:
         """Return *files* and all files of the folder that they import."""
         todo, seen = list(files), set[str]()
