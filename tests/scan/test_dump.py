@@ -115,3 +115,29 @@ def test_a_map_of_a_file_will_do(tmp_path: Path) -> None:
     with path.open("rb") as file:
         dump.take("dump.json", mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     assert names(dump) == ["p0", "p1", "p2"]
+
+
+DEEP = '{"f:a":' * 9_995 + "{}" + "}" * 9_995
+
+
+@pytest.mark.parametrize(
+    "strange",
+    ['"\\ud800"', DEEP],
+    ids=["half a surrogate pair", "9,995 levels"],
+)
+def test_what_nobody_reads_makes_no_dump_unusable(strange: str) -> None:
+    odd = json.dumps({**POD, "metadata": {"name": "a", "namespace": "x", "managedFields": [{"x": "@"}]}}).replace(
+        '"@"', strange
+    )
+    dump = taken(f'{{"kind": "List", "items": [{odd}, {json.dumps({**POD, "metadata": {"name": "b"}})}]}}')
+    assert names(dump) == ["a", "b"]
+    assert dump.remarks == []
+
+
+def test_one_item_that_is_no_json_costs_that_item_and_is_told() -> None:
+    dump = taken(
+        f'{{"kind": "List", "items": [{json.dumps(POD)}, {{"kind": "Pod", "spec": nul}}, {json.dumps(NODE)}]}}'
+    )
+    assert names(dump) == ["a"]
+    assert names(dump, NODES) == ["n"]
+    assert [remark.text for remark in dump.remarks] == ["has something in it that is no object of Kubernetes"]

@@ -240,3 +240,9 @@ def test_a_long_answer_comes_compressed_and_is_read_all_the_same(cluster: Cluste
     answer = cluster.read(f"{path}/large")
     assert json.loads(answer.data)["data"] == body["data"]
     assert cluster.read(f"{path}/missing").why == 'configmaps "missing" not found'
+
+
+def test_an_item_that_nests_deeply_costs_its_page_nothing() -> None:
+    deep = '{"f:a":' * 9_995 + "{}" + "}" * 9_995
+    strange = page("a", "b").data.replace(b'"uid-a"', b'"uid-a", "managedFields": [{"fieldsV1": %s}]' % deep.encode())
+    assert names(listing(script(Page(200, strange)))) == ["a", "b"]

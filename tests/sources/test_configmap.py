@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from tests.harness.control_plane import ControlPlane
 from tests.harness.control_plane.waiting import until
 from tests.harness.proxy import Proxy
+from tests.harness.server import wait_for
 from webhook.cluster import Answer, Change, Cluster, Lines, connect
 from webhook.sources.backoff import backoff
 from webhook.sources.configmap import Absent, ConfigMapWatch, Present, State
@@ -338,3 +340,32 @@ def test_who_is_told_may_end_the_watching(cluster: Cluster, namespace: str, writ
     told.value("one")
     until(lambda: f"watch {namespace}/{NAME}" not in {thread.name for thread in threading.enumerate()}, "it is over")
     assert len(told.states) == 1
+
+
+@dataclass
+class Odd:
+    """An API server whose only ConfigMap is *item*."""
+
+    item: object
+
+    def call(self, method: str, path: str, *, query: Mapping[str, str]) -> Answer:
+        assert (method, query["fieldSelector"]) == ("GET", "metadata.name=callbacks"), path
+        return Answer(200, {"metadata": {"resourceVersion": "1"}, "items": [self.item]})
+
+    def watch(self, path: str, *, query: Mapping[str, str], seconds: float) -> Any:
+        raise OSError(f"no watch of {path} with {query} for {seconds} s")
+
+
+@pytest.mark.parametrize(
+    "item", [5, {}, {"metadata": []}, {"metadata": {"uid": "u", "resourceVersion": "1"}, "data": [1]}]
+)
+def test_a_config_map_that_cannot_be_read_cannot_be_had_and_nobody_waits_for_it(item: object) -> None:
+    states: list[State] = []
+    watch = ConfigMapWatch(Odd(item), "pipelines", "callbacks", states.append)
+    watch.start()
+    try:
+        wait_for(lambda: states, 10, "a state")
+    finally:
+        watch.stop()
+    assert isinstance(states[0], Absent)
+    assert states[0].known is Absence.UNREADABLE

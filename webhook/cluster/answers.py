@@ -13,6 +13,8 @@ from kubernetes.client import ApiException
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
 
+from webhook.pods import skim
+
 
 class UnreachableError(OSError):
     """There was no answer: the connection was refused, cut or silent for too long."""
@@ -78,7 +80,7 @@ class Lines:
         try:
             for chunk in self._response.stream():
                 *lines, rest = (rest + chunk).split(b"\n")
-                yield from map(_changes.decode, lines)
+                yield from (skim.decode(_changes, line) for line in lines)
                 self._rearm()
         except HTTPError as error:
             raise UnreachableError(told(error)) from error
@@ -117,6 +119,10 @@ def data_of(response: HTTPResponse) -> bytes:
 def _parsed(data: bytes) -> Any:  # noqa: ANN401  # JSON
     try:
         return json.loads(data)
+    except RecursionError:  # managedFields nest as deeply as they like
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return skim.value(data)
+        return data[:200].decode(errors="replace")
     except ValueError:  # from a proxy, or a server that stops
         return data[:200].decode(errors="replace")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from webhook.pods import skim
 from webhook.pods.workload import Struct
 
 _DIGEST = re.compile(r"@(sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128}))\Z")
@@ -71,7 +72,7 @@ class Nodes:
 def decode_node(raw: bytes | msgspec.Raw) -> Node | None:
     """Return the node in the JSON *raw*; None when it cannot be read."""
     try:
-        node = _decoder.decode(raw)
+        node = skim.decode(_decoder, raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     status = node.status or _NodeStatus()

@@ -6,7 +6,7 @@ msgspec descends into what it skips and stops at some 990 levels on Python 3.11,
 
 import re
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -33,6 +33,8 @@ _CLOSER = {b"["[0]: b"]", b"{"[0]: b"}"}
 
 Data = bytes | bytearray | memoryview
 
+_anything: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+
 
 def decode(decoder: msgspec.json.Decoder[T], data: Data | msgspec.Raw) -> T:
     """Return what *decoder* makes of *data*: of a part or a repaired copy of it where it cannot read the whole.
@@ -50,6 +52,16 @@ def decode(decoder: msgspec.json.Decoder[T], data: Data | msgspec.Raw) -> T:
                 raise
             view = memoryview(repair(view))
     return decoder.decode(view)
+
+
+def value(data: Data | msgspec.Raw) -> Any:  # noqa: ANN401 - any JSON
+    """Return the value in the JSON *data*, as `decode` reads it."""
+    return decode(_anything, data)
+
+
+def of_type(data: Data | msgspec.Raw, type_: type[T]) -> T:
+    """Return the *type_* in the JSON *data*, as `decode` reads it."""
+    return decode(msgspec.json.Decoder(type_), data)
 
 
 def without_unread(data: Data) -> bytes:

@@ -13,6 +13,7 @@ import msgspec
 
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
+from webhook.pods import skim
 from webhook.scan.pages import ListError
 from webhook.scan.supply import CONFIG_MAPS, NAMESPACES, NODES, PODS, REGISTRATIONS, WORKLOADS, Collection
 
@@ -107,10 +108,9 @@ class Dump:
 
     def _document(self, file: str, data: memoryview) -> None:
         try:
-            envelope = _envelopes.decode(data)
+            envelope = skim.decode(_envelopes, data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            text = str(error).partition(" (byte")[0].lower()
-            self._remark(file, f"is not what kubectl get -o json prints: {text}")
+            self._broken(file, data, error)
             return
         if envelope.items is None:
             self._take(file, msgspec.Raw(data), "", "")
@@ -120,9 +120,18 @@ class Dump:
         for raw in envelope.items:
             self._take(file, raw, envelope.api_version if kind else "", kind)
 
+    def _broken(self, file: str, data: memoryview, error: Exception) -> None:
+        """Take what can be read of a List that as a whole cannot: each item that is broken costs that item."""
+        items = [msgspec.Raw(bytes(item)) for item in skim.elements(data, b"items")]
+        if not items:
+            text = str(error).partition(" (byte")[0].lower()
+            self._remark(file, f"is not what kubectl get -o json prints: {text}")
+        for raw in items:
+            self._take(file, raw, "", "")
+
     def _take(self, file: str, raw: msgspec.Raw, api_version: str, kind: str) -> None:
         try:
-            head = _heads.decode(raw)
+            head = skim.decode(_heads, raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._remark(file, "has something in it that is no object of Kubernetes")
             return

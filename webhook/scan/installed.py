@@ -13,6 +13,7 @@ from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
 from webhook.grammar.model import DocumentError, revision
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
+from webhook.pods import skim
 from webhook.scan.pages import ListError
 from webhook.scan.supply import CONFIG_MAPS, Supply
 from webhook.variables.known import Absence
@@ -108,8 +109,8 @@ def _data(supply: Supply, namespace: str, name: str) -> Mapping[str, str] | None
     if raw is None:
         return None
     try:
-        return msgspec.json.decode(raw, type=_ConfigMap).data or {}
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return skim.of_type(raw, _ConfigMap).data or {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ListError("it cannot be read", 0) from error
 
 

@@ -16,6 +16,7 @@ from webhook.manifests.objects import Manifest
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.manifests.stranger import running_stranger
+from webhook.pods import skim
 from webhook.pods.live import LivePod, decode_pod, slim
 from webhook.pods.lookalike import is_likely
 from webhook.pods.nodes import Node, Nodes, decode_node, known
@@ -90,7 +91,7 @@ class _Namespace(msgspec.Struct, frozen=True):
 def read_admission(supply: Supply) -> Admission:
     """Return what *supply* says of airlock's registration; raises ListError when nothing answers at all."""
     try:
-        found = [msgspec.json.decode(raw) for raw in supply.items(REGISTRATIONS, None)]
+        found = [skim.value(raw) for raw in supply.items(REGISTRATIONS, None)]
         return Admission(known=True, registration=read_registration(found))
     except ListError as error:
         if error.status is None or error.status == HTTPStatus.UNAUTHORIZED:
@@ -163,8 +164,8 @@ class _Looking:
 
     def _learn(self, raw: msgspec.Raw | bytes) -> None:
         try:
-            metadata = msgspec.json.decode(raw, type=_Namespace).metadata or _Labelled()
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            metadata = skim.of_type(raw, _Namespace).metadata or _Labelled()
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         self._labels[metadata.name] = metadata.labels or {}
 

@@ -10,6 +10,7 @@ from webhook.manifests.objects import Manifest, mapping
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.manifests.tree import manifest_of
+from webhook.pods import skim
 from webhook.pods.lookalike import is_likely
 from webhook.pods.workload import UnreadableError, Workload, decode
 from webhook.scan.pages import ListError
@@ -79,7 +80,7 @@ class Makers:
 
 def _body(raw: msgspec.Raw) -> dict[str, Any]:
     try:
-        return mapping(msgspec.json.decode(raw))
+        return mapping(skim.value(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
 

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from webhook.pods import skim
 from webhook.sources.backoff import backoff
 
 LIMIT = 500  # items of a page, as kubectl asks for them: some 5 MiB of pods
@@ -127,7 +128,7 @@ class _Asking:
                 if page.status == HTTPStatus.OK:
                     return decode(page.data)
                 why = f"{page.status} {page.why}"
-            except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 why = str(error)
             status = page.status if page is not None else None
             if status == HTTPStatus.GONE and page is not None:
@@ -213,8 +214,8 @@ class Listing:
 
     def _is_new(self, item: msgspec.Raw) -> bool:
         try:
-            metadata = _items.decode(item).metadata
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            metadata = skim.decode(_items, item).metadata
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return True  # whoever takes it knows what to say of it
         if metadata is None or not metadata.uid:
             return True
@@ -227,10 +228,14 @@ class Listing:
     def _page(self, token: str) -> tuple[list[msgspec.Raw], str]:
         """Return the items of the page at *token*, and the token of the next; "" after the last."""
         query = {**self._query, "continue": token} if token else self._query
-        found = self._asking.page(self._path, query, _lists.decode)
+        found = self._asking.page(self._path, query, _list)
         self.version = self.version or found.metadata.resource_version
         self.remaining = found.metadata.remaining_item_count
         return found.items or [], found.metadata.continue_
+
+
+def _list(data: bytes) -> _List:
+    return skim.decode(_lists, data)
 
 
 def _remainder(page: Page) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from webhook.pods import skim
 from webhook.sources.protocols import Answer, Watching
 from webhook.sources.watch import PACE, FailedError, Pace, Watch
 from webhook.variables.known import Absence
@@ -87,13 +88,13 @@ class ConfigMapWatch(Watch):
         if answer.status != HTTPStatus.OK:
             raise FailedError(f"{answer.status} {answer.why}")
         items = answer.body.get("items") or []
-        self._tell(_present(items[0]) if items else Absent(Absence.MISSING))
+        self._tell(_state(items[0]) if items else Absent(Absence.MISSING))
         self._version = answer.body["metadata"]["resourceVersion"]
         return 0.0
 
     def _take(self, kind: str, object_: msgspec.Raw) -> None:
         deleted = kind == "DELETED"
-        self._tell(Absent(Absence.MISSING) if deleted else _present(msgspec.json.decode(object_)))
+        self._tell(Absent(Absence.MISSING) if deleted else _state(object_))
 
     def _seen(self) -> None:
         self._told_seen()
@@ -110,6 +111,12 @@ class ConfigMapWatch(Watch):
         self._seen()
 
 
-def _present(object_: dict[str, Any]) -> Present:
-    metadata = object_["metadata"]
-    return Present(object_.get("data") or {}, metadata["uid"], metadata["resourceVersion"])
+def _state(object_: dict[str, Any] | msgspec.Raw) -> State:
+    """Return what the ConfigMap *object_* holds; that it cannot be had when it cannot be read."""
+    try:
+        read: dict[str, Any] = skim.value(object_) if isinstance(object_, msgspec.Raw) else object_
+        metadata = read["metadata"]
+        data = msgspec.convert(read.get("data") or {}, dict[str, str])
+        return Present(data, metadata["uid"], metadata["resourceVersion"])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        return Absent(Absence.UNREADABLE, f"it cannot be read: {error!r:.200}")

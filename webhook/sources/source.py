@@ -179,7 +179,7 @@ class Source(Generic[T]):
                 self._held, self._problems, self._confirmed = _Held(self._absent, BUILT_IN), (), self._clock()
                 return
             said = f"the ConfigMap {found}{why and f': {why}'}"
-            if found is Absence.MISSING or found is Absence.FORBIDDEN:
+            if found in (Absence.MISSING, Absence.FORBIDDEN, Absence.UNREADABLE):
                 self.lose(said)
             elif self._held is None:  # nobody has seen it yet; no news about what is in force
                 self._problems = (said,)

@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from webhook.pods import skim
 from webhook.sources.backoff import backoff
 from webhook.sources.protocols import Answer, Lines, Watching
 
@@ -178,11 +179,11 @@ class Watch(ABC):
             case "BOOKMARK":
                 self._seen()
             case _:  # ERROR, and the object is a Status
-                status = msgspec.json.decode(object_, type=_Status)
+                status = skim.of_type(object_, _Status)
                 if status.code == HTTPStatus.GONE:
                     raise _Again
                 raise FailedError(f"{status.code} {status.message}")
-        self._version = msgspec.json.decode(object_, type=_Versioned).metadata.resource_version
+        self._version = skim.of_type(object_, _Versioned).metadata.resource_version
 
     def _refused(self, answer: Answer) -> None:
         if answer.status == HTTPStatus.GONE:

@@ -9,6 +9,7 @@ class Absence(StrEnum):
 
     MISSING = "does not exist"
     FORBIDDEN = "may not be read by airlock"
+    UNREADABLE = "cannot be read"
     UNREAD = "has not been read yet"
     OFFLINE = "is out of reach: airlock runs without a cluster"
 

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from time import sleep
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -127,3 +128,16 @@ def test_what_is_no_request_is_no_news(
 
 def closing(sock: socket.socket) -> Callable[[], bool]:
     return lambda: is_closed(sock)
+
+
+def test_clients_that_never_finish_open_no_more_descriptors_than_there_may_be_connections() -> None:
+    with probing() as server, ExitStack() as stack:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for number in range(40 * CONNECTIONS):
+            stack.enter_context(say(server, b"GET /hea"))
+            mine = number + 1
+            held = len(list(Path("/proc/self/fd").iterdir())) - before - mine
+            assert (
+                held <= 2 * CONNECTIONS + 4
+            )  # those that were cut wait for their threads, and then there is a bound too
+        assert get(server, "/healthz")[0] == 200

@@ -1,5 +1,6 @@
 """The pods of the cluster, listed in pages, then watched; what is not Airflow's is dropped at once."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from webhook.scan.pages import Cancelled, ListError, Listing
 from webhook.scan.pages import Connection as Reading
 from webhook.sources.protocols import Watching
 from webhook.sources.watch import Pace, Watch
+
+logger = logging.getLogger("airlock.audit")
 
 PODS = "/api/v1/pods"
 PACE = Pace(forbidden=300.0)
@@ -85,11 +88,14 @@ class Feed(Watch):
         self._stock: Stock | None = None
         self._contact = now()
         self._trouble = ""
+        self._unreadable = 0  # pods since the last list
 
     @property
     def trouble(self) -> str:
         """Why not all pods are known; "" when they are."""
-        return self._trouble
+        if self._trouble or not self._unreadable:
+            return self._trouble
+        return f"{self._unreadable} pods cannot be read, and are not audited"
 
     @property
     def started(self) -> bool:
@@ -138,6 +144,7 @@ class Feed(Watch):
         if lens is None:
             return self._pace.apart
         stock = Stock(lens.keep, self._left, self._most)
+        self._unreadable = 0
         listing = Listing(self._connection, self._path, limit=PAGE, stop=self._stopping)
         try:
             for raw in listing:
@@ -170,7 +177,9 @@ class Feed(Watch):
     def _enter(self, stock: Stock, raw: msgspec.Raw, gate: Gate, *, gone: bool = False) -> None:
         try:
             pod = decode_pod(raw)
-        except UnreadableError:  # no JSON, from an API server
+        except UnreadableError as error:
+            self._unreadable += 1
+            logger.warning("a pod cannot be read, and is not audited: %s", error)
             return
         ours = gate.recognise(pod) is not None
         group = self._book.group(pod.node) if ours else ""

@@ -9,6 +9,7 @@ import msgspec
 from webhook.audit.coverage import Coverage, read_registration
 from webhook.controller.api import Api
 from webhook.controller.configurations import KINDS, VALIDATING
+from webhook.pods import skim
 from webhook.pods.nodes import Node, Nodes, decode_node, known
 from webhook.scan import pages
 from webhook.scan.pages import ListError, Listing
@@ -119,6 +120,6 @@ class Registry:
 
     def _labels(self, namespaces: frozenset[str]) -> Iterator[tuple[str, dict[str, str]]]:
         for raw in Listing(self._connection, NAMESPACES):
-            metadata = msgspec.json.decode(raw, type=_Namespace).metadata
+            metadata = skim.of_type(raw, _Namespace).metadata
             if metadata.name in namespaces:
                 yield metadata.name, metadata.labels or {}

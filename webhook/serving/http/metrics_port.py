@@ -76,24 +76,36 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.seconds = seconds
         self._lock = threading.Lock()
         self._open: dict[socket.socket, float] = {}  # connections and their deadlines, oldest first
+        self._ending: set[socket.socket] = set()  # those that were cut, until their threads have seen it
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in the base class
         with self._lock:
             if len(self._open) >= self.connections:
-                _cut(next(iter(self._open)))
-            self._open[request] = monotonic() + self.seconds
-        super().process_request(request, client_address)
+                self._end(next(iter(self._open)))
+            full = len(self._ending) >= self.connections
+            if not full:
+                self._open[request] = monotonic() + self.seconds
+        if full:  # threads cannot see as fast that they were cut
+            super().shutdown_request(request)
+        else:
+            super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as in the base class
         with self._lock:
             self._open.pop(request, None)
+            self._ending.discard(request)
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
         now = monotonic()
         with self._lock:
             for request in [request for request, deadline in self._open.items() if deadline <= now]:
-                _cut(request)
+                self._end(request)
+
+    def _end(self, request: socket.socket) -> None:
+        del self._open[request]
+        self._ending.add(request)
+        _cut(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in the base class
         del request
