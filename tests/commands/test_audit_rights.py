@@ -154,4 +154,4 @@ def test_a_variable_whose_source_may_not_be_read_is_left_out_and_never_said_to_b
     assert "required-env" not in {one["rule"] for one in found["findings"]}
     told = report("-n", namespace, "--required-env", manifest, kubeconfig=control_plane.kubeconfig)
     (finding,) = [one for one in told["findings"] if one["rule"] == "required-env"]
-    assert "ConfigMap default/callbacks does not exist" in finding["text"]
+    assert "ConfigMap 'default/callbacks' does not exist" in finding["text"]

@@ -17,8 +17,9 @@ from tests.harness import places, surveys
 from tests.harness.reviews import REPLICASET, review
 from webhook.admission.review import decode
 from webhook.audit.survey import Survey
+from webhook.controller.audit.draft import Draft
 from webhook.controller.audit.figures import Count
-from webhook.controller.audit.report import Draft, as_json, as_open_report
+from webhook.controller.audit.report import as_json, as_open_report
 from webhook.controller.audit.telling import news
 from webhook.documents.policy import read_policy
 from webhook.documents.required_env import read_manifest
@@ -147,7 +148,8 @@ def test_the_events_of_an_audit_name_each_finding_of_each_owner() -> None:
 
 def test_one_reference_that_drifts_in_two_namespaces_counts_once_and_is_in_both_reports() -> None:
     survey = surveys.story()
-    moved = [replace(group, namespace="other") for group in survey.groups if group.component == "triggerer"]
+    triggerers = [group for group in survey.groups if group.component == "triggerer"]
+    moved = [replace(group, namespace="other", name=name) for group in triggerers for name in ("one", "two")]
     both = replace(survey, groups=(*(group for group in survey.groups if group.component != "triggerer"), *moved))
     drifts = [one for one in both.findings if one.violation.rule == "image-drift"]
     assert len(drifts) == 1
@@ -156,11 +158,18 @@ def test_one_reference_that_drifts_in_two_namespaces_counts_once_and_is_in_both_
     bodies = []
     for namespace in ("airflow", "other"):
         draft = Draft(namespace, "the policy", counted)
-        draft.add(group for group in both.groups if group.namespace == namespace)
+        for group in both.groups:  # one at a time, as batches may come
+            draft.add([group] if group.namespace == namespace else [])
         bodies.append(as_json(draft.report()))
     first, second = ([row["rule"] for row in body["findings"]].count("image-drift") for body in bodies)
     assert (first, second) == (1, 0)
-    assert [row["rule"] for row in bodies[1]["countedElsewhere"]] == ["image-drift"]
+    (other,) = bodies[1]["countedElsewhere"]
+    assert (other["rule"], other["object"], other["pods"]) == ("image-drift", "Deployment one", 4)
+    assert other["otherWorkloads"] == ["Deployment two"]
+    (drift,) = [row for row in bodies[0]["findings"] if row["rule"] == "image-drift"]
+    assert (drift["object"], drift["otherWorkloads"]) == (
+        "Deployment airflow-scheduler", ["Pod sales_daily/load_orders"]
+    )  # fmt: skip
 
 
 def pods() -> list[tuple[str, dict[str, Any]]]:

@@ -83,7 +83,7 @@ def test_the_first_line_of_a_task_names_task_and_dag() -> None:
     assert first(task(TAG)).startswith(
         "task 'load_orders' of DAG 'sales daily', Pod 'airflow/airflow-scheduler-x2x9z': "
     )
-    assert first(task(TAG, dag=TaskRef("sales daily", ""))).startswith("DAG 'sales daily', Pod 'airflow/")
+    assert first(task(TAG, dag=TaskRef("sales daily", ""))).startswith("task of DAG 'sales daily', Pod 'airflow/")
 
 
 def test_a_first_line_says_how_many_findings_it_has_no_room_for() -> None:

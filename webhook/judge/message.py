@@ -109,8 +109,8 @@ def _who(decision: Decision, size: int) -> str:
     if task is None:
         return f"{decision.component or 'workload'} {ref.kind} {quote(name, len(name))}"
     dag_id, task_id = _start(task.dag_id, size), _start(task.task_id, size)
-    work = f"task {quote(task_id, len(task_id))} of " if task_id else ""
-    return f"{work}DAG {quote(dag_id, len(dag_id))}, {ref.kind} {quote(name, len(name))}"
+    work = f"task {quote(task_id, len(task_id))}" if task_id else "task"
+    return f"{work} of DAG {quote(dag_id, len(dag_id))}, {ref.kind} {quote(name, len(name))}"
 
 
 def denial(decision: Decision) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from webhook.pods.airflow import Role
 from webhook.pods.own import candidates
-from webhook.pods.text import printable, quote
+from webhook.pods.text import quote
 from webhook.pods.workload import Container, EnvVar, PodSpec
 from webhook.variables.env_from import Given, given
 from webhook.variables.known import Absence, ConfigMaps
@@ -96,7 +96,7 @@ def _entry(variable: Variable, config_maps: ConfigMaps | None) -> tuple[Entry | 
         return {"name": variable.name, "valueFrom": variable.value_from}, ""
     source = variable.source
     data = Absence.OFFLINE if config_maps is None else config_maps.get((source.namespace, source.name), Absence.UNREAD)
-    where = f"ConfigMap {source.namespace}/{source.name}"
+    where = f"ConfigMap {quote(f'{source.namespace}/{source.name}')}"
     if isinstance(data, Absence):
         return None, f"{where} {data.value}"
     if source.key not in data:
@@ -128,8 +128,8 @@ def _no_home(spec: PodSpec, role: Role, variable: Variable) -> str:
     if variable.containers == "all" or not spec.containers:
         return "the pod has no containers"
     if isinstance(variable.containers, tuple):
-        return f"the pod has none of the containers {', '.join(variable.containers)}"
-    names = ", ".join(printable(one.name, _NAME) for one in (*candidates(spec),)[:_NAMED])
+        return f"the pod has none of the containers {', '.join(quote(name, _NAME) for name in variable.containers)}"
+    names = ", ".join(quote(one.name, _NAME) for one in (*candidates(spec),)[:_NAMED])
     return f"which container is the {role.component}'s own cannot be told{names and f' ({names})'}"
 
 

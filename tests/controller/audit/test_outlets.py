@@ -10,8 +10,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from tests.harness.livepods import NOW, REPOSITORY, ago, digest, live, node, running, task
 from webhook.audit.survey import Basis, Survey
 from webhook.audit.taking import Look, survey
+from webhook.controller.audit.draft import Draft
 from webhook.controller.audit.figures import OTHER, AuditMetrics, Count
-from webhook.controller.audit.report import LARGEST, MOST_FINDINGS, Draft, Report, as_json, as_open_report, content
+from webhook.controller.audit.report import LARGEST, MOST_FINDINGS, Report, as_json, as_open_report, content
 from webhook.controller.audit.telling import BURST, Told, news
 from webhook.documents.policy import read_policy
 from webhook.judge.gate import Gate

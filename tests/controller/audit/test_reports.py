@@ -12,8 +12,8 @@ from tests.harness.livepods import REPOSITORY, digest, running
 from tests.harness.running import Kubelets, fresh_name, good, nodes, since
 from tests.harness.server import wait_for
 from webhook.controller.api import Api
+from webhook.controller.audit.draft import Draft
 from webhook.controller.audit.publisher import Pace, Publisher
-from webhook.controller.audit.report import Draft
 
 AUDIT = ("--audit", "--audit-interval", "0.5", "--no-certificates")
 TEXT = {"type": "string"}

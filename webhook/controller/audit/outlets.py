@@ -9,11 +9,11 @@ import structlog
 
 from webhook.audit.survey import Survey
 from webhook.controller.api import Api
+from webhook.controller.audit.draft import Draft
 from webhook.controller.audit.logbook import NAME, Logbook
 from webhook.controller.audit.notebook import Key, Notes
 from webhook.controller.audit.options import AuditOptions
 from webhook.controller.audit.publisher import Pace, Publisher
-from webhook.controller.audit.report import Draft
 from webhook.controller.audit.telling import Told, news
 from webhook.controller.audit.troubles import Troubles
 from webhook.observe.events.occurrence import Occurrence

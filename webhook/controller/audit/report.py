@@ -3,25 +3,22 @@
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webhook.audit.findings import Told, excused, findings, is_shared
-from webhook.audit.group import Group
-from webhook.judge.message import broken_up, fitted, sentence
-from webhook.judge.verdict import Exempted, Key, Violation
 from webhook.rules.finding import Mode
 
 MOST_FINDINGS, LARGEST = 200, 64 * 1024  # of one report; bytes of its JSON
 MOST_REPORTS = 200  # namespaces
+MOST_OTHERS = 20  # workloads that a finding names beside the first
 OPEN_REPORTS = "openreports.io/v1alpha1"
 VERSION = "airlock/v2"  # of the document in a ConfigMap
 
-_LONGEST = 1024  # bytes of one finding's sentence
+LONGEST = 1024  # bytes of one finding's sentence
 _ROOM = LARGEST - 4096  # what is no finding, metadata included, takes less
 _RESULTS = {Mode.ENFORCE: ("fail", "high"), Mode.WARN: ("warn", "medium"), Mode.AUDIT: ("warn", "low")}
+MODES = tuple(_RESULTS)
 _FIGURES = re.compile(r"\d+")
 
 
@@ -40,7 +37,7 @@ class Row:
     variable: str
     text: str
     pods: int
-    others: int = 0  # workloads of the namespace that show the same, beside the one that is named
+    others: tuple[str, ...] = ()  # workloads of the namespace that show the same, beside the one that is named
 
     @property
     def substance(self) -> tuple[str, ...]:
@@ -66,74 +63,6 @@ class Report:
     def substance(self) -> str:
         """What stays the same while only figures change."""
         return _digest([self.policy, *(sorted(row.substance for row in rows) for rows in (self.rows, self.elsewhere))])
-
-
-class Draft:
-    """The report on *namespace* while surveys come in; no more rows are kept than would be shown.
-
-    *counted* are the shared findings that reports of this audit count already; it grows.
-    """
-
-    def __init__(self, namespace: str, policy: str, counted: set[Key]) -> None:
-        self.namespace = namespace
-        self._counted = counted
-        self._own: set[Key] = set()  # the shared findings of this namespace, counted here or not
-        self._policy = policy
-        self._pods = self._sound = self._exempted = 0
-        self._counts: Counter[Mode] = Counter()
-        self._rows: list[Row] = []
-        self._elsewhere: list[Row] = []
-
-    def add(self, groups: Iterable[Group]) -> None:
-        """Take note of further *groups* of the namespace."""
-        here = list(groups)
-        self._pods += sum(group.pods for group in here)
-        self._sound += sum(not group.found for group in here)
-        self._exempted += sum(self._is_new(one.exempted) for one in excused(here))
-        for told in findings(here):
-            known = told.violation.key in self._own
-            if self._is_new(told.violation):
-                self._counts[told.violation.mode] += 1
-                self._rows.append(_row(told))
-            elif not known and len(self._elsewhere) < MOST_FINDINGS:
-                self._elsewhere.append(_row(told))
-        self._rows.sort(key=lambda row: (-row.mode.rank, row.component, row.kind, row.name, row.rule))
-        del self._rows[MOST_FINDINGS:]
-
-    def _is_new(self, told: Violation | Exempted) -> bool:
-        """Return whether *told* counts here: once, if it is shared."""
-        if not is_shared(told.rule):
-            return True
-        self._own.add(told.key)
-        new = told.key not in self._counted
-        self._counted.add(told.key)
-        return new
-
-    def report(self) -> Report:
-        """Return the report."""
-        counts = {mode: self._counts[mode] for mode in _RESULTS}
-        rows, elsewhere = tuple(self._rows), tuple(self._elsewhere)
-        return Report(self.namespace, self._policy, self._pods, self._sound, self._exempted, counts, rows, elsewhere)
-
-
-def _row(told: Told) -> Row:
-    violation, group = told.violation, told.group
-    ref = group.regarding
-    same = ref is not None and (ref.kind, ref.name) == (group.kind, group.name)
-    return Row(
-        violation.mode,
-        violation.rule,
-        group.component,
-        ref.api_version if ref is not None and same else "",
-        group.kind,
-        group.name,
-        violation.cause.containers,
-        violation.cause.image,
-        violation.cause.variable,
-        broken_up(fitted([sentence(violation)], _LONGEST)),
-        told.pods,
-        len(told.shown) - 1,
-    )
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -187,7 +116,7 @@ def _as_finding(row: Row) -> dict[str, Any]:
         "image": row.image,
         "variable": row.variable,
         "pods": row.pods,
-        "otherWorkloads": row.others or "",
+        "otherWorkloads": list(row.others),
         "message": row.text,
     }
     return {name: value for name, value in fields.items() if value not in ("", [])}
