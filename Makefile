@@ -8,7 +8,7 @@ PORT ?= 8443
 METRICS_PORT ?= 9090
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-node test-all test-long test-callers check format cluster node bench test-lowest clean
+.PHONY: help run test test-node test-all test-charts test-long test-callers check format cluster node bench test-lowest clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -36,6 +36,9 @@ test-node: $(VENV)/.ready ## install the chart on a real node and do to it what 
 test-all: $(VENV)/.ready ## both of these in one run, as CI does
 	@tests/harness/control_plane/build control-plane node
 	@$(BIN)/python -m pytest -m "not long and not callers" $(ARGS)
+
+test-charts: $(VENV)/.ready ## follow every printed fix in the charts for Airflow that lie in CHARTS=FOLDER, each unpacked in a folder
+	@CHARTS="$(CHARTS)" $(BIN)/python -m pytest tests/rules/test_fixes.py $(ARGS)
 
 test-long: $(VENV)/.ready ## run the tests that take longer than CI can give: rotations, blows, twenty rollouts
 	@tests/harness/control_plane/build control-plane node

@@ -221,7 +221,7 @@ class Gate:
         repositories = request.repositories if live is None else live.fleet.repositories(airflow_of(live.pod))
         images = tuple(islice(workload.images, MOST_PLACES))
         expected = self._release.about(role.component, request.namespace, now)
-        known = (self._config_maps, live, repositories, expected, self._observed)
+        known = (self._config_maps, live, repositories, expected, self._observed, request.provenance)
         subject = Subject(workload, role, stage, images, variables, *known, namespace=request.namespace)
         return Case(request, subject, distrusted, self._ceiling(request, subject))
 

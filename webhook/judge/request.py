@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time
 
 from webhook.pods.live import LivePod
 from webhook.pods.lookalike import is_likely
+from webhook.pods.provenance import UNKNOWN, Provenance
 from webhook.pods.workload import Workload
 
 
@@ -37,6 +38,7 @@ class Request:
     obstacle: Obstacle | None = None  # then the workloads are only as much as could be read
     rendered: bool = False  # whether a file says that Helm rendered it from a chart called airflow
     repositories: frozenset[str] = frozenset()  # of Airflow's own images in its release, where files say so
+    provenance: Provenance = UNKNOWN  # of its images, where files say so
 
     @property
     def looks_like_airflow(self) -> bool:

@@ -151,7 +151,7 @@ class Check:
             elif data.holds(manifest) or is_file(manifest):
                 yield from self._made(manifest, chest)
             else:
-                rows, images = self._asked.policy.rows, chest.repositories(manifest)
+                rows, images = self._asked.policy.rows, chest.images(manifest)
                 yield from (seen(manifest, path, rows, images) for path in shape.templates(manifest))
         except (ReviewError, UnreadableError) as error:
             self._remarks.append(Remark(manifest.place, str(error)))

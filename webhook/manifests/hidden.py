@@ -8,7 +8,7 @@ from webhook.grammar.yamlnode import Node
 from webhook.manifests import data, kin
 from webhook.manifests.composer import Text
 from webhook.manifests.data import Entry
-from webhook.manifests.leader import Leader, Name, leaders
+from webhook.manifests.leader import NO_IMAGES, Images, Leader, Name, leaders
 from webhook.manifests.objects import Manifest, mapping
 from webhook.manifests.outcome import Remark
 from webhook.manifests.settings import Environment, Settings, Values, environment, options, settings, variables
@@ -46,7 +46,7 @@ class _Known:
     """What sets the settings of one Airflow, the strongest first, and what of it the input does not hold."""
 
     values: tuple[Values, ...]
-    image: str = ""  # of the scheduler
+    images: Images = NO_IMAGES
     unreached: tuple[str, ...] = ()
 
 
@@ -64,10 +64,12 @@ class Chest:
             else:
                 self._leaders.setdefault(manifest.namespace, []).extend(leaders(manifest, rows))
 
-    def repositories(self, manifest: Manifest) -> frozenset[str]:
-        """Return the repositories of the images that the Airflow of *manifest* runs, as far as the input says."""
+    def images(self, manifest: Manifest) -> Images:
+        """Return what the Airflow of *manifest* runs, as far as the input says."""
         near = kin.nearest(self._leaders.get(manifest.namespace, ()), manifest)
-        return frozenset(one.repository for one in near if one.repository)
+        repositories = frozenset(one.repository for one in near if one.repository)
+        scheduler = next((one for one in near if one.component is Component.SCHEDULER), None)
+        return Images(repositories) if scheduler is None else Images(repositories, scheduler.image, scheduler.chart)
 
     def keys(self, namespace: str, kind: str, name: str) -> tuple[str, ...]:
         """Return the keys of the ConfigMap or Secret *name*; none when it is not in the input."""
@@ -105,7 +107,7 @@ class Chest:
             elif isinstance(one.root.value, dict):
                 workers += 1
                 told = replace(entry, key=f"{entry.key}, team {team}") if team else entry
-                yield compose(told, one.root, found, known.image)
+                yield compose(told, one.root, found, known.images)
         if workers:
             yield from _unsaid(entry, found, known)
 
@@ -130,7 +132,8 @@ class Chest:
             values.append(options(config))
         elif scheduler is not None or not any(values):
             unreached.append(CONFIG if scheduler is not None else f"{CONFIG} and the scheduler")
-        return _Known(tuple(values), scheduler.image if scheduler is not None else "", tuple(unreached))
+        images = NO_IMAGES if scheduler is None else Images(frozenset(), scheduler.image, scheduler.chart)
+        return _Known(tuple(values), images, tuple(unreached))
 
     def _environment(self, scheduler: Leader, holders: list[_Holder]) -> Environment:
         known: dict[Name, Mapping[str, Entry]] = {}

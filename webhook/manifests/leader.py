@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from webhook.grammar.yamlnode import Node
 from webhook.manifests import shape
-from webhook.manifests.objects import Manifest, mapping
-from webhook.pods.airflow import Component, Row
+from webhook.manifests.objects import Manifest, mapping, texts
+from webhook.pods.airflow import Chart, Component, Row
+from webhook.pods.charts import is_rendered, is_rendered_from
 from webhook.pods.claim import claim
 from webhook.pods.fleet import LEADERS
 from webhook.pods.image import ImageError, parse
@@ -22,6 +23,7 @@ class Leader:
     component: Component
     container: Node  # the component's own
     image: str
+    chart: Chart
     mounts: frozenset[Name]  # ConfigMaps and Secrets
 
     @property
@@ -31,6 +33,18 @@ class Leader:
             return parse(self.image).repository
         except ImageError:
             return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What an Airflow runs, as far as the input says."""
+
+    repositories: frozenset[str] = frozenset()
+    scheduler: str = ""  # the image of its scheduler
+    chart: str = ""  # that made it
+
+
+NO_IMAGES = Images()
 
 
 def leaders(manifest: Manifest, rows: tuple[Row, ...]) -> list[Leader]:
@@ -48,7 +62,8 @@ def _leader(manifest: Manifest, node: Node, rows: tuple[Row, ...]) -> Leader | N
         return None
     nodes = list(containers.children.values())
     given = PodSpec([Container(str(mapping(one.value).get("name"))) for one in nodes])
-    role = claim({key: value for key, value in labels.items() if isinstance(value, str)}, given, rows).role
+    rendered = is_rendered_from(manifest.template) or is_rendered(texts(manifest.labels))
+    role = claim(texts(labels), given, rows, rendered=rendered).role
     if role is None or role.component not in LEADERS:
         return None
     own = [one for one in nodes if mapping(one.value).get("name") == role.main]
@@ -57,7 +72,7 @@ def _leader(manifest: Manifest, node: Node, rows: tuple[Row, ...]) -> Leader | N
         return None
     image = mapping(container.value).get("image")
     text = image if isinstance(image, str) else ""
-    return Leader(manifest, role.component, container, text, frozenset(_mounts(spec)))
+    return Leader(manifest, role.component, container, text, role.chart, frozenset(_mounts(spec)))
 
 
 def _mounts(spec: Node) -> set[Name]:

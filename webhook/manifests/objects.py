@@ -60,6 +60,11 @@ def mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     return value if isinstance(value, dict) else {}
 
 
+def texts(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
+    """Return those entries of *value*, a mapping, that are text."""
+    return {str(key): one for key, one in mapping(value).items() if isinstance(one, str)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Origin:
     """What the objects of one document have in common."""

@@ -7,7 +7,7 @@ import yaml
 from webhook.grammar.yamlnode import Node
 from webhook.manifests import shape
 from webhook.manifests.hidden import Chest
-from webhook.manifests.objects import Manifest, mapping
+from webhook.manifests.objects import Manifest, mapping, texts
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.pods.airflow import OWNERS
@@ -98,11 +98,6 @@ def _traits(value: Any, manifest: Manifest, chest: Chest) -> Traits:  # noqa: AN
                 names += [f"{prefix}{key}" for key in chest.keys(manifest.namespace, kind, str(name))]
     image = container.get("image")
     return Traits(str(container.get("name") or ""), image if isinstance(image, str) else "", tuple(names), tuple(words))
-
-
-def texts(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
-    """Return those entries of *value*, a mapping, that are text."""
-    return {str(key): one for key, one in mapping(value).items() if isinstance(one, str)}
 
 
 def _list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON

@@ -20,6 +20,7 @@ from webhook.judge.gate import Gate
 from webhook.judge.request import Request
 from webhook.judge.verdict import Cause
 from webhook.manifests import shape
+from webhook.manifests.leader import NO_IMAGES, Images
 from webhook.manifests.objects import Manifest
 from webhook.manifests.outcome import Judged, Related, Reported, Spared
 from webhook.manifests.place import Place, line_of
@@ -28,6 +29,7 @@ from webhook.manifests.unwritten import Unwritten, without
 from webhook.manifests.worker import IMAGE, Worker
 from webhook.pods.airflow import Row
 from webhook.pods.charts import is_rendered, is_rendered_from
+from webhook.pods.provenance import Provenance, under
 from webhook.pods.workload import Workload, decode
 from webhook.rules.finding import Mode
 
@@ -73,15 +75,18 @@ def on_reviews(policy: Policy) -> Policy:
     return policy.model_copy(update={"workloads": Mode.ENFORCE})
 
 
-def seen(manifest: Manifest, path: Path, rows: tuple[Row, ...], repositories: frozenset[str] = frozenset()) -> Seen:
+def seen(manifest: Manifest, path: Path, rows: tuple[Row, ...], images: Images = NO_IMAGES) -> Seen:
     """Return *manifest*, with a pod template at *path*, as the request that will create it.
 
-    *rows* may know its kind; *repositories* are those that its Airflow runs.
+    *rows* may know its kind; *images* are those that its Airflow runs.
     """
     workload = shape.workload(manifest, path, rows)
     workload, unwritten = (None, ()) if workload is None else without(workload)
     request = _request(manifest.api_version, manifest.kind, manifest.namespace, manifest.name, workload)
-    request = replace(request, rendered=is_rendered_from(manifest.template), repositories=repositories)
+    provenance = Provenance(under(manifest.template), scheduler=images.scheduler, chart=images.chart)
+    request = replace(
+        request, rendered=is_rendered_from(manifest.template), repositories=images.repositories, provenance=provenance
+    )
     return Seen(request, manifest.node.value, manifest, manifest.node, path, unwritten)
 
 
@@ -94,7 +99,8 @@ def made(worker: Worker, namespace: str) -> Seen:
     labels = {key: value for key, value in holder.labels.items() if isinstance(value, str)}
     rendered = is_rendered_from(holder.template) or is_rendered(labels)
     unwritten = tuple(one for one in unwritten if not (worker.unknown and one.path == IMAGE))
-    return Seen(replace(request, rendered=rendered), worker.pod, holder, worker, (), unwritten)
+    request = replace(request, rendered=rendered, provenance=worker.provenance)
+    return Seen(request, worker.pod, holder, worker, (), unwritten)
 
 
 def _request(api_version: str, kind: str, namespace: str, name: str, workload: Workload | None) -> Request:

@@ -11,10 +11,12 @@ from typing import Any
 
 from webhook.grammar.yamlnode import Node
 from webhook.manifests.data import Entry
+from webhook.manifests.leader import NO_IMAGES, Images
 from webhook.manifests.objects import mapping
 from webhook.manifests.outcome import Related
 from webhook.manifests.place import Place, line_of
 from webhook.manifests.settings import Settings
+from webhook.pods.provenance import Provenance, is_astronomers, under
 
 IMAGE = "spec.containers[0].image"
 _POLICY = "spec.containers[0].imagePullPolicy"
@@ -30,13 +32,24 @@ class Worker:
     root: Node  # of the template's own text
     settings: Settings
     composed: bool  # whether the image is that of the settings
-    scheduler: str = ""  # the image of the scheduler that makes it, when that is in the input
+    images: Images = NO_IMAGES  # of the scheduler that makes it, when that is in the input
 
     @property
     def unknown(self) -> bool:
         """Whether the image comes from something that is not in the input."""
         return any(
             setting is not None and setting.value is None for setting in (self.settings.repository, self.settings.tag)
+        )
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where its image comes from."""
+        images = self.images
+        tag = self.settings.tag if self.composed else None
+        variable = tag.variable if tag is not None else ""
+        template = self.entry.manifest.template
+        return Provenance(
+            under(template), self.composed, variable, images.scheduler, images.chart, is_astronomers(template)
         )
 
     def place(self, path: str) -> Place:
@@ -58,7 +71,7 @@ class Worker:
         )
 
 
-def compose(entry: Entry, root: Node, settings: Settings, scheduler: str = "") -> Worker:
+def compose(entry: Entry, root: Node, settings: Settings, images: Images = NO_IMAGES) -> Worker:
     """Return the worker pod that the executor makes from the template *root*, the text of *entry*."""
     template = mapping(root.value)
     metadata, spec = mapping(template.get("metadata")), mapping(template.get("spec"))
@@ -75,7 +88,7 @@ def compose(entry: Entry, root: Node, settings: Settings, scheduler: str = "") -
         "metadata": {**metadata, "labels": {**mapping(metadata.get("labels")), **_LABELS}},
         "spec": {**spec, "containers": [own, *others]},
     }
-    return Worker(pod, entry, root, settings, image is not None, scheduler)
+    return Worker(pod, entry, root, settings, image is not None, images)
 
 
 def _image(settings: Settings) -> str | None:

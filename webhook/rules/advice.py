@@ -1,70 +1,92 @@
-"""What to change, in the words of the chart in use: the table of fixes.
+"""What to change, in the words of the chart that made a pod, as far as there is evidence for it; else by the field."""
 
-Facts: the official chart's `images.airflow.pullPolicy` and `images.airflow.digest` do not reach the workers of the
-KubernetesExecutor, whose image is `worker_container_repository:worker_container_tag` (apache/airflow#58625).
-"""
+import json
+import re
 
 from webhook.pods.airflow import Chart, Component, Role
-from webhook.pods.text import quote
+from webhook.pods.text import printable, quote
+from webhook.rules.keys import Keys, Listed, Site, keys_of
 
 _ANY = "name a full version or a digest, or set imagePullPolicy: Always"
 _TASK_POD = f"{_ANY}, in what makes this pod (pod_override, the operator's arguments, the pod template)"
-_EXTRA = f"{_ANY}, where your values list this container (extraContainers, extraInitContainers)"
-
-# The values of each chart for the containers it renders itself; whatever is not listed came from the user's own lists.
-_OFFICIAL_OWN = (
-    "set images.airflow.tag to a full version, or images.airflow.digest, or images.airflow.pullPolicy: Always"
-)
-_OFFICIAL_GIT = "set images.gitSync.tag to a full version, or images.gitSync.pullPolicy: Always"
-_OFFICIAL_TASK = (
-    "set images.airflow.tag (it fills worker_container_tag) to a full version, or images.pod_template.pullPolicy:"
-    " Always; images.airflow.pullPolicy and images.airflow.digest do not reach worker pods"
-)
-_COMMUNITY_OWN = "set airflow.image.tag to a full version, or airflow.image.pullPolicy: Always"
-_COMMUNITY_GIT = "set dags.gitSync.image.tag to a full version, or dags.gitSync.image.pullPolicy: Always"
-_BITNAMI_OWN = "set image.tag to a full version, or image.digest, or image.pullPolicy: Always"
-_BITNAMI_TASK = "set image.tag to a full version, or image.pullPolicy: Always; image.digest does not reach worker pods"
+_OVERRIDE = "name a full version or a digest in the DAG's executor_config (pod_override)"
 _OPERATOR = (
     "give the operator image='repository:full-version' or 'repository@sha256:...', or image_pull_policy='Always'"
 )
 _COMPOSER = "Cloud Composer makes this pod and its owner cannot change the image; exempt it, or leave it as a warning"
+_EPHEMERAL = "debug with a full version or a digest: kubectl debug --image=repository@sha256:..."
+_VOLUME = "name a full version or a digest, or set pullPolicy: Always, where the image volume is declared (volumes)"
+_XCOM = (
+    "set xcom_sidecar_container_image in the extras of the Kubernetes connection to an image with a full version or a"
+    " digest"
+)
+_INJECTED_FIX = (
+    "another webhook adds this container, not the owner's template: set its image in that webhook's configuration, or"
+    " exempt it by images in the policy"
+)
+_BY_FIELD = {"ephemeralContainers": _EPHEMERAL, "volumes": _VOLUME}
+_SUBCHART = " (all under the subchart's name, if it is one)"
 
-_GIT_SYNC = frozenset({"git-sync", "git-sync-init", "dags-git-clone", "dags-git-sync"})
-_OFFICIAL_AIRFLOW = frozenset({"wait-for-airflow-migrations", "kerberos-init", "worker-kerberos", "create-user"})
-_COMMUNITY_AIRFLOW = frozenset({"check-db", "wait-for-db-migrations", "install-pip-packages", "log-cleanup"})
+_BITNAMI = re.compile(r"docker\.io/bitnami\w*/")  # where a version without its revision is pushed again
+
+_XCOM_SIDECAR = "airflow-xcom-sidecar"
+# Containers that webhooks of service meshes and agents put into pods.
+_INJECTED = frozenset(
+    {
+        "istio-proxy", "istio-init", "istio-validation", "linkerd-proxy", "linkerd-init", "linkerd-network-validator",
+        "vault-agent", "vault-agent-init", "consul-dataplane", "consul-connect-inject-init", "kuma-sidecar",
+        "kuma-init", "daprd", "datadog-lib-python-init", "datadog-init-apm-inject", "azwi-proxy", "azwi-proxy-init",
+        "opentelemetry-auto-instrumentation-python",
+    }
+)  # fmt: skip
 
 
-def image_fix(role: Role, container: str) -> str:
-    """Return what to change so that the image of *container* in a pod of *role* passes."""
-    task = role.component is Component.TASK
-    own = container == role.main
-    if role.chart is Chart.OFFICIAL:
-        return _official(container, task=task, own=own)
-    if role.chart is Chart.COMMUNITY:
-        return _community(container, own=own)
-    if role.chart is Chart.BITNAMI:
-        return _BITNAMI_TASK if task else _BITNAMI_OWN
-    if role.chart is Chart.OPERATOR:
-        return _OPERATOR
-    if role.chart is Chart.COMPOSER and not task:
+def image_fix(site: Site, *, unrecognised: bool = False) -> str:
+    """Return what to change so that the image of *site* passes; *unrecognised* is whether no entry knows its tag."""
+    if not unrecognised:
+        return _fix(site)
+    tag = json.dumps(printable(site.image.effective_tag, 128))
+    entry = f"- {{match: {tag}, is: immutable}}"
+    return (
+        f"if nothing is ever pushed again under this tag, add under rules.mutable-tag.tags: {entry}; else {_fix(site)}"
+    )
+
+
+def _fix(site: Site) -> str:
+    role, task = site.role, site.role.component is Component.TASK
+    keys = keys_of(site)
+    if (by_others := _by_others(site)) or keys is None:
+        return by_others or (_TASK_POD if task else _ANY)
+    words = _listed(keys) if isinstance(keys, Listed) else _set(keys, site)
+    words += _SUBCHART if site.provenance.under is None else ""
+    overridable = task and site.container == role.main and site.provenance.composed is None
+    return f"{_OVERRIDE}, where that sets the image; else {words}" if overridable else words
+
+
+def _by_others(site: Site) -> str:
+    """Return what to do about an image that no chart's values give, "" when one's do."""
+    if site.field in _BY_FIELD:
+        return _BY_FIELD[site.field]
+    if site.container in _INJECTED:
+        return _INJECTED_FIX
+    if site.container == _XCOM_SIDECAR:
+        return _XCOM
+    if site.role.chart is Chart.COMPOSER and site.role.component is not Component.TASK:
         return _COMPOSER
-    return _TASK_POD if task else _ANY
+    return _OPERATOR if site.role.chart is Chart.OPERATOR else ""
 
 
-def _official(container: str, *, task: bool, own: bool) -> str:
-    if container in _GIT_SYNC:
-        return _OFFICIAL_GIT
-    if task:
-        return _OFFICIAL_TASK if own else _TASK_POD
-    if own or container in _OFFICIAL_AIRFLOW or container.endswith("-log-groomer"):
-        return _OFFICIAL_OWN
-    return _EXTRA
+def _set(keys: Keys, site: Site) -> str:
+    revision = " with its revision (-rN)" if _BITNAMI.match(site.image.repository) else ""
+    value = f"{keys.variable} under {keys.tag}" if keys.variable else keys.tag
+    ways = [f"set {value} to a full version{revision}"]
+    ways += [keys.digest] if keys.digest else []
+    ways += [f"{keys.policy}: Always"] if keys.policy else []
+    return f"{', or '.join(ways)}{f'; {keys.note}' if keys.note else ''}"
 
 
-def _community(container: str, *, own: bool) -> str:
-    if container in _GIT_SYNC:
-        return _COMMUNITY_GIT
-    return _COMMUNITY_OWN if own or container in _COMMUNITY_AIRFLOW else _EXTRA
+def _listed(listed: Listed) -> str:
+    return f"{_ANY}, where your values list this container ({' or '.join(listed.lists)})"
 
 
 HOME_FIX = "name the containers in the manifest (containers: [...]), or the component's own in the policy (components)"
@@ -83,4 +105,6 @@ _ENV_VALUES = {
 def missing_fix(role: Role, name: str) -> str:
     """Return what to do about the variable *name* that a pod of *role* lacks although airlock should have added it."""
     by_hand = _ENV_VALUES.get(role.chart, "its pod template")
+    if role.chart is Chart.COMMUNITY and name.startswith("AIRFLOW__"):
+        by_hand = f"airflow.config.{printable(name, 253)} in the chart's values"
     return f"recreate the pod while airlock's mutating webhook answers, or set {quote(name)} by {by_hand}"

@@ -36,6 +36,7 @@ from webhook.pods.text import quote
 from webhook.pods.workload import ImagePlace
 from webhook.rules import advice
 from webhook.rules.finding import Finding, Mode
+from webhook.rules.keys import Site
 from webhook.rules.rule import Rule, RuleOptions, Subject
 
 _NODES = 3  # that evidence names
@@ -149,7 +150,7 @@ def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> I
     yield Finding(
         place.path,
         f"{quote(place.image)}: {_tag_half(image, is_, why)}, and {half}",
-        advice.image_fix(subject.role, place.container),
+        advice.image_fix(_site(place, image, subject), unrecognised=is_ is TagClass.UNRECOGNISED),
         place.container,
         str(image),
         ceiling,
@@ -157,6 +158,14 @@ def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> I
         detail="" if place.policy else "no imagePullPolicy, so the default",
         reason=f"{image.effective_tag} {is_} ({why}), and {half}",  # however the reference is spelled
     )
+
+
+def _site(place: ImagePlace, image: Image, subject: Subject) -> Site:
+    role, labels = subject.role, subject.workload.template.labels or {}
+    own = (one.image or "" for one in subject.workload.spec.containers or () if one.name == role.main)
+    beside = "" if place.container == role.main else next(own, "")
+    version = labels.get("helm.sh/chart", "").removeprefix("airflow-")
+    return Site(role, place.container, image, place.field, beside, version, subject.provenance)
 
 
 def _proven(sightings: tuple[Sighting, ...]) -> str:

@@ -9,6 +9,7 @@ from webhook.grammar.model import Model
 from webhook.pods.airflow import Component, Role
 from webhook.pods.fleet import Live
 from webhook.pods.observed import NOTHING, Observed
+from webhook.pods.provenance import UNKNOWN, Provenance
 from webhook.pods.workload import ImagePlace, Workload
 from webhook.rules.expectation import Expectation
 from webhook.rules.finding import Finding, Mode
@@ -46,6 +47,7 @@ class Subject:
     repositories: frozenset[str] = frozenset()  # of Airflow's own images in its release, as far as they are known
     expected: Mapping[Component, Expectation] = field(default_factory=dict)  # what the release says of this namespace
     observed: Observed = NOTHING  # what the controller has seen
+    provenance: Provenance = UNKNOWN  # of the images, as far as it is known
     namespace: str = ""  # of the request
 
 

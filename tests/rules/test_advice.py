@@ -1,0 +1,84 @@
+"""The words of a fix go by the evidence: the chart, the container, its list, and where its value came from."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from webhook.documents.policy import read_policy
+from webhook.pods.airflow import Chart, Component, Role
+from webhook.pods.image import parse
+from webhook.pods.provenance import Provenance
+from webhook.rules.advice import image_fix, missing_fix
+from webhook.rules.keys import Site
+
+OWN = "registry.example.com/data/airflow:latest"
+ITSELF = Provenance(under="")
+
+
+def fix(container: str = "scheduler", *, component: str = "scheduler", chart: str = "official", **facts: Any) -> str:
+    role = Role(Component(component), Chart(chart), facts.pop("main", container))
+    unrecognised = facts.pop("unrecognised", False)
+    image = parse(facts.pop("image", OWN))
+    return image_fix(Site(role, container, image, **{"provenance": ITSELF} | facts), unrecognised=unrecognised)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"field": "ephemeralContainers"}, "kubectl debug --image=repository@sha256:..."),
+        ({"field": "volumes"}, "pullPolicy: Always, where the image volume is declared"),
+        ({"container": "airflow-xcom-sidecar", "component": "task"}, "extras of the Kubernetes connection"),
+        ({"container": "istio-proxy", "main": "scheduler"}, "another webhook adds this container"),
+        ({"container": "vault-agent-init", "main": "scheduler", "field": "initContainers"}, "exempt it by images"),
+        ({"container": "helper", "main": "scheduler"}, "list this container (scheduler.extraContainers)"),
+        ({"container": "helper", "main": "scheduler", "field": "initContainers"}, "(scheduler.extraInitContainers)"),
+        ({"container": "helper", "component": "task", "main": "base"}, "(workers.extraContainers)"),
+        ({"container": "helper", "chart": "bitnami", "main": "x"}, "(scheduler.sidecars or sidecars)"),
+        ({"container": "helper", "chart": "community", "main": "x"}, "(airflow.extraContainers or scheduler.extra"),
+        ({"chart": "bitnami", "chart_version": "18.3.17"}, "set scheduler.image.tag"),
+        ({"chart": "bitnami", "image": "docker.io/bitnami/airflow:latest"}, "with its revision (-rN)"),
+        ({"chart": "custom"}, "name a full version or a digest, or set imagePullPolicy: Always"),
+    ],
+)
+def test_a_fix_speaks_of_where_the_image_is_set(facts: dict[str, Any], words: str) -> None:
+    assert words in fix(**facts)
+
+
+def test_the_keys_stand_below_the_name_of_the_subchart() -> None:
+    assert "set platform.airflow.images.airflow.tag" in fix(provenance=Provenance(under="platform.airflow"))
+    assert fix(provenance=Provenance()).endswith(" (all under the subchart's name, if it is one)")
+
+
+def test_a_workers_tag_is_that_of_what_gave_it() -> None:
+    def worker(**known: Any) -> str:
+        return fix("base", component="task", provenance=Provenance(under="", composed=True, **known))
+
+    assert worker().startswith("set images.airflow.tag")
+    assert worker(scheduler="registry.example.com/data/airflow:1.0.0").startswith(
+        "set config.kubernetes_executor.worker_container_tag"
+    )
+    name = "AIRFLOW__KUBERNETES_EXECUTOR__WORKER_CONTAINER_TAG"
+    assert worker(variable=name).startswith(f"set {name} under env to")
+
+
+def test_a_dag_author_is_told_of_the_executor_config_first_and_the_chart_after_that() -> None:
+    text = fix("base", component="task")
+    assert text.startswith("name a full version or a digest in the DAG's executor_config (pod_override)")
+    assert "else set images.airflow.tag" in text
+
+
+def test_an_unrecognised_tag_comes_with_an_entry_that_the_policy_takes() -> None:
+    text = fix(image="registry.example.com/data/airflow:3.0.2-etl", unrecognised=True)
+    entry = text.partition("under rules.mutable-tag.tags: - ")[2].partition("; else")[0]
+    policy = {"apiVersion": "airlock/v1", "kind": "Policy", "rules": {"mutable-tag": {"tags": [yaml.safe_load(entry)]}}}
+    assert read_policy(yaml.safe_dump(policy))
+    assert yaml.safe_load(entry) == {"match": "3.0.2-etl", "is": "immutable"}
+
+
+def test_a_setting_of_airflow_has_its_place_in_the_community_charts_values() -> None:
+    role = Role(Component.SCHEDULER, Chart.COMMUNITY, "airflow-scheduler")
+    assert "by airflow.config.AIRFLOW__CORE__FERNET_KEY in the chart's" in missing_fix(
+        role, "AIRFLOW__CORE__FERNET_KEY"
+    )
+    assert "by airflow.extraEnv in the chart's" in missing_fix(role, "DEPLOY_ENV")

@@ -1,0 +1,41 @@
+"""Where an image came from before it stood in a pod, as far as files say: the chart, its place in others, settings."""
+
+import re
+from dataclasses import dataclass
+
+_SOURCE = re.compile(r"[^/]+(?P<charts>(?:/charts/[^/]+)*)/templates/")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What is known besides the pod itself; None and "": nothing."""
+
+    under: str | None = None  # the key below which the chart's values stand: "" for the chart itself, "airflow", "a.b"
+    composed: bool | None = None  # whether the image of a worker pod is that of the executor's settings
+    variable: str = ""  # the variable that gives worker pods their tag
+    scheduler: str = ""  # the image of the scheduler of the same Airflow
+    chart: str = ""  # the chart that made that scheduler
+    astronomer: bool = False  # whether Astronomer's chart wraps it, whose pod template is its own
+
+
+UNKNOWN = Provenance()
+_ASTRONOMER = re.compile(r"(?:^|/)airflow/charts/airflow/templates/")
+
+
+def under(template: str) -> str | None:
+    """Return the key below which values stand for the chart of *template*, as helm's comment `# Source:` has it.
+
+    >>> under("airflow/templates/scheduler.yaml"), under("platform/charts/etl/charts/airflow/templates/x.yaml")
+    ('', 'etl.airflow')
+    """
+    match = _SOURCE.match(template)
+    return ".".join(match["charts"].split("/charts/")[1:]) if match else None
+
+
+def is_astronomers(template: str) -> bool:
+    """Return whether *template* is one of the official chart inside of Astronomer's, which has the same name.
+
+    >>> is_astronomers("airflow/charts/airflow/templates/scheduler.yaml"), is_astronomers("airflow/templates/x.yaml")
+    (True, False)
+    """
+    return _ASTRONOMER.search(template) is not None
