@@ -147,6 +147,8 @@ def warnings(decision: Decision) -> list[str]:
     Each names the workload, since kubectl shows those of several objects together, and what its Pods will meet.
     """
     told = [violation for violation in decision.verdict.violations if violation.mode is Mode.WARN]
+    if not told:
+        return []
     who, ref = _who(decision, 0), decision.regarding
     lines = [
         (*_choices(one, f"airlock: {who}: {_BECOMES[one.pods]}: "), _few(one, f"{ref.kind} {quote(ref.name, _NAME)}"))
@@ -157,6 +159,8 @@ def warnings(decision: Decision) -> list[str]:
 
 def hints(decision: Decision) -> list[str]:
     """Return the admission warnings of `/mutate`: what somebody should know about a variable that was added."""
+    if not decision.hints:
+        return []
     who = _who(decision, 0)
     lines: list[tuple[str, ...]] = [
         (broken_up(printable(f"airlock: {who}: {one}", WARNINGS)),) for one in decision.hints

@@ -65,8 +65,11 @@ class Trust:
         return tuple(dict.fromkeys(role for role in found if role is not None))
 
     def _claim(self, request: Request, workload: Workload) -> Claim:
-        rendered = request.rendered or is_rendered(workload.metadata.labels or {})
-        return claim(workload.template.labels or {}, workload.spec, self._rows(request.namespace), rendered=rendered)
+        # A Pod is its own template, whose labels are evidence by themselves.
+        labels = workload.template.labels or {}
+        own = {} if workload.template is workload.metadata else workload.metadata.labels or {}
+        rendered = request.rendered or is_rendered(own)
+        return claim(labels, workload.spec, self._rows(request.namespace), rendered=rendered)
 
 
 def _task(claimed: Claim, workload: Workload) -> Role:

@@ -181,9 +181,11 @@ def proven(chart: Chart, labels: Mapping[str, str], spec: PodSpec, main: str | N
 
     *main* is what the chart calls the component's own container.
     """
+    if chart is Chart.OFFICIAL and RELEASE in labels:
+        return True
     names = _names(spec)
     if chart is Chart.OFFICIAL:
-        return RELEASE in labels or main in names or _TASK in names or _has_evidence(chart, names)
+        return main in names or _TASK in names or _has_evidence(chart, names)
     if chart is Chart.COMMUNITY:
         return _has_evidence(chart, names) or _has_config(spec) or (RELEASE in labels and main in names)
     if chart is Chart.BITNAMI:
@@ -198,7 +200,7 @@ def is_rendered(labels: Mapping[str, str]) -> bool:
     >>> is_rendered({"chart": "airflow-1.22.0", "heritage": "Helm"}), is_rendered({"app": "airflow"})
     (True, False)
     """
-    return any(_NAMED_AIRFLOW.fullmatch(labels.get(key, "")) for key in ("chart", HELM_CHART))
+    return any(key in labels and _NAMED_AIRFLOW.fullmatch(labels[key]) for key in ("chart", HELM_CHART))
 
 
 def is_rendered_from(template: str) -> bool:

@@ -13,6 +13,7 @@ from webhook.pods.workload import PodSpec
 EXECUTOR = "kubernetes_executor"
 OPERATORS = ("kubernetes_pod_operator", "spark_kubernetes_operator")
 TRUE = frozenset({"true", "1", "t", "yes", "y", "on"})
+_LABELS_OF_TASKS = frozenset({EXECUTOR, *OPERATORS})
 _NOTHING = PodSpec()
 
 
@@ -44,10 +45,11 @@ def claim(
     given = _NOTHING if spec is None else spec
     part = _part(labels, given, rows, rendered=rendered)
     task = None
-    if any(_says(labels, key) for key in OPERATORS):
-        task = TASKS[Chart.OPERATOR]
-    elif _says(labels, EXECUTOR):
-        task = TASKS[_maker(part, given)]
+    if not _LABELS_OF_TASKS.isdisjoint(labels):
+        if any(_says(labels, key) for key in OPERATORS):
+            task = TASKS[Chart.OPERATOR]
+        elif _says(labels, EXECUTOR):
+            task = TASKS[_maker(part, given)]
     if spec is None:
         return Claim(part, task)
     return Claim(part and resolved(part, spec), task and resolved(task, spec))
@@ -74,17 +76,28 @@ def _says(labels: Mapping[str, str], key: str) -> bool:
 
 def _part(labels: Mapping[str, str], spec: PodSpec, rows: tuple[Row, ...], *, rendered: bool) -> Role | None:
     for row in rows:
-        if all(key in labels and expected in (None, labels[key]) for key, expected in row.labels.items()):
+        if _matches(row, labels):
             role = _role(row, labels, spec)
             has_proof = rendered or charts.proven(row.chart, labels, spec, role.main)
             return role if has_proof else replace(role, chart=Chart.CUSTOM)
     return charts.overridden(labels, spec)
 
 
+def _matches(row: Row, labels: Mapping[str, str]) -> bool:
+    for key, expected in row.labels.items():
+        given = labels.get(key)
+        if given is None or expected not in (None, given):
+            return False
+    return True
+
+
 def _role(row: Row, labels: Mapping[str, str], spec: PodSpec) -> Role:
     """Return the role that *row* gives a pod whose labels it matches: its own word for it, else anybody's."""
     if row.chart in (Chart.CUSTOM, Chart.COMPOSER):
         return row.roles.get(labels.get(row.key, "")) or Role(Component.OTHER, row.chart, None)
+    role = row.roles.get(labels.get(row.key, ""))
+    if role is not None:
+        return role
     words = [labels[key] for key in (row.key, *KEYS) if key in labels]
     role = next((row.roles[word] for word in words if word in row.roles), None)
     if role is None:

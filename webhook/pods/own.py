@@ -51,7 +51,7 @@ def resolved(role: Role, spec: PodSpec) -> Role:
 
 def _main(role: Role, spec: PodSpec) -> str | None:
     names = [one.name for one in spec.containers or ()]
-    if role.main in names:
+    if role.main in names:  # the usual case, in every chart's own pods
         return role.main
     if named := next((name for name in names if component_of(name) is role.component), None):
         return named

@@ -158,14 +158,14 @@ def classify(tag: str, repository: str = "") -> Kind:
     """
     if len(tag) > _LONGEST or not tag.isascii():
         return UNKNOWN
-    return next((kind for kind in _matching(tag.lower()) if _publishes(kind.images, repository)), UNKNOWN)
+    return _classified(tag.lower(), repository)
 
 
 @lru_cache(maxsize=4096)
-def _matching(tag: str) -> tuple[Kind, ...]:
-    return tuple(KINDS[row] for row in sorted(_ROWS.Match(tag) or ()))
+def _classified(tag: str, repository: str) -> Kind:
+    matching = (KINDS[row] for row in sorted(_ROWS.Match(tag) or ()))
+    return next((kind for kind in matching if _publishes(kind.images, repository)), UNKNOWN)
 
 
-@lru_cache(maxsize=4096)
 def _publishes(images: str, repository: str) -> bool:
     return not images or re2.fullmatch(images, repository) is not None

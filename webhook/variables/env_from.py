@@ -26,11 +26,16 @@ class Given:
         return f"{named} and {len(self.unknown) - _NAMED} more" if len(self.unknown) > _NAMED else named
 
 
+NOTHING = Given()
+
+
 def given(container: Container, name: str, namespace: str, known: ConfigMaps | None) -> Given:
     """Return what the `envFrom` of *container*, in a pod in *namespace*, says of the variable *name*.
 
     A later source hides an earlier one.
     """
+    if not container.env_from:
+        return NOTHING
     present, value, unknown = False, None, []
     for prefix, kind, source in _sources(container):
         if not name.startswith(prefix):

@@ -62,10 +62,13 @@ def unexpanded(own: Sequence[EnvVar], name: str, value: str) -> str:
     >>> unexpanded([EnvVar("TENANT"), EnvVar("POD_NS")], "TENANT", "blue-$(POD_NS)")
     'POD_NS'
     """
+    names = references(value)
+    if not names:
+        return ""
     place = max((index for index, item in enumerate(own) if item.name == name), default=-1)
     before = {item.name for item in own[: max(place, 0)]}
     after = {item.name for item in own[place + 1 :]}
-    return next((one for one in references(value) if one in after and one not in before), "")
+    return next((one for one in names if one in after and one not in before), "")
 
 
 def unknowing(own: Sequence[EnvVar], name: str) -> str:
@@ -73,7 +76,7 @@ def unknowing(own: Sequence[EnvVar], name: str) -> str:
     for item in own:
         if item.name == name:
             return ""
-        if name in references(item.value or ""):
+        if item.value and "$" in item.value and name in references(item.value):
             return item.name
     return ""
 
@@ -82,7 +85,7 @@ def _users(own: Sequence[EnvVar], wanted: set[str]) -> Mapping[str, list[int]]:
     """Return, for each of *wanted*, the indices of the container's other entries that refer to it."""
     found: dict[str, list[int]] = {}
     for index, item in enumerate(own):
-        if item.name not in wanted and item.value:
+        if item.value and "$" in item.value and item.name not in wanted:
             for name in wanted.intersection(references(item.value)):
                 found.setdefault(name, []).append(index)
     return found
