@@ -11,6 +11,7 @@ COMMANDS = {
     "check": ("check", "Judge manifests as the cluster would, before it does."),
     "lint": ("lint", "Say which callbacks of DAG files Airflow cannot call."),
     "audit": ("audit", "Judge what runs in a cluster as if it were made again."),
+    "fix": ("fix", "Print the values or digests that make findings go."),
     "policy": ("policy", "Check and show the documents that people write."),
     "certs": ("certs", "Show what is served and trusted; make certificates by hand."),
     "probe": ("probe", "Ask a webhook about a good pod and a bad one."),

@@ -180,6 +180,19 @@ def followed(fix: str, containers: tuple[str, ...], values: Values, way: str, un
     return values
 
 
+def merged(values: Values, printed: Values | None, under: str) -> Values:
+    """Return *values* with those that were *printed*, below the key *under*, as helm puts one file over another."""
+    for key in under.split(".") if under else []:
+        printed = (printed or {}).get(key)
+    return _over(values, printed or {})
+
+
+def _over(values: Values, printed: Values) -> Values:
+    both = {key: _over(values[key], one) if isinstance(one, dict) and isinstance(values.get(key), dict) else one
+            for key, one in printed.items()}  # fmt: skip
+    return values | both
+
+
 def _own(path: str, under: str) -> str:
     assert not under or path.startswith(f"{under}."), f"{path} does not stand under {under}"
     return path.removeprefix(f"{under}.") if under else path

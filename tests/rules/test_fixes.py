@@ -6,8 +6,21 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.harness.airflow_charts import Chart, Values, charts, checked, fixes, followed, inside, rendered, scenarios
+from tests.harness.airflow_charts import (
+    Chart,
+    Values,
+    charts,
+    checked,
+    fixes,
+    followed,
+    inside,
+    merged,
+    rendered,
+    scenarios,
+)
+from webhook.report import mending, patch
 
 ALL = [(chart, name) for chart in charts() for name in scenarios(chart)]
 IDS = [f"{chart}: {name}" for chart, name in ALL]
@@ -30,6 +43,15 @@ def is_mended(chart: Chart, values: Values, way: str) -> bool:
 @pytest.mark.parametrize(("chart", "name"), ALL, ids=IDS)
 def test_a_fix_that_is_followed_mends_what_it_is_about(chart: Chart, name: str, way: str) -> None:
     assert is_mended(chart, scenarios(chart)[name], way)
+
+
+@pytest.mark.parametrize(("chart", "name"), ALL, ids=IDS)
+def test_the_printed_values_mend_all_but_the_lists_of_the_users_own_containers(chart: Chart, name: str) -> None:
+    values = scenarios(chart)[name]
+    for _ in range(_ROUNDS):
+        printed = yaml.safe_load(patch.values(mending.of_files(checked(rendered(chart, values)))))
+        values = merged(values, printed, chart.under)
+    assert [fix for fix, _ in fixes(checked(rendered(chart, values))) if "list this container" not in fix] == []
 
 
 @pytest.mark.parametrize("alias", ["", "etl"])

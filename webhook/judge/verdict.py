@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from webhook.pods.image import ImageError, parse
 from webhook.rules.finding import Finding, Mode
+from webhook.rules.keys import Keys
 
 Key = tuple[str, ...]
 
@@ -36,6 +37,7 @@ class Cause:
     variable: str = ""  # the variable's name; "" when none is concerned
     brief: str = ""  # half of the condition, for a first line, said after the image or variable: is missing
     reason: str = ""  # what tells causes apart in place of the text; "" when the text does
+    keys: Keys | None = None  # the values of a chart that decide about the image
 
     @property
     def key(self) -> Key:
@@ -66,6 +68,7 @@ def cause_of(finding: Finding) -> Cause:
         variable=finding.variable,
         brief=finding.brief,
         reason=finding.reason,
+        keys=finding.keys,
     )
 
 

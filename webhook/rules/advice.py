@@ -52,6 +52,12 @@ def image_fix(site: Site, *, unrecognised: bool = False) -> str:
     )
 
 
+def settable(site: Site) -> Keys | None:
+    """Return the values that can be set for the image of *site*; None when no chart's values do it alone."""
+    keys = keys_of(site)
+    return None if isinstance(keys, Listed) or _by_others(site) else keys
+
+
 def _fix(site: Site) -> str:
     role, task = site.role, site.role.component is Component.TASK
     keys = keys_of(site)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from webhook.rules.keys import Keys
+
 
 class Mode(StrEnum):
     """What a rule's findings do to a request; ordered by `rank`, strictest last."""
@@ -42,4 +44,5 @@ class Finding:
     variable: str = ""  # the variable's name; "" when none is concerned
     brief: str = ""  # half of the condition, for a first line, said after the image or variable: is missing
     detail: str = ""  # what is particular to this place: as sha256:0123456789ab
+    keys: Keys | None = None  # the values of a chart that decide about the image
     reason: str = ""  # what tells causes apart when one cause may have texts of several spellings; "": the text does

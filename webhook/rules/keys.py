@@ -15,6 +15,7 @@ from webhook.pods.provenance import UNKNOWN, Provenance
 WORKER_TAG = "AIRFLOW__KUBERNETES_EXECUTOR__WORKER_CONTAINER_TAG"
 _SINGLE_IMAGE = 21  # from this major on, Bitnami's chart has one image for all components
 
+_WORKER = ("config.kubernetes_executor.worker_container_repository", "config.kubernetes_executor.worker_container_tag")
 _GIT_SYNC = frozenset({"git-sync", "git-sync-init", "dags-git-clone", "dags-git-sync"})
 _OFFICIAL_AIRFLOW = frozenset({"wait-for-airflow-migrations", "kerberos-init", "worker-kerberos", "create-user"})
 _MIGRATIONS = frozenset({"wait-for-airflow-migrations", "run-airflow-migrations"})
@@ -68,6 +69,7 @@ class Keys:
     digest: str = ""
     note: str = ""
     variable: str = ""  # the variable that gives the tag; *tag* is then the list of variables it stands in
+    halves: tuple[str, str] | tuple[()] = ()  # repository and tag: `repository@sha256` and the digits make a digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +107,14 @@ def _below(under: str | None, found: Keys | Listed) -> Keys | Listed:
         return found
     if isinstance(found, Listed):
         return Listed(tuple(f"{under}.{one}" for one in found.lists))
-    paths = (path and f"{under}.{path}" for path in (found.tag, found.policy, found.digest))
-    tag, policy, digest = paths
-    return replace(found, tag=tag, policy=policy, digest=digest)
+    paths = (path and f"{under}.{path}" for path in (found.tag, found.policy, found.digest, *found.halves))
+    tag, policy, digest, *halves = paths
+    return replace(found, tag=tag, policy=policy, digest=digest, halves=(halves[0], halves[1]) if halves else ())
 
 
 def _image(prefix: str, *, digest: bool = False) -> Keys:
-    return Keys(f"{prefix}.tag", f"{prefix}.pullPolicy", f"{prefix}.digest" if digest else "")
+    halves = () if digest else (f"{prefix}.repository", f"{prefix}.tag")
+    return Keys(f"{prefix}.tag", f"{prefix}.pullPolicy", f"{prefix}.digest" if digest else "", halves=halves)
 
 
 def _official(site: Site) -> Keys | Listed:
@@ -143,14 +146,14 @@ def _official_task(site: Site, *, own: bool) -> Keys | Listed:
     if provenance.variable:
         return Keys("env", policy, variable=provenance.variable)
     if is_redirected(site):
-        return Keys("config.kubernetes_executor.worker_container_tag", policy)
+        return Keys(_WORKER[1], policy, halves=_WORKER)
     reach = (
         "images.airflow.digest does"
         if provenance.astronomer
         else "images.airflow.pullPolicy and images.airflow.digest do"
     )
     note = f"{reach} not reach worker pods"
-    return Keys("images.airflow.tag", policy, note=note)
+    return Keys("images.airflow.tag", policy, note=note, halves=_WORKER)
 
 
 def _lists(site: Site, values: str, *, inits: str = "extraInitContainers", others: str = "extraContainers") -> Listed:
@@ -180,7 +183,7 @@ def _bitnami(site: Site) -> Keys | Listed:
         image = _bitnami_image(site, values)
         if role.component is not Component.TASK:
             return _image(image, digest=True)
-        return replace(_image(image), note=f"{image}.digest does not reach worker pods")
+        return Keys(f"{image}.tag", f"{image}.pullPolicy", note=f"{image}.digest does not reach worker pods")
     if re.fullmatch(r"(?:clone|sync)-repositor(?:y|ies)|git-(?:clone|sync).*", name):
         return _image("git.image", digest=True)
     inits = "initContainers" if site.field == "initContainers" else "sidecars"

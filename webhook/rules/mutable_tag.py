@@ -20,6 +20,7 @@ Fails::
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool
@@ -146,16 +147,20 @@ def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> I
         is_ = TagClass.MUTABLE
     if is_ is TagClass.IMMUTABLE:
         return
-    half = _policy_half(policy)
+    half, site = _policy_half(policy), _site(place, image, subject)
+    keys = advice.settable(site)
+    if keys is not None and "Always" in options.pull_policies:
+        keys = replace(keys, policy="")  # it would not help
     yield Finding(
         place.path,
         f"{quote(place.image)}: {_tag_half(image, is_, why)}, and {half}",
-        advice.image_fix(_site(place, image, subject), unrecognised=is_ is TagClass.UNRECOGNISED),
+        advice.image_fix(site, unrecognised=is_ is TagClass.UNRECOGNISED),
         place.container,
         str(image),
         ceiling,
         brief=f"with imagePullPolicy {policy}",
         detail="" if place.policy else "no imagePullPolicy, so the default",
+        keys=keys,
         reason=f"{image.effective_tag} {is_} ({why}), and {half}",  # however the reference is spelled
     )
 

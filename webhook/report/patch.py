@@ -1,0 +1,99 @@
+"""What `airlock fix` prints: a patch of Helm values with a reason at each value, or lines for kubectl.
+
+It holds only what makes a finding go. What no value of a chart does alone is said in comments.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from webhook.report.wording import shown
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z_-]*\Z")
+_HEAD = (
+    "Values that make findings of airlock go; made by airlock fix, which changes nothing itself.",
+    "Look at each, then: helm upgrade RELEASE CHART -f your-values.yaml -f this-file.yaml",
+)
+_NOWHERE = "Nothing was found that values could fix."
+_SUBCHART = "Where this chart is part of another one, indent all of it below the subchart's name."
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value to set, and why."""
+
+    path: str  # "images.pod_template.pullPolicy"
+    value: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What to change, and what has to be changed elsewhere."""
+
+    changes: tuple[Change, ...] = ()
+    rest: tuple[str, ...] = ()
+    placed: bool = True  # whether it is known below which key the values stand
+
+
+@dataclass(slots=True)
+class _Level:
+    values: dict[str, "str | _Level"] = field(default_factory=dict)
+    why: dict[str, list[str]] = field(default_factory=dict)
+
+
+def values(patch: Patch) -> str:
+    """Return *patch* as YAML."""
+    head = [*_HEAD, *([] if patch.placed or not patch.changes else [_SUBCHART])]
+    lines = [f"# {line}" for line in head]
+    level, clashes = _tree(patch.changes)
+    lines += list(_lines(level, 0)) if level.values else [f"# {_NOWHERE}"]
+    rest = list(dict.fromkeys((*clashes, *patch.rest)))
+    if rest:
+        lines += ["# Not by values alone:", *(f"# - {shown(line)}" for line in rest)]
+    return "\n".join(lines) + "\n"
+
+
+def commands(lines: Iterable[str], rest: Iterable[str]) -> str:
+    """Return *lines* for a shell, after comments that say what is not among them."""
+    comments = [f"# {shown(line)}" for line in dict.fromkeys(rest)]
+    head = [
+        "# Images by the digests that run; made by airlock fix, which changes nothing itself.",
+        "# The next helm upgrade undoes this: airlock fix --pin prints the same as values.",
+    ]
+    return "\n".join((*head, *comments, *dict.fromkeys(lines))) + "\n"
+
+
+def _tree(changes: Iterable[Change]) -> tuple[_Level, list[str]]:
+    root = _Level()
+    clashes: list[str] = []
+    for change in changes:
+        level = root
+        *keys, last = change.path.split(".")
+        for key in keys:
+            below = level.values.setdefault(key, _Level())
+            assert isinstance(below, _Level), f"{change.path} is a value and a mapping"  # noqa: S101 - no table has that
+            level = below
+        if level.values.setdefault(last, change.value) != change.value:
+            clashes.append(f"{change.path} would have to be {change.value} too: {change.why}")
+            continue
+        level.why.setdefault(last, []).append(change.why)
+    return root, clashes
+
+
+def _lines(level: _Level, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    for key, value in level.values.items():
+        yield from (f"{indent}# {shown(why)}" for why in dict.fromkeys(level.why.get(key, ())))
+        if isinstance(value, _Level):
+            yield f"{indent}{_scalar(key)}:"
+            yield from _lines(value, depth + 1)
+        else:
+            yield f"{indent}{_scalar(key)}: {_scalar(value)}"
+
+
+def _scalar(value: str) -> str:
+    text: Any = value if _PLAIN.match(value) else json.dumps(value)
+    return str(text)
