@@ -112,3 +112,49 @@ def test_a_guarded_configmap_that_cannot_be_read_is_refused_and_any_other_passes
 def test_whatever_is_written_is_judged_in_printable_lines(text: str) -> None:
     found = judge(edit(text), GUARDS)
     assert all(line.isprintable() for line in [*found.denial.splitlines(), *found.warnings])
+
+
+# What is doubtful
+
+MANIFEST = "apiVersion: airlock/v1\nkind: RequiredEnv\nenv:\n"
+FROM = "from: {configMap: {namespace: pipelines, name: callbacks, key: K}}"
+
+
+def variable(name: str, *namespaces: str) -> str:
+    return f"- {{name: {name}, reason: r, namespaces: {json.dumps(namespaces)}, {FROM}}}\n"
+
+
+def manifest_edit(text: str, old: str | None = None) -> Edit:
+    before = None if old is None else {"required-env.yaml": old}
+    data = {"required-env.yaml": text}
+    operation = "CREATE" if old is None else "UPDATE"
+    return Edit(
+        UID, operation, "ConfigMap", "airlock", "airlock-required-env", "jane", dry_run=False, data=data, old=before
+    )
+
+
+@pytest.mark.parametrize("glob", ["*-prod", "?irflow", "**a"])
+def test_an_edit_that_brings_in_a_source_for_namespaces_of_any_name_is_refused(glob: str) -> None:
+    wide = MANIFEST + variable("A", "airflow", glob)
+    for old in (None, MANIFEST + variable("A", "airflow"), MANIFEST + variable("B", glob)):
+        found = judge(manifest_edit(wide, old), GUARDS)
+        assert f"line 4: env[0].namespaces[1]: '{glob}' begins with a wildcard" in found.denial
+
+
+def test_what_an_earlier_version_took_is_warned_of_while_something_else_is_edited() -> None:
+    before = MANIFEST + variable("A", "*-prod")
+    found = judge(manifest_edit(MANIFEST + variable("B", "airflow") + variable("A", "*-prod"), before), GUARDS)
+    assert found.denial == ""
+    (warning,) = found.warnings
+    assert warning.startswith("airlock: required-env: line 5: env[1].namespaces[0]: '*-prod' begins with a wildcard")
+
+
+def test_an_edit_of_a_bad_document_is_judged_by_what_it_says_now() -> None:
+    found = judge(manifest_edit(MANIFEST + variable("A", "*-prod"), "env: ["), GUARDS)
+    assert "begins with a wildcard" in found.denial
+
+
+def test_a_policy_that_trusts_everybody_passes_with_a_warning() -> None:
+    found = judge(edit(HEAD + 'trustedCreators: ["*"]\n'), GUARDS)
+    assert found.denial == ""
+    assert found.warnings[0].startswith("airlock: policy: line 3: trustedCreators[0]: '*' means everybody")

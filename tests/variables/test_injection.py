@@ -1,9 +1,11 @@
 """Laws of injection, over pods and manifests that hypothesis makes up."""
 
+import subprocess
 from datetime import date
 from typing import Any
 
 import jsonpatch
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,3 +114,61 @@ def test_a_reference_of_an_injected_variable_stands_before_it(spec: dict[str, An
         for index, entry in enumerate(new.get("env") or []):
             if entry["name"] not in own:
                 assert not set(references(entry["value"])) & set(names) - set(names[:index]) - {entry["name"]}
+
+
+# Values with which no process would start
+
+FROM = {"configMap": {"namespace": "pipelines", "name": "callbacks", "key": "K"}}
+LIMIT = 128 * 1024 - len("TOPIC=") - 1  # Linux counts NAME=, the value and a NUL byte
+
+
+def sourced(value: str, **fields: Any) -> Gate:
+    """Return a gate whose manifest wants TOPIC from a ConfigMap that has *value*."""
+    variable = {"name": "TOPIC", "from": FROM, "reason": "r", "namespaces": ["airflow"], **fields}
+    found = manifest([variable])
+    assert found is not None
+    return Gate(ENFORCE, found, {("pipelines", "callbacks"): {"K": value}})
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("x" * (LIMIT + 1), f"is too long for a variable, which has at most {LIMIT} bytes with this name"),
+        ("é" * (LIMIT // 2 + 1), "is too long for a variable"),
+        ("a\0b", "holds a NUL character"),
+        ("\0", "holds a NUL character"),
+    ],
+)
+@pytest.mark.parametrize("missing", ["warn", "deny"])
+def test_a_value_that_would_stop_every_scheduler_cannot_be_had(value: str, why: str, missing: str) -> None:
+    gate = sourced(value, onMissing=missing)
+    final, operations = mutated(gate, pod({"containers": [{"name": "scheduler"}]}))
+    assert operations == []
+    verdict = gate.validate(decode(review(final)), TODAY).verdict
+    assert verdict.allowed is (missing == "warn")
+    (violation,) = verdict.violations
+    assert f"'TOPIC' (r) has no source: key 'K' of ConfigMap pipelines/callbacks {why}" in violation.cause.text
+    assert "no container would start" in violation.cause.text
+    assert value[:20] not in violation.cause.text
+
+
+@pytest.mark.parametrize("value", ["x" * LIMIT, "é" * (LIMIT // 2), "a\tb\r\n", "$(A)" * 1000])
+def test_a_value_that_a_process_can_be_given_is_injected(value: str) -> None:
+    final, _ = mutated(sourced(value), pod({"containers": [{"name": "scheduler"}]}))
+    (entry,) = final["spec"]["containers"][0]["env"]
+    assert entry == {"name": "TOPIC", "value": value.replace("$", "$$")}
+
+
+def test_linux_has_the_limit_that_airlock_keeps() -> None:
+    assert subprocess.run(["/bin/true"], env={"TOPIC": "x" * LIMIT}, check=False).returncode == 0
+    with pytest.raises(OSError, match="Argument list too long"):
+        subprocess.run(["/bin/true"], env={"TOPIC": "x" * (LIMIT + 1)}, check=False)
+
+
+def test_a_value_of_the_manifest_that_is_too_long_cannot_be_had_either() -> None:
+    found = manifest([{"name": "TOPIC", "value": "x" * (LIMIT + 1)}])
+    assert found is not None
+    final, operations = mutated(Gate(ENFORCE, found), pod({"containers": [{"name": "scheduler"}]}))
+    assert operations == []
+    (violation,) = Gate(ENFORCE, found).validate(decode(review(final)), TODAY).verdict.violations
+    assert "'TOPIC' has no source: its value is too long" in violation.cause.text

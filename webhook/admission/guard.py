@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from webhook.admission.edit import Edit
+from webhook.documents.cautions import Caution, cautions
 from webhook.documents.doubts import doubts
 from webhook.grammar.model import DocumentError, Problem
 from webhook.judge.message import broken_up
@@ -38,7 +39,8 @@ def judge(edit: Edit, guards: Guards) -> Judgement:
     """Judge *edit*: every problem of every document in it, unless they are no news.
 
     What an edit does not change is not judged again, so that labels can be set whatever the text says. Fields that are
-    not known here are warned of: another version of airlock, before or after this one, may know them.
+    not known here are warned of: another version of airlock, before or after this one, may know them. So is what is
+    doubtful, unless the edit brings in what earlier versions took and this one refuses.
     """
     guarded = guards.get((edit.namespace, edit.name), ()) if edit.kind == "ConfigMap" else ()
     lines: list[str] = []
@@ -52,13 +54,36 @@ def judge(edit: Edit, guards: Guards) -> Judgement:
         problems = _problems(each, text, edit.data)
         if text is not None and not problems:
             warnings += [f"airlock: {each.document}: {doubt}" for doubt in doubts(text)]
-        if all(problem.unknown_field for problem in problems):
+            old = (edit.old or {}).get(each.key)
+            refused, told = _cautious(each, text, old)
+            lines += [f"- {each.document}: {line}" for line in refused]
+            warnings += [f"airlock: {each.document}: {line}" for line in told]
+        elif all(problem.unknown_field for problem in problems):
             warnings += [
                 f"airlock: {each.document}: {problem}: the replicas keep what they have" for problem in problems
             ]
         else:
             lines += [f"- {each.document}: {problem}" for problem in problems]
     return Judgement(_denial(edit, lines), tuple(_bounded(line, _WARNING) for line in _first(warnings, _WARNINGS)))
+
+
+def _cautious(guarded: Guarded, text: str, old: str | None) -> tuple[list[str], list[str]]:
+    """Return what is doubtful in *text*, a good document: what is refused since *old* does not say it, and the rest."""
+    known = (
+        {caution.problem.text for caution in _cautions(guarded, old) if caution.refused} if old is not None else set()
+    )
+    refused, told = list[str](), list[str]()
+    for caution in _cautions(guarded, text):
+        new = caution.refused and caution.problem.text not in known
+        (refused if new else told).append(str(caution))
+    return refused, told
+
+
+def _cautions(guarded: Guarded, text: str) -> tuple[Caution, ...]:
+    try:
+        return cautions(text, guarded.read(text))
+    except DocumentError:
+        return ()
 
 
 def _problems(guarded: Guarded, text: str | None, data: Mapping[str, str]) -> tuple[Problem, ...]:

@@ -11,6 +11,7 @@ import click
 
 from webhook.commands.policy_export import export
 from webhook.commands.policy_fixtures import test
+from webhook.documents.cautions import cautions
 from webhook.documents.doubts import doubts
 from webhook.documents.fixture import read_policy_test
 from webhook.documents.fixture import schema as test_schema
@@ -86,6 +87,8 @@ def _check(path: Path, inputs: tuple[str, ...], namespace: str) -> int:
             field = f"exemptions[{nth}].expires"
             told = f"{exemption.name!r} of {exemption.owner} ended on {exemption.expires} and covers nothing any more"
             click.echo(f"{name}:{line_of(root, field)}: warning: {field}: {told}; remove it, or set a later day")
+    for caution in cautions(data, document):
+        click.echo(f"{name}:{caution.problem.line}: warning: {caution.problem.path}: {caution.problem.text}")
     if inputs and root is not None and isinstance(document, Policy):
         for line in _caught(document, inputs, namespace):
             click.echo(f"{name}:{line_of(root, line[0])}: {line[0]}: {line[1]}")

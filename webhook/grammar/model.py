@@ -230,11 +230,12 @@ def _errors(error: ValidationError) -> Iterator[Any]:
 
 def _found(root: Node, error: ValidationError) -> list[Problem]:
     """Return the problems in *error*, each once, with the lines that *root* knows."""
-    problems = (_located(root, flaw) for flaw in flaws_of(error))
+    problems = (located(root, flaw) for flaw in flaws_of(error))
     return list(dict.fromkeys(problem for problem in problems if problem is not None))
 
 
-def _located(root: Node, flaw: Flaw) -> Problem | None:
+def located(root: Node, flaw: Flaw) -> Problem | None:
+    """Return *flaw* with the line that *root* knows; None where the YAML itself could not be read."""
     node, line, path = root, root.line, list[str | int]()
     at_key = flaw.unknown_field or flaw.path[-1:] == ("[key]",)  # as pydantic names the key of the entry before
     for part in flaw.path:

@@ -22,6 +22,7 @@ from webhook.observe.log import log_decision
 from webhook.observe.metrics import Metrics
 from webhook.rules.catalogue import RULES
 from webhook.serving.app import Collaborators, create_app
+from webhook.serving.cautions import Values, noted
 from webhook.serving.desk import Answer, Desk, Parts
 from webhook.serving.health import Readiness, create_probes
 from webhook.serving.options import EventsTo, ServiceOptions
@@ -53,11 +54,13 @@ class Airlock:
         self._draining = False
         self._lock = threading.Lock()
         self._gate: Gate | None = None
+        self._values = Values()
+        policy, manifest = noted("policy", read_policy), noted("required-env", read_manifest)
         self._policy: Source[Policy] = Source(
-            "policy", read_policy, self._reloaded, initial=DEFAULT if options.policy is None else None
+            "policy", policy, self._reloaded, initial=DEFAULT if options.policy is None else None
         )
         self._manifest: Source[RequiredEnv] = Source(
-            "required-env", read_manifest, self._reloaded, initial=EMPTY if options.required_env is None else None
+            "required-env", manifest, self._reloaded, initial=EMPTY if options.required_env is None else None
         )
         self._release: Source[Release] = Source(
             "release", read_release, self._reloaded, initial=NONE if options.release is None else None, absent=NONE
@@ -206,7 +209,9 @@ class Airlock:
             if policy is None or manifest is None or release is None:
                 return
             self._lookup.want(manifest.sources)
-            self._gate = Gate(policy, manifest, self._lookup.known, release)
+            known = self._lookup.known
+            self._values.look(manifest, known)
+            self._gate = Gate(policy, manifest, known, release)
 
     def _guarded(self, edit: Edit, judgement: Judgement) -> None:
         verdict = "denied" if judgement.denial else "warned" if judgement.warnings else "allowed"

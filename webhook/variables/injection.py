@@ -20,6 +20,7 @@ from webhook.variables.patch import Operation, add, pointer, remove, replace
 from webhook.variables.variable import Variable, escape
 
 _NAMED, _NAME = 5, 63  # containers that a sentence names, and characters of each
+MAX_STRING = 32 * 4096  # bytes of one string of a process's environment, on Linux with pages of 4 KiB
 
 Entry = dict[str, Any]  # an element of `env`, as JSON
 
@@ -91,7 +92,8 @@ def operations(asked: list[Need]) -> list[Operation]:
 def _entry(variable: Variable, config_maps: ConfigMaps | None) -> tuple[Entry | None, str]:
     """Return the entry to inject, or None and the reason why its source cannot be had."""
     if variable.value is not None:
-        return {"name": variable.name, "value": variable.value}, ""
+        fault = "" if "$(" in variable.value else unfit(variable.name, variable.value)
+        return ({"name": variable.name, "value": variable.value}, "") if not fault else (None, f"its value {fault}")
     if variable.source is None:
         return {"name": variable.name, "valueFrom": variable.value_from}, ""
     source = variable.source
@@ -101,7 +103,25 @@ def _entry(variable: Variable, config_maps: ConfigMaps | None) -> tuple[Entry | 
         return None, f"{where} {data.value}"
     if source.key not in data:
         return None, f"{where} has no key {source.key!r}"
+    if fault := unfit(variable.name, data[source.key]):
+        return None, f"key {source.key!r} of {where} {fault}"
     return {"name": variable.name, "value": escape(data[source.key])}, ""
+
+
+def unfit(name: str, value: str) -> str:
+    """Return why no process can be started with *value* under *name*, as a predicate of the value; "" if one can be.
+
+    Linux takes at most 32 pages for one string of the environment (MAX_ARG_STRLEN), `NAME=`, value and a NUL byte.
+
+    >>> unfit("A", "x" * (128 * 1024 - 3)), unfit("A", "x" * (128 * 1024 - 2))
+    ('', 'is too long for a variable, which has at most 131069 bytes with this name: no container would start')
+    """
+    if "\0" in value:
+        return "holds a NUL character: no container would start"
+    most = MAX_STRING - len(name.encode()) - 2
+    if len(value) > most or len(value.encode(errors="surrogatepass")) > most:
+        return f"is too long for a variable, which has at most {most} bytes with this name: no container would start"
+    return ""
 
 
 def _targets(spec: PodSpec, role: Role, variable: Variable) -> Iterator[tuple[str, int, Container]]:

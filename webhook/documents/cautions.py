@@ -1,0 +1,85 @@
+"""What a good document says and its author hardly means: it is in force all the same, and told with its line. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from webhook.documents.policy import Policy
+from webhook.grammar.glob import WILDCARDS, show
+from webhook.grammar.model import Flaw, Problem, located
+from webhook.grammar.yamlnode import compose
+
+# A person and a workload of no importance: whoever trusts them trusts everybody, or every ServiceAccount.
+_ANYBODY, _ANY_ACCOUNT = "jane.doe@example.com", "system:serviceaccount:some-team:default"
+
+# Labels that say where, whose or how, and not what: half of a cluster may have them.
+_GENERAL_KEYS = frozenset({
+    "app.kubernetes.io/managed-by", "app.kubernetes.io/part-of", "app.kubernetes.io/instance", "heritage", "release",
+    "env", "environment", "stage", "tier", "team", "owner", "cost-center", "region", "zone", "version",
+    "app.kubernetes.io/version", "topology.kubernetes.io/region", "topology.kubernetes.io/zone", "istio.io/rev",
+    "pod-template-hash", "controller-revision-hash", "helm.sh/chart", "chart", "managed-by",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """A place in a document, and what is doubtful there; *new* ones are refused when an edit brings them in."""
+
+    problem: Problem
+    refused: bool = False
+
+    def __str__(self) -> str:
+        return str(self.problem)
+
+
+def cautions(text: str | bytes, document: object) -> tuple[Caution, ...]:
+    """Return what is doubtful in *text*, a good *document*, in the order of its lines."""
+    root, _ = compose(text)
+    if root is None or not isinstance(root.value, Mapping):
+        return ()
+    found = []
+    flaws = _of_policy(document) if isinstance(document, Policy) else _of_manifest(root.value)
+    for flaw, refused in flaws:
+        if (problem := located(root, flaw)) is not None:
+            found.append(Caution(problem, refused))
+    return tuple(sorted(found, key=lambda caution: caution.problem.line))
+
+
+def _of_policy(policy: Policy) -> Iterator[tuple[Flaw, bool]]:
+    for name, globs, what in (
+        ("trustedCreators", policy.trusted_creators, "are believed what their pods' labels say"),
+        ("taskCreators", policy.task_creators, "make nothing but tasks, so that all their pods are Airflow's"),
+    ):
+        for index, glob in enumerate(globs):
+            if who := _who(glob.matches(_ANYBODY), glob.matches(_ANY_ACCOUNT)):
+                text = f"{show(str(glob))} means {who}: they {what}; name the users"
+                yield Flaw((name, index), text), False
+    for index, row in enumerate(policy.components):
+        named = any("airflow" in value.lower() for value in row.labels.values())
+        if not named and {key.lower() for key in row.labels} <= _GENERAL_KEYS:
+            labels = ", ".join(sorted(row.labels))
+            text = f"{labels} may stand on pods that are not Airflow's, which are then judged as a {row.component}"
+            yield Flaw(("components", index, "labels"), f"{text}; add a label that only Airflow's pods have"), False
+
+
+def _who(anybody: bool, any_account: bool) -> str:  # noqa: FBT001 - two answers
+    if anybody and any_account:
+        return "everybody"
+    if any_account:
+        return "the workloads of every namespace"
+    return "every person" if anybody else ""
+
+
+def _of_manifest(given: Mapping[str, Any]) -> Iterator[tuple[Flaw, bool]]:
+    for index, variable in enumerate(given["env"]):
+        value = variable.get("value")
+        if isinstance(value, str) and value.endswith(("\n", "\r")):
+            text = "ends with a line break, which becomes a part of the variable; write it without, or with |- for |"
+            yield Flaw(("env", index, "value"), text), False
+        if "from" not in variable:
+            continue
+        for nth, glob in enumerate(variable.get("namespaces", ())):
+            if WILDCARDS.match(str(glob)):
+                text = f"{show(str(glob))} begins with a wildcard, so whoever may name a namespace gets the value of"
+                text = f"{text} {variable['name']}; begin with a name, such as airflow-*"
+                yield Flaw(("env", index, "namespaces", nth), text), True
