@@ -41,6 +41,7 @@ CUSTOM = {
 }  # kinds of which kubernetes-validate has no schema
 OWN = ["airlock-policy", "airlock-required-env"]
 WATCHED = [*OWN, "airlock-release"]  # the last of which a delivery pipeline makes
+FILLED = ["airlock-accepted", "airlock-sightings", *(f"airlock-report-{number}" for number in range(16))]
 everywhere = pytest.mark.parametrize("name", VALUES)
 
 
@@ -125,6 +126,7 @@ def test_rights_are_the_table_and_nothing_more() -> None:
     assert rules(objects, "Role", "airlock") == [documents, ("", "configmaps", "airlock-accepted", "get")]
     assert rules(objects, "ClusterRole", "airlock-controller") == [
         ("admissionregistration.k8s.io", CONFIGURATIONS, "airlock", "get,patch"),
+        ("", "namespaces", "airlock", "get"),
         ("", "namespaces", "(all)", "list"),
         *AUDIT,
         ("openreports.io", "reports", "(all)", "create"),
@@ -133,16 +135,15 @@ def test_rights_are_the_table_and_nothing_more() -> None:
     ]
     assert rules(objects, "Role", "airlock-controller") == [
         documents,
-        ("", "configmaps", "airlock-accepted,airlock-sightings", "get,update"),
-        ("", "configmaps", "(all)", "get,list,update,delete"),
-        ("", "configmaps,secrets", "(all)", "create"),
+        ("", "configmaps", ",".join(FILLED), "get,update"),
+        ("", "secrets", "(all)", "create"),
         ("", "secrets", "airlock-ca,airlock-tls", "get,update"),
         ("", "endpoints", "airlock", "get"),
     ]
     assert len(of_kind(objects, "Role", "ClusterRole")) == 4
 
 
-def test_without_reports_the_controller_may_change_no_config_map_but_its_own() -> None:
+def test_without_reports_there_are_no_config_maps_for_them() -> None:
     objects = render({"audit": {"reports": False}})
     wide = rules(objects, "ClusterRole", "airlock-controller")
     assert [rule for rule in wide if rule in AUDIT] == AUDIT
@@ -151,8 +152,19 @@ def test_without_reports_the_controller_may_change_no_config_map_but_its_own() -
     assert [(names, verbs) for _, _, names, verbs in own] == [
         (",".join(WATCHED), "get,list,watch"),
         ("airlock-accepted,airlock-sightings", "get,update"),
-        ("(all)", "create"),
     ]
+    assert [each["metadata"]["name"] for each in of_kind(objects, "ConfigMap")] == [*OWN, *FILLED[:2]]
+
+
+@everywhere
+def test_what_the_controller_fills_comes_without_data_and_is_all_that_it_may_change(name: str) -> None:
+    objects = render(values_of(name))
+    account = one(objects, "Deployment", "gate-controller" if name == "documents-elsewhere" else "airlock-controller")
+    role = one(objects, "Role", account["metadata"]["name"])
+    made = [each["metadata"]["name"] for each in of_kind(objects, "ConfigMap") if "data" not in each]
+    granted = [rule for rule in role["rules"] if "configmaps" in rule["resources"] and "update" in rule["verbs"]]
+    assert [rule["resourceNames"] for rule in granted] == [made]
+    assert not [rule for rule in role["rules"] if "configmaps" in rule["resources"] and "create" in rule["verbs"]]
 
 
 def test_without_the_audit_its_rights_are_gone() -> None:
@@ -171,10 +183,12 @@ def test_what_a_from_names_may_be_read_by_the_audit_too() -> None:
     assert [subject["name"] for subject in subjects] == ["airlock", "airlock-controller"]
 
 
-def test_with_cert_manager_the_controller_touches_no_secret_and_no_registration() -> None:
+def test_with_cert_manager_the_controller_touches_no_secret_and_of_the_registration_only_the_owner() -> None:
     objects = render(values_of("cert-manager"))
     assert "secrets" not in str(of_kind(objects, "Role", "ClusterRole"))
-    assert rules(objects, "ClusterRole", "airlock-controller")[0][3] == "get"
+    assert rules(objects, "ClusterRole", "airlock-controller")[0][3] == "get,patch"  # the owner, and nothing else:
+    policy = one(objects, "ValidatingAdmissionPolicy", "airlock-registration")
+    assert "does not change clientConfig.caBundle" in str(policy)
     controller = one(objects, "Deployment", "airlock-controller")["spec"]["template"]["spec"]["containers"][0]
     assert "--no-certificates" in controller["args"]
     certificate = one(objects, "Certificate")
@@ -224,7 +238,8 @@ def test_the_documents_are_those_of_the_values() -> None:
         assert policy == {"apiVersion": "airlock/v1", "kind": "Policy", "mode": "warn"} | _as_text(given)
         manifest = one(objects, "ConfigMap", "airlock-required-env")["data"]["required-env.yaml"]
         assert yaml.safe_load(manifest)["env"] == values.get("requiredEnv", {}).get("document", {}).get("env", [])
-    assert of_kind(render(values_of("documents-elsewhere")), "ConfigMap") == []
+    elsewhere = of_kind(render(values_of("documents-elsewhere")), "ConfigMap")
+    assert not {each["metadata"]["name"] for each in elsewhere} & {*OWN}
 
 
 def _as_text(document: Object) -> Object:

@@ -1,6 +1,7 @@
 """The chart on a real API server: helm installs, upgrades, rolls back and uninstalls it, beside the controller."""
 
 import json
+import shlex
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from tests.harness.chart.release import HOME, RELEASE, Release
 from tests.harness.chart.rendering import HelmError, of_kind, render, values_of
 from tests.harness.control_plane import ControlPlane
 from tests.harness.gate import config_map
+from tests.harness.openreports import DEFINITION
+from tests.harness.places import ROOT
 from tests.harness.server import serving, wait_for
 
+INSTALL = (ROOT / "docs/install.md").read_text(encoding="utf-8")
 STRICT = "controllers.pods.validate.airlock"
 FAIL = {"failurePolicy": "Fail", "failNamespaces": ["airflow"], "failurePolicyForOthers": "Fail"}
 
@@ -38,6 +42,37 @@ def test_what_is_installed_is_gone_when_it_is_uninstalled(home: ControlPlane) ->
         return everything(home) - before
 
     wait_for(lambda: not left(), 30, f"nothing to be left of {left()}")
+
+
+def removal() -> list[list[str]]:
+    """Return the commands with which docs/install.md removes airlock, as they are run here."""
+    section = INSTALL.partition("## Removing it")[2].partition("```console\n")[2].partition("```")[0]
+    return [shlex.split(line.replace("-n airlock", f"-n {HOME}")) for line in section.splitlines()]
+
+
+def test_the_documented_removal_leaves_nothing_that_airlock_made(
+    home: ControlPlane, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    home.kubectl("apply", "-f", "-", input=yaml.safe_dump(DEFINITION))
+    request.addfinalizer(lambda: home.kubectl("delete", "crd", "reports.openreports.io"))
+    wait_for(lambda: "reports.openreports.io" in home.kubectl("api-resources", "-o", "name"), 30, "the API to be known")
+    before = everything(home)
+    release = Release(home)
+    release.helm("install")
+    with release.controlled(tmp_path, keep=True) as log:
+        wait_for(lambda: accepted(release), 10, f"the accepted documents: {log.read_text()}")
+        wait_for(lambda: audited(log), 20, f"an audit: {log.read_text()}")
+    assert {"secret/airlock-ca", "secret/airlock-tls"} <= everything(home)
+    labels = {"app.kubernetes.io/managed-by": "airlock-controller"}
+    report = {"apiVersion": "openreports.io/v1alpha1", "kind": "Report", "source": "airlock"}
+    text = yaml.safe_dump(report | {"metadata": {"name": "airlock", "namespace": "pipelines", "labels": labels}})
+    wait_for(lambda: home.run_kubectl("apply", "-f", "-", input=text).returncode == 0, 30, "the API to be served")
+    helms, *lines = removal()
+    release.helm(*helms[1:2])
+    for line in lines:
+        home.kubectl(*line[1:])
+    wait_for(lambda: not everything(home) - before, 30, f"nothing to be left of {everything(home) - before}")
+    assert home.kubectl("get", "reports.openreports.io", "-A", "-o", "name") == ""
 
 
 def test_an_upgrade_leaves_the_ca_bundle_and_changes_the_rest(release: Release) -> None:
@@ -87,9 +122,8 @@ def test_what_the_controller_made_survives_an_upgrade(release: Release) -> None:
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": HOME}, "stringData": {"a": "b"}}
         for name in ("airlock-ca", "airlock-tls")
     ]
-    made.append(config_map(HOME, "airlock-accepted", {"policy.yaml": "mode: warn"}))
     release.plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(made))
-    names = ("secret/airlock-ca", "secret/airlock-tls", "configmap/airlock-accepted")
+    names = ("secret/airlock-ca", "secret/airlock-tls")
     versions = [release.get(name, "-n", HOME)["metadata"]["resourceVersion"] for name in names]
     release.helm("upgrade", values={"serve": {"replicas": 3}})
     assert [release.get(name, "-n", HOME)["metadata"]["resourceVersion"] for name in names] == versions
@@ -119,7 +153,8 @@ ALLOWED = {
         ("watch", "pods", ""),
         ("get", "nodes/any", ""),
         ("update", "configmaps/airlock-sightings", HOME),
-        ("delete", "configmaps/airlock-report-airflow", HOME),
+        ("update", "configmaps/airlock-report-15", HOME),
+        ("get", f"namespaces/{HOME}", ""),
     ],
 }
 FORBIDDEN = {
@@ -141,8 +176,12 @@ FORBIDDEN = {
         ("delete", "validatingwebhookconfigurations.admissionregistration.k8s.io/airlock", ""),
         ("patch", "validatingwebhookconfigurations.admissionregistration.k8s.io/other", ""),
         ("patch", "configmaps/airlock-policy", HOME),
-        ("list", "configmaps", "airflow"),
-        ("get", "configmaps/airlock-report-airflow", "airflow"),
+        ("list", "configmaps", HOME),
+        ("create", "configmaps", HOME),
+        ("delete", "configmaps/airlock-report-0", HOME),
+        ("update", "configmaps/airlock-report-16", HOME),
+        ("get", "configmaps/airlock-report-0", "airflow"),
+        ("get", "namespaces/airflow", ""),
         ("get", "pods/any", "airflow"),
         ("delete", "pods/any", "airflow"),
         ("patch", "nodes/any", ""),
@@ -214,5 +253,5 @@ def metrics(port: int) -> bytes:
 
 
 def accepted(release: Release) -> bool:
-    found = release.plane.run_kubectl("get", "configmap", "airlock-accepted", "-n", HOME, "-o", "json")
-    return found.returncode == 0 and {"policy.yaml", "required-env.yaml"} <= json.loads(found.stdout)["data"].keys()
+    data = release.get("configmap", "airlock-accepted", "-n", HOME).get("data") or {}
+    return {"policy.yaml", "required-env.yaml"} <= data.keys()

@@ -395,6 +395,10 @@ def test_the_notes_warn_of_risky_values(values: Object, warned: list[str]) -> No
     assert all(line.startswith(start) for line, start in zip(found, warned, strict=True)), found
 
 
+def test_the_notes_say_what_a_tool_that_only_renders_does_not_check() -> None:
+    assert "No cluster was asked, so these were not checked" in notes()
+
+
 def test_the_notes_warn_where_airlock_would_not_judge_its_own_neighbours() -> None:
     assert "airlock is in namespace airflow, which is therefore not judged" in notes(namespace="airflow")
 
@@ -408,6 +412,8 @@ def test_the_notes_warn_of_alerts_that_nobody_feeds() -> None:
     assert "knows no monitoring.coreos.com/v1: there are no alerts" in notes(on | fed)  # a client knows no such kind
 
 
-def test_helm_owns_no_object_that_the_controller_makes() -> None:
-    names = {each["metadata"]["name"] for each in of_kind(render(), "Secret", "ConfigMap")}
-    assert not {"airlock-ca", "airlock-tls", "airlock-accepted"} & names
+def test_helm_owns_no_secret_and_no_data_that_the_controller_writes() -> None:
+    objects = render()
+    assert of_kind(objects, "Secret") == []
+    with_data = {each["metadata"]["name"] for each in of_kind(objects, "ConfigMap") if "data" in each}
+    assert with_data == {"airlock-policy", "airlock-required-env"}

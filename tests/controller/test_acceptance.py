@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import MANIFEST, POLICY, Installation, Process, installation
+from tests.harness.controller_rights import config_maps
 from tests.harness.gate import config_map
 from tests.harness.server import Server, serving, wait_for
 from webhook.__main__ import main
@@ -50,10 +51,15 @@ def test_what_is_good_is_kept_with_its_revision(made: Installation, controller: 
     assert controller.metric(series) == 1
 
 
-def test_what_is_kept_comes_back_when_somebody_deletes_it(made: Installation, controller: Process) -> None:
-    del controller
+def test_a_place_that_somebody_deletes_is_missed_and_filled_again_once_it_is_back(
+    made: Installation, controller: Process
+) -> None:
     made.delete("configmaps/airlock-accepted")
-    wait_for(lambda: made.get("configmaps/airlock-accepted"), 10, "the ConfigMap to be there again")
+    wait_for(lambda: "airlock-accepted is missing: `helm upgrade`" in controller.probe("/readyz")[1], 10, "the trouble")
+    controller.looks_again()  # the rest of the work goes on as ever
+    made.apply(*config_maps(made.namespace))
+    wait_for(lambda: (made.get("configmaps/airlock-accepted") or {}).get("data"), 10, "the documents")
+    wait_for(lambda: controller.ready, 10, "the trouble to be over")
 
 
 def test_a_policy_that_enforces_behind_a_webhook_that_fails_open_is_told_of_once(

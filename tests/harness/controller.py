@@ -24,7 +24,7 @@ from certs.store import FILES
 from tests.harness.certificates import Dialler, aged
 from tests.harness.control_plane import ControlPlane
 from tests.harness.control_plane.ports import free
-from tests.harness.controller_rights import ACCOUNT, rights
+from tests.harness.controller_rights import ACCOUNT, config_maps, rights
 from tests.harness.gate import bad_pod, config_map
 from tests.harness.load import Load
 from tests.harness.server import Server, serving, wait_for
@@ -237,12 +237,13 @@ def installation(plane: ControlPlane, folder: Path) -> Iterator[Installation]:
     made = Installation(plane, folder, plane.namespace(), (first, second), connect(kubeconfig=str(plane.kubeconfig)))
     documents = {"airlock-policy": {"policy.yaml": POLICY}, "airlock-required-env": {"required-env.yaml": MANIFEST}}
     maps = [config_map(made.namespace, name, data) for name, data in documents.items()]
+    maps += config_maps(made.namespace)
     made.apply(*rights(made.namespace, made.configuration), *maps, *made.registration())
     try:
         yield made
     finally:
         plane.kubectl("delete", "--ignore-not-found", "-f", "-", input=yaml.safe_dump_all(made.registration()))
-        plane.kubectl("delete", "namespace", made.namespace, "--wait=false")
+        plane.kubectl("delete", "namespace", made.namespace, "--wait=false", "--ignore-not-found")
         made.cluster.close()
 
 

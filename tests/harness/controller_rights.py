@@ -1,50 +1,42 @@
-"""The rights of the controller's ServiceAccount in tests without the chart."""
+"""What the chart gives the controller's ServiceAccount, for tests that run the controller without the chart."""
 
-from typing import Any
+import copy
+
+from tests.harness.chart.rendering import Object, of_kind, one, render
 
 ACCOUNT = "airlock-controller"
+_REGISTRATION = "admissionregistration.k8s.io"
 
 
-def rights(namespace: str, configuration: str) -> list[dict[str, Any]]:
-    """Return what the controller's ServiceAccount needs and nothing more."""
-
-    def rule(resources: str, verbs: str, *names: str, group: str = "") -> dict[str, Any]:
-        found: dict[str, Any] = {"apiGroups": [group], "resources": resources.split(), "verbs": verbs.split()}
-        return found | ({"resourceNames": [*names]} if names else {})
-
-    def grant(kind: str, metadata: dict[str, str], rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        version = "rbac.authorization.k8s.io/v1"
-        subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}
-        ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": metadata["name"]}
-        return [
-            {"apiVersion": version, "kind": kind, "metadata": metadata, "rules": rules},
-            {
-                "apiVersion": version,
-                "kind": f"{kind}Binding",
-                "metadata": metadata,
-                "subjects": [subject],
-                "roleRef": ref,
-            },
-        ]
-
-    own = [
-        rule("secrets", "get update", "airlock-ca", "airlock-tls"),
-        rule("secrets configmaps", "create"),
-        rule("configmaps", "get update", "airlock-accepted", "airlock-sightings"),
-        rule("configmaps", "get list update delete"),  # the reports, whose names are not known beforehand
-        rule("configmaps", "get list watch", "airlock-policy", "airlock-required-env", "airlock-release"),
-        rule("endpoints", "get", "airlock"),
-    ]
-    hooks = "mutatingwebhookconfigurations validatingwebhookconfigurations"
-    wide = [
-        rule(hooks, "get patch", configuration, group="admissionregistration.k8s.io"),
-        rule("namespaces", "list"),
-        rule("events", "create patch", group="events.k8s.io"),
-        rule("pods", "list watch"),
-        rule("nodes", "get list"),
-        rule("reports", "create", group="openreports.io"),
-        rule("reports", "get list update delete", "airlock", group="openreports.io"),
-    ]
+def rights(namespace: str, configuration: str) -> list[Object]:
+    """Return the rights that the chart renders for *namespace*, for the registration called *configuration*."""
+    rendered = render(kubernetes="1.20.2", namespace=namespace)
+    own, wide = one(rendered, "Role", ACCOUNT), one(rendered, "ClusterRole", ACCOUNT)
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": namespace}}
-    role = grant("Role", {"name": ACCOUNT, "namespace": namespace}, own)
-    return [account, *role, *grant("ClusterRole", {"name": configuration}, wide)]
+    subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}
+    role = _granted("Role", {"name": ACCOUNT, "namespace": namespace}, own["rules"], subject)
+    everywhere = _granted("ClusterRole", {"name": configuration}, _renamed(wide["rules"], configuration), subject)
+    return [account, *role, *everywhere]
+
+
+def config_maps(namespace: str) -> list[Object]:
+    """Return the ConfigMaps that the chart makes and the controller fills."""
+    found = copy.deepcopy(of_kind(render(kubernetes="1.20.2", namespace=namespace), "ConfigMap"))
+    for each in found:
+        each["metadata"]["namespace"] = namespace
+    return [each for each in found if "data" not in each]
+
+
+def _renamed(rules: list[Object], configuration: str) -> list[Object]:
+    return [
+        rule | {"resourceNames": [configuration]} if rule["apiGroups"] == [_REGISTRATION] else rule for rule in rules
+    ]
+
+
+def _granted(kind: str, metadata: dict[str, str], rules: list[Object], subject: Object) -> list[Object]:
+    version = "rbac.authorization.k8s.io/v1"
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": metadata["name"]}
+    return [
+        {"apiVersion": version, "kind": kind, "metadata": metadata, "rules": rules},
+        {"apiVersion": version, "kind": f"{kind}Binding", "metadata": metadata, "subjects": [subject], "roleRef": ref},
+    ]

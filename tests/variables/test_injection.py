@@ -147,7 +147,7 @@ def test_a_value_that_would_stop_every_scheduler_cannot_be_had(value: str, why: 
     verdict = gate.validate(decode(review(final)), TODAY).verdict
     assert verdict.allowed is (missing == "warn")
     (violation,) = verdict.violations
-    assert f"'TOPIC' (r) has no source: key 'K' of ConfigMap pipelines/callbacks {why}" in violation.cause.text
+    assert f"'TOPIC' (r) has no source: key 'K' of ConfigMap 'pipelines/callbacks' {why}" in violation.cause.text
     assert "no container would start" in violation.cause.text
     assert value[:20] not in violation.cause.text
 

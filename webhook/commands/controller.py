@@ -99,7 +99,13 @@ AUDIT = AuditOptions()
     default=True,
     show_default=True,
     help="Whether to write one report for each namespace: a Report of openreports.io where the cluster has those, else"
-    " the ConfigMap airlock-report-NAMESPACE beside airlock.",
+    " one of the ConfigMaps airlock-report-0 to -15 beside airlock, which have to be there.",
+)
+@setting(
+    "--old-report",
+    metavar="NAME",
+    multiple=True,
+    help="A ConfigMap beside airlock in which an earlier version kept a report; it is deleted. May be repeated.",
 )
 @setting("--kubeconfig", help="Whose cluster to work in; without it $KUBECONFIG, else the one this pod runs in.")
 @log_level()
@@ -128,14 +134,16 @@ def controller(  # noqa: PLR0913 - an argument for each option
     audit_interval: float,
     audit_window: timedelta,
     audit_reports: bool,
+    old_report: tuple[str, ...],
     kubeconfig: str | None,
     log_level: str,
 ) -> None:
     """Keep certificates, caBundles and the accepted documents until SIGTERM.
 
     It makes the authority and the certificate, renews both long before they end, and sets the caBundle in webhook
-    configurations that exist; it never creates one. Everything is decided from what is there and written only if that
-    has not changed meanwhile: it may be killed at any time, and two at once do no harm.
+    configurations that exist; it never creates one. airlock's namespace becomes their owner, so that they go with it.
+    The ConfigMaps that it fills have to be there: the chart makes them. Everything is decided from what is there and
+    written only if that has not changed meanwhile: it may be killed at any time, and two at once do no harm.
 
     Beside that it watches the pods of the whole cluster and tells what the policy and the manifest say of those that
     run: what would be denied today, one tag that runs as two images, components that run different ones, variables
@@ -163,7 +171,7 @@ def controller(  # noqa: PLR0913 - an argument for each option
         pace=Pace(propagation=propagation, settling=settling),
         interval=interval,
         break_glass_label=break_glass_label,
-        audit=AuditOptions(audit_interval, audit_window, audit_reports) if audit else None,
+        audit=AuditOptions(audit_interval, audit_window, audit_reports, old_report) if audit else None,
     )
     try:
         cluster = connect(kubeconfig=kubeconfig)

@@ -1,10 +1,9 @@
 """The accepted documents: policy and manifest as they were when they were last good, kept for replicas that start."""
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 
-from webhook.controller.api import FIELD_MANAGER, Api, Written
+from webhook.controller.api import Api, MissingError, Written, filled
 from webhook.documents.accepted import KEYS, Accepted, read_accepted, write_accepted
 from webhook.documents.policy import DEFAULT, Policy, read_policy
 from webhook.documents.release import NONE, Release, read_release
@@ -84,20 +83,15 @@ class Keeper:
         """Write what was accepted since; None when that is there already. Raises OSError."""
         if self._place is None:
             return None
-        path = f"/api/v1/namespaces/{self._place.namespace}/configmaps"
-        present = self._api.get(f"{path}/{self._place.name}")
+        path = f"/api/v1/namespaces/{self._place.namespace}/configmaps/{self._place.name}"
+        present = self._api.get(path)
         self._data = (present or {}).get("data") or {}
         wanted = write_accepted([document.accepted for document in self._documents if document.accepted is not None])
         if wanted.items() <= self._data.items():
             return None
-        data = {**self._data, **wanted}
         if present is None:
-            metadata = {"name": self._place.name, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}}
-            return self._api.create(path, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
-        body = deepcopy(present)
-        body["data"] = data
-        body["metadata"].pop("managedFields", None)
-        return self._api.replace(f"{path}/{self._place.name}", body)
+            raise MissingError(str(self._place))
+        return self._api.replace(path, filled(present, {**self._data, **wanted}))
 
     @property
     def policy(self) -> Policy | None:

@@ -1,6 +1,7 @@
 """The few requests that the controller makes: every write says what it was decided upon, and fails if that is over."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -16,6 +17,13 @@ Object = dict[str, Any]
 
 class ApiError(OSError):
     """The API server does not do what was asked; the text says what that was and why not."""
+
+
+class MissingError(ApiError):
+    """A ConfigMap that the chart makes and somebody deleted: until it is there again, asking sooner helps nobody."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"ConfigMap {name} is missing: `helm upgrade` makes it again")
 
 
 class Written(StrEnum):
@@ -54,6 +62,14 @@ class Connection(Protocol):
         content_type: str = JSON,
     ) -> Answer:
         """Ask and wait for the whole answer."""
+
+
+def filled(present: Object, data: Mapping[str, str]) -> Object:
+    """Return *present*, a ConfigMap or Secret, with other *data*; whatever else it has stays as it is."""
+    body = deepcopy(present)
+    body["data"] = dict(data)
+    body["metadata"].pop("managedFields", None)
+    return body
 
 
 class Api:

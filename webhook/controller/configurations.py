@@ -2,8 +2,8 @@
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,6 +48,7 @@ class Configuration:
     uid: str
     version: str
     entries: tuple[Entry, ...]
+    owners: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)  # ownerReferences
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -67,6 +68,19 @@ class Configuration:
             operations.append({"op": "add", "path": f"{place}/clientConfig/caBundle", "value": value})
         return operations
 
+    def adopt(self, namespace: str, uid: str) -> list[dict[str, Any]]:
+        """Return the JSON patch that makes the Namespace of this name and *uid* the owner; empty when it is already.
+
+        Kubernetes deletes an object whose owner is gone, so a Namespace that was made again has to replace the old one.
+        """
+        wanted = {"apiVersion": "v1", "kind": "Namespace", "name": namespace, "uid": uid}
+        if any(wanted.items() <= owner.items() for owner in self.owners):
+            return []
+        others = [
+            dict(owner) for owner in self.owners if (owner.get("kind"), owner.get("name")) != ("Namespace", namespace)
+        ]
+        return [{"op": "add", "path": "/metadata/ownerReferences", "value": [*others, wanted]}]
+
     @property
     def fails_open(self) -> bool:
         """Whether pods are made without being judged when airlock does not answer."""
@@ -78,7 +92,8 @@ def read_configuration(kind: str, body: dict[str, Any], target: Target) -> Confi
     """Read *body*, a webhook configuration of *kind* as the API server has it."""
     metadata = body["metadata"]
     entries = tuple(_entries(body, target))
-    return Configuration(kind, metadata["name"], metadata["uid"], metadata["resourceVersion"], entries)
+    owners = tuple(metadata.get("ownerReferences") or ())
+    return Configuration(kind, metadata["name"], metadata["uid"], metadata["resourceVersion"], entries, owners)
 
 
 def _entries(body: dict[str, Any], target: Target) -> Iterator[Entry]:

@@ -18,6 +18,7 @@ from webhook.controller.audit.auditor import Auditor, Connection
 from webhook.controller.audit.options import AuditOptions
 from webhook.controller.certificates import Certificates, Lives
 from webhook.controller.exposure import enforces
+from webhook.controller.ownership import Ownership
 from webhook.controller.scene import Observer, Site, read_configurations
 from webhook.controller.telemetry import STEPS, Telemetry
 from webhook.judge.decision import ObjectRef
@@ -85,6 +86,7 @@ class Controller:
         self._documents = tuple(
             Document(name, place, connection, self._reloaded) for name, place in options.documents.items()
         )
+        self._ownership = Ownership(self._api, site.namespace)
         self._keeper = Keeper(self._api, options.accepted, self._documents)
         self._auditor = self._make_auditor(connection)
         self._configurations: tuple[Configuration, ...] = ()
@@ -101,7 +103,7 @@ class Controller:
         """Whether the last look at everything went well, and what the plan says."""
         lines = [f"{part}: {trouble}" for part, trouble in self._troubles.items()]
         audit = self._auditor.lines if self._auditor is not None else ()
-        return Readiness(not self._troubles, (*lines, f"certificates: {self._why}", *audit))
+        return Readiness(not self._troubles, (*lines, f"certificates: {self._why}", *self._ownership.lines, *audit))
 
     def run(self) -> None:
         """Work until `stop` is called."""
@@ -126,19 +128,21 @@ class Controller:
         self._awake.set()
 
     def turn(self) -> bool:
-        """Look at everything once; return whether that went well."""
-        parts = {
+        """Look at everything once; return whether to look again at the usual time."""
+        parts: dict[str, Callable[[], None]] = {
             "certificates": self._look_at_certificates,
+            "ownership": lambda: self._ownership.look(self._configurations),
             "accepted": self._keep_documents,
             "exposure": self._look_at_exposure,
             "namespaces": self._look_at_namespaces,
         }
-        troubles: dict[str, str] = {}
+        troubles, missing = dict[str, str](), 0
         for name, part in parts.items():
             try:
                 part()
             except OSError as error:
                 troubles[name] = str(error)
+                missing += isinstance(error, api.MissingError)
             except Exception as error:  # a mistake in one part must not end the others
                 log.exception("a part of the work failed", part=name)
                 troubles[name] = type(error).__name__
@@ -147,7 +151,7 @@ class Controller:
             if self._troubles.get(name) != trouble:
                 log.warning("a part of the work cannot be done", part=name, why=trouble)
         self._troubles = troubles
-        return not troubles
+        return len(troubles) == missing
 
     def _look_at_certificates(self) -> None:
         """Go on by as many steps as can be made now."""

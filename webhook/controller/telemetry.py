@@ -27,7 +27,7 @@ STEPS: Mapping[type[Step], str] = {
     Rest: "rest",
 }
 WRITES = ("done", "stale", "failed")
-PARTS = ("certificates", "accepted", "exposure", "namespaces")
+PARTS = ("certificates", "ownership", "accepted", "exposure", "namespaces")
 
 
 class Telemetry:

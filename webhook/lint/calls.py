@@ -35,7 +35,6 @@ from webhook.lint.values import (
     join,
 )
 
-_PYTHON = ("builtins.", "itertools.", "functools.", "os.", "asyncio.", "copy.", "typing.")
 _YIELDS = (ast.Yield, ast.YieldFrom)
 
 
@@ -179,7 +178,7 @@ class Calls(Expressions):
     def external(self, scope: Scope, node: ast.AST, path: str, given: Arguments) -> Value:
         """Return what the external *path* returns for *given*."""
         known = BUILTINS.get(path.removeprefix("builtins.").removeprefix("itertools."))
-        if known is not None and path.startswith(_PYTHON):
+        if known is not None and path.startswith(("builtins.", "itertools.", "functools.", "os.", "asyncio.")):
             return known(self, scope, node, given)
         if path in ("collections.Counter", "collections.deque") and given.positional:
             self.element(scope, node, given.positional[0])

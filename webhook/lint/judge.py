@@ -31,7 +31,6 @@ from webhook.lint.values import UNKNOWN, Arguments, Constant, External, Function
 from webhook.lint.versions import Versions
 from webhook.rules.finding import Mode
 
-_SLAS = Versions((2, 0, 0), (2, 999, 999))  # of Airflow that have SLAs
 _CALLED = ast.Pass(lineno=0)  # stands for the caller's code
 
 
@@ -46,7 +45,7 @@ def judge(reading: Reading, given: Given, facts: Facts) -> Iterator[Finding]:
     trouble = next(unknown_to(given, versions), None)
     if trouble is not None or given.parameter == "sla":
         if trouble is not None:
-            yield _finding(given, None, trouble, _meant(given, versions))
+            yield _finding(given, None, trouble, None)
         return
     who = caller(given.slot, given.parameter, versions)
     for value in shape.several(given, versions):
@@ -56,14 +55,6 @@ def judge(reading: Reading, given: Given, facts: Facts) -> Iterator[Finding]:
         yield from _certain([list(_of_value(reading, given, one, facts, who)) for one in shape.options(value)])
     for trouble in idle(reading, given, versions):
         yield _finding(given, given.value, trouble, who)
-
-
-def _meant(given: Given, versions: Versions) -> Caller | None:
-    """Return who calls such a callback where it is called at all."""
-    if given.parameter == "sla":
-        return None
-    slot = Slot.TASK if given.slot is Slot.DAG and given.parameter not in names.DAG_CALLBACKS else given.slot
-    return caller(slot, given.parameter, _SLAS if given.parameter == "sla_miss_callback" else versions)
 
 
 def _certain(by_option: list[list[Finding]]) -> list[Finding]:

@@ -165,12 +165,10 @@ class Reading(Statements):
         if module is not None:
             scope.module.uses.add(module.file)
         for one in node.names:
-            if one.name == "*" and module is None and name.startswith("airflow"):
-                scope.module.star = name
-            elif one.name == "*":
+            if one.name == "*":
                 self._all(scope, module)
-            else:
-                self.bind(scope, one.asname or one.name, self._imported(scope, node, module, one.name))
+                continue
+            self.bind(scope, one.asname or one.name, self._imported(scope, node, module, one.name))
 
     def _imported(self, scope: Scope, node: ast.ImportFrom, module: Module | None, name: str) -> Value:
         """Return what `from ... import name` gives."""

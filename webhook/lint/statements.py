@@ -105,8 +105,6 @@ class Statements(Flow):
     def _set_item(self, scope: Scope, target: ast.Subscript, value: Value) -> None:
         owner = self.evaluate(scope, target.value)
         key = constant(self.evaluate(scope, target.slice))
-        if owner == External("os.environ") and isinstance(key, str):
-            self.provided.add(key)
         if isinstance(owner, Mapping) and isinstance(target.value, ast.Name):
             more = (
                 Mapping({key: value}, {key: self.place(scope, target)}) if isinstance(key, str) else Mapping(open=True)

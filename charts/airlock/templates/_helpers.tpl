@@ -156,3 +156,68 @@ has(request.namespace) && request.namespace in {{ toJson .failNamespaces }}
 - {apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [UPDATE], scope: Namespaced}
 - {apiGroups: [""], apiVersions: [v1], resources: [pods/ephemeralcontainers], operations: [UPDATE], scope: Namespaced}
 {{- end }}
+
+{{- /* Whether the server has ValidatingAdmissionPolicy v1: "true" or "". */}}
+{{- define "airlock.policies" -}}
+{{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version }}true{{ end }}
+{{- end }}
+
+{{- /* Whether the audit writes reports: "true" or "". */}}
+{{- define "airlock.reports" -}}
+{{- if and .Values.audit.enabled .Values.audit.reports }}true{{ end }}
+{{- end }}
+
+{{- /* Whether a cluster answers: "true", or "" where a tool only renders. */}}
+{{- define "airlock.asked" -}}
+{{- if lookup "v1" "Namespace" "" "kube-system" }}true{{ end }}
+{{- end }}
+
+{{- /*
+Whether the chart makes the ConfigMap .name: "true", or "" when it is there and not Helm's. Earlier versions of the
+controller made such ones, and an upgrade that brought them again would fail.
+*/}}
+{{- define "airlock.mine" -}}
+{{- $there := lookup "v1" "ConfigMap" .root.Release.Namespace .name | default dict }}
+{{- $notes := ($there.metadata | default dict).annotations | default dict }}
+{{- if or (not $there) (eq (get $notes "meta.helm.sh/release-name") .root.Release.Name) }}true{{ end }}
+{{- end }}
+
+{{- /* The ConfigMaps that the controller fills, as JSON. */}}
+{{- define "airlock.filled" -}}
+{{- $names := list "airlock-accepted" }}
+{{- if .Values.audit.enabled }}{{ $names = append $names "airlock-sightings" }}{{ end }}
+{{- if include "airlock.reports" . }}
+{{- range until 16 }}{{ $names = append $names (printf "airlock-report-%d" .) }}{{ end }}
+{{- end }}
+{{- toJson $names }}
+{{- end }}
+
+{{- /* ConfigMaps in which earlier versions kept a report on one namespace, as JSON: the controller deletes them. */}}
+{{- define "airlock.oldReports" -}}
+{{- $names := list }}
+{{- if include "airlock.reports" . }}
+{{- $filled := include "airlock.filled" . | fromJsonArray }}
+{{- range ((lookup "v1" "ConfigMap" .Release.Namespace "" | default dict).items | default list) }}
+{{- $labels := .metadata.labels | default dict }}
+{{- $ours := and (hasKey $labels "airlock/report") (eq (get $labels "app.kubernetes.io/managed-by") "airlock-controller") }}
+{{- if and $ours (not (has .metadata.name $filled)) }}{{ $names = append $names .metadata.name }}{{ end }}
+{{- end }}
+{{- end }}
+{{- $names | sortAlpha | toJson }}
+{{- end }}
+
+{{- /* The ConfigMaps that a `from` reads, as JSON: names by namespace. */}}
+{{- define "airlock.sources" -}}
+{{- $sources := dict }}
+{{- range .Values.requiredEnv.sources }}
+{{- $_ := set $sources .namespace (concat (get $sources .namespace | default list) .names) }}
+{{- end }}
+{{- if .Values.requiredEnv.create }}
+{{- range .Values.requiredEnv.document.env }}
+{{- with (.from | default dict).configMap }}
+{{- $_ := set $sources .namespace (append (get $sources .namespace | default list) .name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toJson $sources }}
+{{- end }}

@@ -12,6 +12,7 @@ from tests.harness.controller_rights import ACCOUNT, rights
 from tests.harness.livepods import REPOSITORY, digest, running, task
 from tests.harness.running import Kubelets, fresh_name, nodes, requests, since
 from tests.harness.server import wait_for
+from webhook.controller.audit.shard import shard_of
 
 OLD, NEW = f"{REPOSITORY}@{digest('1')}", f"{REPOSITORY}@{digest('2')}"
 AUDIT = ("--audit", "--audit-interval", "0.5", "--no-certificates")
@@ -60,8 +61,9 @@ def told(made: Installation, namespace: str) -> list[dict[str, Any]]:
 
 
 def report(made: Installation, namespace: str) -> dict[str, Any]:
-    body = made.get(f"configmaps/airlock-report-{namespace}")
-    return {} if body is None else json.loads(body["data"]["report.json"])
+    data = (made.get(f"configmaps/airlock-report-{shard_of(namespace)}") or {}).get("data") or {}
+    body: dict[str, Any] = json.loads(data.get(f"{namespace}.json", "{}"))
+    return body
 
 
 def test_a_finding_shows_in_metrics_event_and_report_and_goes_when_it_is_mended(

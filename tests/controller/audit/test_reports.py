@@ -1,67 +1,33 @@
-"""Reports, as openreports.io where that is served; the definition made here has the fields that are used."""
+"""Reports, in the chart's ConfigMaps or as openreports.io; the definition made here has the fields that are used."""
 
+import json
+import re
+import shlex
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import Installation, installation
+from tests.harness.controller_rights import ACCOUNT, config_maps
+from tests.harness.gate import config_map
 from tests.harness.livepods import REPOSITORY, digest, running
+from tests.harness.openreports import DEFINITION
+from tests.harness.places import ROOT
 from tests.harness.running import Kubelets, fresh_name, good, nodes, since
 from tests.harness.server import wait_for
 from webhook.controller.api import Api
 from webhook.controller.audit.draft import Draft
-from webhook.controller.audit.publisher import Pace, Publisher
+from webhook.controller.audit.pace import Pace
+from webhook.controller.audit.publisher import Publisher
+from webhook.controller.audit.shard import shard_of
+
+OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 
 AUDIT = ("--audit", "--audit-interval", "0.5", "--no-certificates")
-TEXT = {"type": "string"}
-COUNT = {"type": "integer", "minimum": 0}
-
-
-def of(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
-    schema = {"type": "object", "properties": properties}
-    return schema | ({"required": list(required)} if required else {})
-
-
-REFERENCE = of(apiVersion=TEXT, kind=TEXT, namespace=TEXT, name=TEXT)
-RESULT = of(
-    ("policy",),
-    policy=TEXT,
-    rule=TEXT,
-    category=TEXT,
-    message=TEXT,
-    scored={"type": "boolean"},
-    severity={"type": "string", "enum": ["critical", "high", "low", "medium", "info"]},
-    result={"type": "string", "enum": ["pass", "fail", "warn", "error", "skip"]},
-    resources={"type": "array", "items": REFERENCE},
-    properties={"type": "object", "additionalProperties": TEXT},
-)
-SUMMARY = {"type": "object", "properties": dict.fromkeys(("pass", "fail", "warn", "error", "skip"), COUNT)}
-SCHEMA = of(
-    apiVersion=TEXT,
-    kind=TEXT,
-    metadata={"type": "object"},
-    source=TEXT,
-    scope=REFERENCE,
-    summary=SUMMARY,
-    results={"type": "array", "items": RESULT},
-)
-DEFINITION = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {
-        "name": "reports.openreports.io",
-        "annotations": {"api-approved.kubernetes.io": "unapproved, a definition for tests"},
-    },
-    "spec": {
-        "group": "openreports.io",
-        "scope": "Namespaced",
-        "names": {"plural": "reports", "singular": "report", "kind": "Report", "listKind": "ReportList"},
-        "versions": [{"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": SCHEMA}}],
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -97,20 +63,92 @@ def open_report(made: Installation, namespace: str) -> dict[str, Any] | None:
     return found
 
 
+def shard(namespace: str) -> str:
+    return f"configmaps/airlock-report-{shard_of(namespace)}"
+
+
 def plain(made: Installation, namespace: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = made.get(f"configmaps/airlock-report-{namespace}")
-    return found
+    data = (made.get(shard(namespace)) or {}).get("data") or {}
+    return json.loads(data[f"{namespace}.json"]) if f"{namespace}.json" in data else None
 
 
-def test_what_somebody_else_calls_so_is_left_alone(made: Installation, faulty: Kubelets) -> None:
-    name = f"airlock-report-{faulty.namespace}"
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": made.namespace}}
-    made.apply(body | {"data": {"mine": "yes"}})
+def test_a_report_is_one_key_of_a_config_map_that_keeps_whatever_else_it_has(
+    made: Installation, faulty: Kubelets
+) -> None:
+    good(made.patch(shard(faulty.namespace), {"metadata": {"labels": {"team": "platform"}}}))
+    with made.controlled(*AUDIT):
+        found = wait_for(lambda: plain(made, faulty.namespace), 30, "the report")
+    assert found["namespace"] == faulty.namespace
+    (row,) = found["findings"]
+    assert "tag 'latest' is mutable" in row["message"]
+    assert row["since"].endswith("Z")
+    labels = (made.get(shard(faulty.namespace)) or {})["metadata"]["labels"]
+    assert labels.items() >= {"team": "platform", "app.kubernetes.io/managed-by": "Helm"}.items()
+
+
+def test_the_documented_command_prints_the_report_on_one_namespace(made: Installation, faulty: Kubelets) -> None:
+    with made.controlled(*AUDIT):
+        wait_for(lambda: plain(made, faulty.namespace), 30, "the report")
+    (command,) = re.findall(r"^kubectl -n airlock get configmaps -l airlock/report .*$", OPERATIONS, re.MULTILINE)
+    command = command.replace("-n airlock", f"-n {made.namespace}").replace("airflow.json", f"{faulty.namespace}.json")
+    printed = made.plane.kubectl(*shlex.split(command)[1:])
+    assert json.loads(printed) == plain(made, faulty.namespace)
+
+
+def test_a_finding_keeps_its_age_over_a_restart(made: Installation, faulty: Kubelets) -> None:
+    with made.controlled(*AUDIT):
+        found = wait_for(lambda: plain(made, faulty.namespace), 30, "the report")
+    found["findings"][0]["since"] = "2026-01-02T03:04:05Z"
+    good(made.patch(shard(faulty.namespace), {"data": {f"{faulty.namespace}.json": json.dumps(found)}}))
     with made.controlled(*AUDIT) as process:
-        wait_for(lambda: "is somebody else's" in process.probe("/readyz")[1], 30, "the trouble to be told")
+        wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= 2, 30, "two audits")
+        pod = running("triggerer", "apache/airflow:main", started=since(hours=1))
+        faulty.run(pod | {"spec": pod["spec"] | {"nodeName": ""}})
+        wait_for(lambda: len(findings(made, faulty.namespace)) == 3, 30, "the findings on the new pod")
+    assert min(row["since"] for row in findings(made, faulty.namespace)) == "2026-01-02T03:04:05Z"
+
+
+def findings(made: Installation, namespace: str) -> list[dict[str, Any]]:
+    return (plain(made, namespace) or {}).get("findings") or []
+
+
+def test_a_config_map_that_somebody_deletes_is_missed_and_filled_again_when_helm_brings_it(
+    made: Installation, faulty: Kubelets
+) -> None:
+    name = shard(faulty.namespace).partition("/")[2]
+    made.delete(shard(faulty.namespace))
+    with made.controlled(*AUDIT) as process:
+        wait_for(
+            lambda: f"ConfigMap {name} is missing: `helm upgrade`" in process.probe("/readyz")[1], 30, "the trouble"
+        )
         assert process.ready
         assert process.metric("airlock_audit_complete") == 1
-    assert (plain(made, faulty.namespace) or {})["data"] == {"mine": "yes"}
+        made.apply(*config_maps(made.namespace))
+        wait_for(lambda: plain(made, faulty.namespace), 30, "the report")
+        wait_for(lambda: "is missing" not in process.probe("/readyz")[1], 30, "the trouble to be over")
+
+
+def test_reports_of_an_earlier_version_go_and_nothing_else_does(made: Installation, faulty: Kubelets) -> None:
+    ours = {"app.kubernetes.io/managed-by": "airlock-controller", "airlock/report": ""}
+    old = config_map(made.namespace, "airlock-report-airflow", {"report.json": "{}"})
+    mine = config_map(made.namespace, "airlock-report-mine", {"mine": "yes"})
+    old["metadata"]["labels"] = ours
+    made.apply(old, mine)
+    # The chart grants this while such ConfigMaps are there: tests/charts/test_upgrade.py.
+    grant = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "delete"]}
+    grant["resourceNames"] = ["airlock-report-airflow", "airlock-report-mine"]
+    role = made.get(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{made.namespace}/roles/{ACCOUNT}")
+    role["rules"].append(grant)
+    made.apply(
+        {"apiVersion": role["apiVersion"], "kind": "Role"}
+        | {"metadata": {"name": ACCOUNT, "namespace": made.namespace}, "rules": role["rules"]}
+    )
+    named = ("--old-report", "airlock-report-airflow", "--old-report", "airlock-report-mine")
+    with made.controlled(*AUDIT, *named, "--old-report", "airlock-report-gone") as process:
+        wait_for(lambda: made.get("configmaps/airlock-report-airflow") is None, 30, "the old report to go")
+        wait_for(lambda: plain(made, faulty.namespace), 30, "the new report")
+        assert process.ready
+    assert (made.get("configmaps/airlock-report-mine") or {})["data"] == {"mine": "yes"}
 
 
 def test_without_reports_none_is_written(made: Installation, faulty: Kubelets) -> None:
@@ -149,19 +187,24 @@ def test_a_report_that_somebody_changes_meanwhile_is_not_overwritten_blindly(
         wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= 2, 30, "two audits")
         pod = running("triggerer", "apache/airflow:main", started=since(hours=1))
         faulty.run(pod | {"spec": pod["spec"] | {"nodeName": ""}})
-        wait_for(lambda: len((open_report(made, faulty.namespace) or {})["results"]) == 2, 30, "both findings")
+        wait_for(
+            lambda: len((open_report(made, faulty.namespace) or {})["results"]) == 3, 30, "the findings on the new pod"
+        )
     assert before["metadata"]["uid"] == (open_report(made, faulty.namespace) or {})["metadata"]["uid"]
 
 
 def test_a_report_that_somebody_deletes_comes_back(made: Installation, faulty: Kubelets, served: None) -> None:
     del served
-    publisher = Publisher(Api(made.cluster), made.namespace, time.monotonic, Pace(discovery=0.0))
+    publisher, now = (
+        Publisher(Api(made.cluster), made.namespace, time.monotonic, Pace(discovery=0.0)),
+        datetime.now(UTC),
+    )
     draft = Draft(faulty.namespace, "the policy", set())
 
     def audit() -> None:
         publisher.begin()
-        publisher.publish(draft.report())
-        publisher.end()
+        publisher.publish(draft.report(), now)
+        publisher.end(complete=True)
 
     audit()
     first = open_report(made, faulty.namespace)
@@ -172,3 +215,14 @@ def test_a_report_that_somebody_deletes_comes_back(made: Installation, faulty: K
     again = open_report(made, faulty.namespace)
     assert again is not None
     assert again["summary"] == first["summary"]
+
+
+def test_what_somebody_else_calls_so_is_left_alone(made: Installation, faulty: Kubelets, served: None) -> None:
+    del served
+    body = {"apiVersion": "openreports.io/v1alpha1", "kind": "Report", "source": "mine"}
+    made.apply(body | {"metadata": {"name": "airlock", "namespace": faulty.namespace}})
+    with made.controlled(*AUDIT) as process:
+        wait_for(lambda: "is somebody else's" in process.probe("/readyz")[1], 30, "the trouble to be told")
+        assert process.ready
+        assert process.metric("airlock_audit_complete") == 1
+    assert (open_report(made, faulty.namespace) or {})["source"] == "mine"

@@ -26,15 +26,19 @@ class Release:
     def __init__(self, plane: ControlPlane) -> None:
         self.plane = plane
 
-    def helm(self, command: str, *arguments: str, values: Object | None = None) -> str:
-        chart, stdin = (), None
+    def helm(self, command: str, *arguments: str, values: Object | None = None, chart: Path = CHART) -> str:
+        named, stdin = (), None
         if command in ("install", "upgrade"):
             # Without this helm keeps the values of the last revision when none are given.
             reset = ("--reset-values",) if command == "upgrade" else ()
-            chart, stdin = (str(CHART), "--values", "-", *reset), json.dumps(values or {})
+            named, stdin = (str(chart), "--values", "-", *reset), json.dumps(values or {})
         return helm(
-            command, RELEASE, *chart, *arguments, "--namespace", HOME, stdin=stdin, kubeconfig=self.plane.kubeconfig
+            command, RELEASE, *named, *arguments, "--namespace", HOME, stdin=stdin, kubeconfig=self.plane.kubeconfig
         )
+
+    def other(self, *arguments: str) -> str:
+        """Run helm on another release."""
+        return helm(*arguments, kubeconfig=self.plane.kubeconfig)
 
     def get(self, *arguments: str) -> Any:
         return json.loads(self.plane.kubectl("get", *arguments, "-o", "json"))
@@ -59,10 +63,10 @@ class Release:
         return {"caBundle" in hook["clientConfig"] for hook in self.hooks()}
 
     @contextmanager
-    def controlled(self, folder: Path) -> Iterator[Path]:
+    def controlled(self, folder: Path, *, keep: bool = False) -> Iterator[Path]:
         """Run the controller by the rights and arguments of the chart until the block ends; it has registered airlock.
 
-        Gives its log. What it made is deleted in the end.
+        Gives its log. The Secrets that it made are deleted in the end, unless they are to be kept.
         """
         deployment = self.get("deployment", f"{RELEASE}-controller", "-n", HOME)
         arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
@@ -79,9 +83,9 @@ class Release:
             finally:
                 process.terminate()
                 process.wait(20)
-                maps = ("configmap/airlock-accepted", "configmap/airlock-sightings")
-                made = ("secret/airlock-ca", "secret/airlock-tls", *maps)
-                self.plane.run_kubectl("delete", "-n", HOME, "--ignore-not-found", *made)
+                made = ("secret/airlock-ca", "secret/airlock-tls")
+                if not keep:
+                    self.plane.run_kubectl("delete", "-n", HOME, "--ignore-not-found", *made)
 
     def policies(self) -> dict[str, str]:
         return {hook["name"]: hook["failurePolicy"] for hook in self.hooks()}

@@ -140,7 +140,7 @@ class Auditor:
             self._outlets.tell(found, now, troubles)
             count.add(found)
         complete = not troubles.keys() & {"pods", "room"}
-        self._outlets.end(troubles, complete=complete)
+        self._outlets.end(troubles, now, complete=complete)
         with troubles.of("sightings"):
             self._outlets.keep(self._feed.remembered())
         self._metrics.ran(count.figures(), now, self._clock() - began, complete=complete)

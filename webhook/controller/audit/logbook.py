@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from webhook.controller.api import FIELD_MANAGER, Api, Object, Written
+from webhook.controller.api import Api, MissingError, Object, Written, filled
 from webhook.controller.audit.notebook import Notes, read_notes, worth_writing, write_notes
 from webhook.sources.source import ConfigMapName
 
@@ -41,13 +41,11 @@ class Logbook:
         return written
 
     def _write(self, data: dict[str, str]) -> Written:
-        present = self._api.get(f"{self._collection}/{self._name}")
-        metadata: Object = {"name": self._name, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}}
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+        path = f"{self._collection}/{self._name}"
+        present = self._api.get(path)
         if present is None:
-            return self._api.create(self._collection, body)
-        metadata["resourceVersion"] = present["metadata"]["resourceVersion"]
-        return self._api.replace(f"{self._collection}/{self._name}", body)
+            raise MissingError(self._name)
+        return self._api.replace(path, filled(present, data))
 
 
 def _text(present: Object | None) -> str:

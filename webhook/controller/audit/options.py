@@ -11,3 +11,4 @@ class AuditOptions:
     interval: float = 60.0  # seconds between two runs
     window: timedelta = timedelta(hours=24)  # for which digests are remembered
     reports: bool = True
+    old_reports: tuple[str, ...] = ()  # ConfigMaps in which earlier versions kept reports, to be deleted

@@ -13,7 +13,8 @@ from webhook.controller.audit.draft import Draft
 from webhook.controller.audit.logbook import NAME, Logbook
 from webhook.controller.audit.notebook import Key, Notes
 from webhook.controller.audit.options import AuditOptions
-from webhook.controller.audit.publisher import Pace, Publisher
+from webhook.controller.audit.pace import Pace
+from webhook.controller.audit.publisher import Publisher
 from webhook.controller.audit.telling import Told, news
 from webhook.controller.audit.troubles import Troubles
 from webhook.observe.events.occurrence import Occurrence
@@ -39,7 +40,8 @@ class Outlets:
         self._told = Told(options.window, clock())
         pace = Pace()
         pace = replace(pace, linger=min(pace.linger, options.window.total_seconds()))
-        self._publisher = Publisher(api, namespace, clock, pace) if options.reports else None
+        old = options.old_reports
+        self._publisher = Publisher(api, namespace, clock, pace, old) if options.reports else None
         self._logbook = Logbook(api, ConfigMapName(namespace, NAME), options.window, clock)
         self._recalled = False
         self._draft: Draft | None = None
@@ -71,20 +73,19 @@ class Outlets:
                 self._tell(one.occurrence(now))
         for namespace, groups in groupby(found.groups, key=lambda group: group.namespace):
             if self._draft is None or self._draft.namespace != namespace:
-                self._publish(troubles)
+                self._publish(troubles, now)
                 self._draft = Draft(namespace, found.basis.policy, self._counted)
             self._draft.add(groups)
 
-    def end(self, troubles: Troubles, *, complete: bool) -> None:
+    def end(self, troubles: Troubles, now: datetime, *, complete: bool) -> None:
         """End the audit; *complete* says whether what was not found is not there."""
-        self._publish(troubles)
+        self._publish(troubles, now)
         self._told.end(complete=complete)
         if self._told.waiting:
             log.info("findings wait for their Events", number=self._told.waiting)
         if self._publisher is not None and "reports" not in troubles:
             with troubles.of("reports"):
-                if complete:
-                    self._publisher.end()
+                self._publisher.end(complete=complete)
                 if refused := self._publisher.troubles:
                     troubles["reports"] = "; ".join(refused[:3])
 
@@ -96,9 +97,9 @@ class Outlets:
         if self._recalled:
             self._logbook.keep(Notes(sightings, dict(self._told.marks)), last=last)
 
-    def _publish(self, troubles: Troubles) -> None:
+    def _publish(self, troubles: Troubles, now: datetime) -> None:
         """Write the report that is whole now; without those before, if these met with trouble."""
         draft, self._draft = self._draft, None
         if draft is not None and self._publisher is not None and "reports" not in troubles:
             with troubles.of("reports"):
-                self._publisher.publish(draft.report())
+                self._publisher.publish(draft.report(), now)

@@ -1,0 +1,95 @@
+"""airlock's Namespace owns the registration: on the real control plane, with its own garbage collector."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certs.trust import Trust
+from tests.harness.control_plane import ControlPlane
+from tests.harness.controller import Installation, installation
+from tests.harness.gate import bad_pod
+from tests.harness.server import wait_for
+from webhook.controller.configurations import Configuration, Entry
+
+OWNER = {"apiVersion": "v1", "kind": "Namespace", "name": "airlock", "uid": "u1"}
+OTHER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "y"}
+
+
+def configuration(*owners: dict[str, Any]) -> Configuration:
+    entry = Entry(0, "a", "/validate", Trust(), ignores_failures=True, new_pods=True)
+    return Configuration("ValidatingWebhookConfiguration", "airlock", "1", "7", (entry,), owners)
+
+
+@pytest.mark.parametrize("owner", [OWNER, OWNER | {"blockOwnerDeletion": False}])
+def test_a_registration_that_the_namespace_owns_already_is_left_alone(owner: dict[str, Any]) -> None:
+    assert configuration(OTHER, owner).adopt("airlock", "u1") == []
+
+
+@pytest.mark.parametrize(
+    ("owners", "after"),
+    [
+        ([], [OWNER]),
+        ([OTHER], [OTHER, OWNER]),
+        ([OWNER | {"uid": "gone"}, OTHER], [OTHER, OWNER]),  # after a restore from a backup
+        ([OWNER | {"name": "else"}], [OWNER | {"name": "else"}, OWNER]),
+    ],
+)
+def test_a_registration_gets_the_namespace_as_it_is_for_its_owner(
+    owners: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> None:
+    (operation,) = configuration(*owners).adopt("airlock", "u1")
+    assert operation == {"op": "add", "path": "/metadata/ownerReferences", "value": after}
+
+
+@pytest.fixture
+def made(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Installation]:
+    with installation(control_plane, tmp_path) as found:
+        yield found
+
+
+def owners(made: Installation) -> list[list[dict[str, Any]]]:
+    found = [made.get(path) for path in made.hooks]
+    return [each["metadata"].get("ownerReferences", []) for each in found if each is not None]
+
+
+def uid(made: Installation) -> str:
+    return str(made.get(f"/api/v1/namespaces/{made.namespace}")["metadata"]["uid"])
+
+
+@pytest.mark.parametrize("certificates", [(), ("--no-certificates",)], ids=["own", "cert-manager"])
+def test_whoever_deletes_the_namespace_deletes_the_registration_and_waiting_pods_start(
+    made: Installation, certificates: tuple[str, ...]
+) -> None:
+    owner = {"apiVersion": "v1", "kind": "Namespace", "name": made.namespace, "uid": uid(made)}
+    with made.controlled(*certificates) as process:
+        wait_for(lambda: owners(made) == [[owner], [owner]], 20, process.log.read_text())
+        process.looks_again()  # by what the owners are now
+        assert process.ready
+    namespace = made.plane.namespace(labels={"airlock-test": made.namespace})
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+
+    def status() -> int:
+        return made.cluster.call("POST", pods, query={"dryRun": "All"}, body=bad_pod()).status
+
+    wait_for(lambda: status() == 500, 20, "pods to be refused, since no replica answers and failurePolicy is Fail")
+    made.plane.kubectl("delete", "namespace", made.namespace, "--wait=false")
+    wait_for(lambda: status() == 201, 60, "pods to be admitted")
+    wait_for(lambda: owners(made) == [], 30, "both configurations to be gone")
+
+
+def test_a_cluster_that_refuses_the_owner_is_told_and_stops_nothing_else(made: Installation) -> None:
+    path = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{made.configuration}"
+    role = made.get(path)
+    for rule in role["rules"]:
+        if "admissionregistration.k8s.io" in rule["apiGroups"]:
+            rule["verbs"] = ["get"]
+    made.apply({key: role[key] for key in ("apiVersion", "kind", "rules")} | {"metadata": {"name": made.configuration}})
+    with made.controlled("--no-certificates") as process:
+        wait_for(lambda: "ownership: cannot patch" in process.probe("/readyz")[1], 20, process.log.read_text())
+        assert process.ready
+        told = [each for each in process.records() if "has no owner" in each["event"]]
+        process.looks_again()
+        assert len([each for each in process.records() if "has no owner" in each["event"]]) == len(told) == 1
+    assert owners(made) == [[], []]
