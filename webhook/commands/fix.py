@@ -60,9 +60,11 @@ def fix(  # noqa: PLR0913 - an argument for each option
       airlock fix -n airflow --pin
       airlock fix -n airflow --pin -o kubectl
 
-    The values are those of the chart that is in use. With FILEs it goes by what check finds in them; without, by what audit finds in the cluster, or in a dump with -f.
-    Each value has its reason above it. What no value does alone, such as a container in a list of yours, is a comment.
-    It changes nothing itself. Exits with 0, or with 2 when something could not be read.
+    The values are those of the chart that is in use. With FILEs it goes by what check finds in them; without, by what
+    audit finds in the cluster, or in a dump with -f. Each value has its reason above it. What no value does alone, such
+    as a container in a list of yours, is a comment. It changes nothing itself.
+
+    Exits with 0, or with 2 when something could not be read.
     """  # noqa: D301 - click reads the backspace
     if pin and paths:
         raise click.UsageError("--pin needs what runs: leave FILE out, or give a dump with -f")
