@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -115,7 +116,7 @@ def test_what_cannot_be_asked_is_told(arguments: list[str], told: str) -> None:
 def test_the_pod_of_the_chart_runs_this_command() -> None:
     (container,) = one(render(release="air-lock"), "Pod", "air-lock-airlock-test")["spec"]["containers"]
     assert "command" not in container
-    command = main.commands["probe"]
+    command = main.get_command(click.Context(main), "probe")
     with command.make_context("probe", container["args"][1:], resilient_parsing=True) as context:
         assert context.params["url"] == "https://air-lock-airlock.airlock.svc"
         assert context.params["connect"] == "$(AIR_LOCK_AIRLOCK_SERVICE_HOST):$(AIR_LOCK_AIRLOCK_SERVICE_PORT)"

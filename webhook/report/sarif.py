@@ -47,7 +47,7 @@ def log(rules: list[Any], results: list[Any], notes: list[Any], *, whole: bool) 
         "tool": {
             "driver": {
                 "name": "airlock",
-                "version": version("airlock"),
+                "version": version("airlock-airflow"),
                 "rules": rules,
             }
         },
