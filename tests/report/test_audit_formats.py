@@ -117,6 +117,19 @@ def test_sarif_names_the_workload_and_a_pod_of_it() -> None:
     assert related["physicalLocation"]["artifactLocation"]["uri"] == "airflow-reports/Pod/reports-worker-6d4cf-a"
 
 
+def test_sarif_tells_the_sides_of_a_drift_apart_inside_of_one_result() -> None:
+    results = json.loads(sarif.render(surveys.story().outcome, PLAIN))["runs"][0]["results"]
+    [drift] = [one for one in results if one["ruleId"] == "image-drift"]
+    text = drift["message"]["text"]
+    assert all(f"runs as sha256:{digit * 12} in" in text for digit in "12")
+    related = {one["physicalLocation"]["artifactLocation"]["uri"]: one for one in drift["relatedLocations"]}
+    told = {uri: one["message"]["text"] for uri, one in related.items()}
+    assert told["airflow/Deployment/airflow-triggerer"] == (
+        "triggerer, 2 pods, as sha256:111111111111, as sha256:222222222222"
+    )
+    assert told["airflow/Pod/sales_daily/load_orders"] == "task, 5 pods, as sha256:111111111111"
+
+
 @pytest.mark.parametrize("make", [surveys.story, surveys.hostile, surveys.empty, surveys.wide])
 def test_junit_of_an_audit_is_valid_and_has_a_suite_for_each_namespace(make: Callable[[], Survey]) -> None:
     survey = make()

@@ -2,9 +2,11 @@
 
 import json
 import os
+from datetime import date
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import click.testing
@@ -16,7 +18,10 @@ from xmlschema import XMLSchemaValidationError
 from tests.harness import places
 from tests.harness.schemas import assert_junit, assert_sarif
 from webhook.__main__ import main
+from webhook.documents.policy import DEFAULT
+from webhook.documents.required_env import EMPTY
 from webhook.judge.bounds import UNREADABLE
+from webhook.manifests.check import Asked, Check
 from webhook.manifests.outcome import Outcome, Remark
 from webhook.manifests.place import Place
 from webhook.report import check_json, check_table, junit, sarif
@@ -109,6 +114,47 @@ def test_a_fingerprint_stays_while_lines_move_and_containers_change_places(
         (tmp_path / name).write_text(text.replace("      initContainers:", more))
     monkeypatch.chdir(tmp_path)
     assert {finding["fingerprint"] for finding in json.loads(printed("-o", "json"))["findings"]} == before
+
+
+TWICE = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: airflow-scheduler, namespace: airflow}
+spec:
+  template:
+    metadata: {labels: {tier: airflow, component: scheduler, release: airflow}}
+    spec:
+      containers:
+        - {name: scheduler, image: "apache/airflow:main", imagePullPolicy: IfNotPresent}
+        - {name: mine, image: "apache/airflow:main", imagePullPolicy: IfNotPresent}
+"""
+GROOMER = '        - {name: scheduler-log-groomer, image: "apache/airflow:main", imagePullPolicy: IfNotPresent}\n'
+
+
+def results(text: str) -> list[dict[str, Any]]:
+    """Return the results of SARIF for *text*, always in the same file."""
+    check = Check(Asked(DEFAULT, EMPTY, date(2026, 11, 26)))
+    check.take("x.yaml", text.encode())
+    found: list[dict[str, Any]] = json.loads(sarif.render(check.outcome(), Options()))["runs"][0]["results"]
+    return found
+
+
+def test_a_fingerprint_stays_when_a_container_joins_and_two_findings_of_one_image_have_two() -> None:
+    before, after = results(TWICE), results(TWICE + GROOMER)
+    prints = [[one["partialFingerprints"] for one in found] for found in (before, after)]
+    assert len(before) == 2  # what to change differs
+    assert prints[0][0] != prints[0][1]
+    assert prints[0] == prints[1]
+    assert [one["properties"]["containers"] for one in after] == [["scheduler", "scheduler-log-groomer"], ["mine"]]
+
+
+def test_one_result_stands_at_its_first_place_and_has_the_further_ones_as_related_locations() -> None:
+    first, _ = results(TWICE + GROOMER)
+    assert first["locations"][0]["physicalLocation"]["region"] == {"startLine": 9}
+    (related,) = first["relatedLocations"]
+    assert related["physicalLocation"]["region"] == {"startLine": 11}
+    assert related["logicalLocations"][0]["name"] == "spec.template.spec.containers[2].image"
+    assert related["message"]["text"] == "in container 'scheduler-log-groomer'"
 
 
 def test_names_of_files_break_no_format() -> None:

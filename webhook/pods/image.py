@@ -12,7 +12,7 @@ from webhook.pods.text import quote
 
 # No reference that can be pulled is longer: 253 characters of host name (RFC 1035), a port, 255 of path, 128 of tag and
 # 135 of digest make 780. The library itself sets no limit on hosts and ports; airlock refuses what is beyond unread.
-_LONGEST = 1024
+LONGEST = 1024
 _LONGEST_PATH = 255
 
 # Every repetition is possessive: it gives nothing back, so a match is one pass over the text, whatever the text is.
@@ -112,8 +112,8 @@ def default_pull_policy(text: str) -> str:
 
 def _read(text: str) -> Image | str:
     """Return what *text* refers to, or why it refers to nothing."""
-    if len(text) > _LONGEST:  # nor remembered: the memory it takes is the sender's choice
-        return f"it has {len(text)} characters, more than {_LONGEST}"
+    if len(text) > LONGEST:  # nor remembered: the memory it takes is the sender's choice
+        return f"it has {len(text)} characters, more than {LONGEST}"
     return _remembered(text)
 
 

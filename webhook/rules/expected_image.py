@@ -23,7 +23,7 @@ Fails::
 from collections.abc import Iterator
 
 from webhook.pods.airflow import Chart, Component
-from webhook.pods.image import Image, ImageError, parse
+from webhook.pods.image import LONGEST, Image, ImageError, parse
 from webhook.pods.sighting import short
 from webhook.pods.text import quote
 from webhook.pods.workload import Container, ImagePlace
@@ -85,7 +85,7 @@ def _judge_executor(subject: Subject, expected: Expectation) -> Iterator[Finding
         if image is None:
             continue
         found = expected.compare(image, None, subject.observed)
-        what = f"the executor would start {quote(str(image))}"
+        what = f"the executor would start {quote(str(image), LONGEST)}"
         yield from _finding(found, expected, path, what, (container.name, str(image)))
 
 
@@ -125,7 +125,7 @@ def _finding(
 
 
 def _named(place: ImagePlace, running: str | None) -> str:
-    return quote(place.image) + (f" ({short(running)})" if running else "")
+    return quote(place.image, LONGEST) + (f" ({short(running)})" if running else "")
 
 
 RULE = Rule(

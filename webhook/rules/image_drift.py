@@ -19,7 +19,7 @@ Fails::
 from collections.abc import Iterator
 
 from webhook.pods.fleet import Live
-from webhook.pods.image import ImageError, familiar, parse
+from webhook.pods.image import LONGEST, ImageError, familiar, parse
 from webhook.pods.sighting import Sighting, is_certain, short
 from webhook.pods.text import quote
 from webhook.pods.workload import ImagePlace
@@ -62,7 +62,7 @@ def _judge(place: ImagePlace, digest: str, live: Live) -> Iterator[Finding]:
     doubt = "" if certain else "; nodes may not be read, and on nodes of two platforms these may be one image"
     yield Finding(
         place.path,
-        f"{quote(familiar(image))}: {told}{more}{doubt}",
+        f"{quote(familiar(image), LONGEST)}: {told}{more}{doubt}",
         _FIX,
         place.container,
         str(image),

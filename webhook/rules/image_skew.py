@@ -25,7 +25,7 @@ from pydantic import Field
 
 from webhook.pods.airflow import Chart, Component
 from webhook.pods.fleet import LEADERS, Fleet, Live
-from webhook.pods.image import ImageError, familiar, parse
+from webhook.pods.image import LONGEST, ImageError, familiar, parse
 from webhook.pods.sighting import Part, airflow_of, short
 from webhook.pods.text import quote
 from webhook.pods.workload import ImagePlace
@@ -60,10 +60,10 @@ def check(subject: Subject, options: ImageSkewOptions) -> Iterator[Finding]:
     apart = leader.first if role.component is Component.TASK else max(leader.first, own.first)
     if live.now - apart <= timedelta(minutes=options.grace_minutes):
         return
-    told = f"the {leader.component} of this Airflow runs {quote(familiar(parse(leader.image)))}{_as(leader)}"
+    told = f"the {leader.component} of this Airflow runs {quote(familiar(parse(leader.image)), LONGEST)}{_as(leader)}"
     yield Finding(
         place.path,
-        f"{quote(place.image)}: {told}, {_since(apart)}",
+        f"{quote(place.image, LONGEST)}: {told}, {_since(apart)}",
         _FIX,
         place.container,
         own.image,

@@ -30,7 +30,7 @@ from webhook.grammar.pattern import ImageGlob, TagPattern
 from webhook.pods import tags
 from webhook.pods.airflow import Component
 from webhook.pods.charts import is_airflow
-from webhook.pods.image import Image, ImageError, default_pull_policy, parse
+from webhook.pods.image import LONGEST, Image, ImageError, default_pull_policy, parse
 from webhook.pods.sighting import Sighting, short
 from webhook.pods.tags import TagClass
 from webhook.pods.text import quote
@@ -129,7 +129,7 @@ def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> I
     if image.digest:
         return
     if options.require_digest:
-        text = f"{quote(place.image)}: it has no digest, and the policy trusts no tag (requireDigest)"
+        text = f"{quote(place.image, LONGEST)}: it has no digest, and the policy trusts no tag (requireDigest)"
         name = image.effective_tag  # however the reference is spelled
         yield Finding(place.path, text, _DIGEST_FIX, place.container, str(image), brief="has no digest", reason=name)
         return
@@ -153,7 +153,7 @@ def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> I
         keys = replace(keys, policy="")  # it would not help
     yield Finding(
         place.path,
-        f"{quote(place.image)}: {_tag_half(image, is_, why)}, and {half}",
+        f"{quote(place.image, LONGEST)}: {_tag_half(image, is_, why)}, and {half}",
         advice.image_fix(site, unrecognised=is_ is TagClass.UNRECOGNISED),
         place.container,
         str(image),

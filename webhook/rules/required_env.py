@@ -27,7 +27,7 @@ from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
 from webhook.variables.injection import Need, State, needs
 
-_REASON = 120
+_REASON = 300  # characters: as many as the manifest takes
 
 _BRIEF = {
     State.MISSING: "is missing",

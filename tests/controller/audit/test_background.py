@@ -1,7 +1,9 @@
 """The controller's background audit on a real API server, as its own ServiceAccount with the rights of the chart."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from tests.harness.controller import POLICY, Installation, Process, installation
 from tests.harness.controller_rights import ACCOUNT, rights
 from tests.harness.livepods import REPOSITORY, digest, running, task
 from tests.harness.running import Kubelets, fresh_name, nodes, requests, since
+from tests.harness.scanning import report as audit
 from tests.harness.server import wait_for
 from webhook.controller.audit.shard import shard_of
 
@@ -171,6 +174,43 @@ def test_the_event_of_a_stateful_set_shows_both_its_findings_and_the_fix(
     assert drift.startswith("- image-drift: 'apache/airflow:main': runs as sha256:1111")
     assert all(word in drift for word in ("sha256:222222222222", two[0], two[1], "in container 'worker'"))
     assert "fix: " in tag
+
+
+def test_metrics_readyz_and_report_count_the_cluster_as_airlock_audit_does(
+    made: Installation, kubelets: Kubelets, two: tuple[str, str], tmp_path: Path
+) -> None:
+    namespace, image = kubelets.namespace, f"apache/airflow:main-{fresh_name()}"
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY)
+    for component in ("scheduler", "worker", "triggerer"):
+        pod = running(component, image, started=since(hours=2))
+        # A second container on the same tag, and one on another: places, and a finding more.
+        own = pod["spec"]["containers"][0]
+        pod["spec"]["containers"] += [own | {"name": "groomer"}, own | {"name": "mine", "image": "team/x:latest"}]
+        kubelets.deploy(pod, {two[0]: OLD, two[1]: NEW})
+    expected = {"mutable-tag": 9, "image-drift": 1}
+    with made.controlled(*AUDIT) as process:
+
+        def counted() -> Counter[str]:
+            rules: Counter[str] = Counter()
+            for line in process.probe("/metrics")[1].splitlines():
+                if line.startswith("airlock_audit_findings{") and f'"{namespace}"' in line:
+                    rules[line.partition('rule="')[2].partition('"')[0]] += int(float(line.split()[-1]))
+            return rules
+
+        wait_for(lambda: counted() == expected, 30, "the metric")
+        body = wait_for(lambda: report(made, namespace), 10, "the report")
+        lines = process.probe("/metrics")[1].splitlines()
+        everywhere = sum(float(line.split()[-1]) for line in lines if line.startswith("airlock_audit_findings{"))
+        assert f"{everywhere:.0f} findings" in process.probe("/readyz")[1]
+    audited = audit("-n", namespace, "--policy", policy, kubeconfig=made.plane.kubeconfig)
+    assert Counter(one["rule"] for one in audited["findings"]) == expected
+    assert Counter(one["rule"] for one in body["findings"]) == expected
+    summary = audited["summary"]["findings"]
+    assert {mode: body["summary"][mode] for mode in summary} == summary
+    (drift,) = [one for one in audited["findings"] if one["rule"] == "image-drift"]
+    assert len(drift["workloads"]) == 3
+    assert all(node in drift["text"] for node in two)
 
 
 def test_a_node_that_joins_is_known_when_its_first_pod_runs(made: Installation, kubelets: Kubelets) -> None:
