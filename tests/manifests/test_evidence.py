@@ -1,4 +1,4 @@
-"""Airflows written by hand, or renamed: the component is known, and a chart's words only with evidence of that chart."""
+"""Airflows written by hand, or renamed: components are known, and a chart's words only with evidence of it."""
 
 import json
 from datetime import date
