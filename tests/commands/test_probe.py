@@ -117,6 +117,7 @@ def test_the_pod_of_the_chart_runs_this_command() -> None:
     (container,) = one(render(release="air-lock"), "Pod", "air-lock-airlock-test")["spec"]["containers"]
     assert "command" not in container
     command = main.get_command(click.Context(main), "probe")
+    assert command is not None
     with command.make_context("probe", container["args"][1:], resilient_parsing=True) as context:
         assert context.params["url"] == "https://air-lock-airlock.airlock.svc"
         assert context.params["connect"] == "$(AIR_LOCK_AIRLOCK_SERVICE_HOST):$(AIR_LOCK_AIRLOCK_SERVICE_PORT)"
