@@ -174,3 +174,9 @@ def test_a_template_of_several_documents_is_judged_in_each() -> None:
     second = yaml.safe_dump(TEMPLATE).replace("a/template:1.0.0", "a/template:dev")
     two = config_map(gpu=f"{yaml.safe_dump(TEMPLATE)}---\n{second}")
     assert images(seen(all=[two])) == ["docker.io/a/template:dev"]
+
+
+def test_a_template_without_a_sign_of_a_chart_has_no_words_of_one() -> None:
+    beside = config_map("mine", **{"pod.yaml": TEMPLATE, "airflow.cfg": cfg("dev")})
+    [reported] = [one for work in seen(all=[beside, scheduler()]).workloads for one in work.reported if work.key]
+    assert "images.airflow" not in reported.violation.cause.fix

@@ -69,7 +69,7 @@ class Chest:
         near = kin.nearest(self._leaders.get(manifest.namespace, ()), manifest)
         repositories = frozenset(one.repository for one in near if one.repository)
         scheduler = next((one for one in near if one.component is Component.SCHEDULER), None)
-        return Images(repositories) if scheduler is None else Images(repositories, scheduler.image, scheduler.chart)
+        return Images(repositories, "" if scheduler is None else scheduler.image)
 
     def keys(self, namespace: str, kind: str, name: str) -> tuple[str, ...]:
         """Return the keys of the ConfigMap or Secret *name*; none when it is not in the input."""
@@ -132,7 +132,10 @@ class Chest:
             values.append(options(config))
         elif scheduler is not None or not any(values):
             unreached.append(CONFIG if scheduler is not None else f"{CONFIG} and the scheduler")
-        images = NO_IMAGES if scheduler is None else Images(frozenset(), scheduler.image, scheduler.chart)
+        images = NO_IMAGES
+        if scheduler is not None:
+            sure = bool(mounting) or kin.share_a_release(scheduler.manifest, manifest)
+            images = Images(frozenset(), scheduler.image, scheduler.chart if sure else "")
         return _Known(tuple(values), images, tuple(unreached))
 
     def _environment(self, scheduler: Leader, holders: list[_Holder]) -> Environment:

@@ -39,6 +39,11 @@ def nearest(found: Iterable[T], manifest: Manifest) -> list[T]:
     return [one for one, rank in zip(kept, ranks, strict=True) if rank == best]
 
 
+def share_a_release(one: Manifest, other: Manifest) -> bool:
+    """Return whether labels say that both are of one release."""
+    return not _apart(one, other) and _shared(one, other) > 0
+
+
 def _apart(one: Manifest, other: Manifest) -> bool:
     pairs = ((one.labels.get(key), other.labels.get(key)) for key in _RELEASE)
     return any(mine and theirs and mine != theirs for mine, theirs in pairs)

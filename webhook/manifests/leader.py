@@ -41,7 +41,7 @@ class Images:
 
     repositories: frozenset[str] = frozenset()
     scheduler: str = ""  # the image of its scheduler
-    chart: str = ""  # that made it
+    chart: str = ""  # that made it, for pods that are surely of its release
 
 
 NO_IMAGES = Images()

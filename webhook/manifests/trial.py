@@ -83,7 +83,7 @@ def seen(manifest: Manifest, path: Path, rows: tuple[Row, ...], images: Images =
     workload = shape.workload(manifest, path, rows)
     workload, unwritten = (None, ()) if workload is None else without(workload)
     request = _request(manifest.api_version, manifest.kind, manifest.namespace, manifest.name, workload)
-    provenance = Provenance(under(manifest.template), scheduler=images.scheduler, chart=images.chart)
+    provenance = Provenance(under(manifest.template), scheduler=images.scheduler)
     request = replace(
         request, rendered=is_rendered_from(manifest.template), repositories=images.repositories, provenance=provenance
     )
