@@ -123,9 +123,10 @@ def _community(chart: Chart) -> dict[str, Values]:
         return {"airflow": {**KUBERNETES, "image": {**OWN, "tag": tag}, **more}, **off}
 
     found = {"latest": values("latest"), "tag of workers by variable": values(config={TAG: "latest"})}
-    if "extraContainers" in (chart.path / "values.yaml").read_text(encoding="utf-8"):
-        found["containers of their own"] = values() | {"scheduler": {"extraContainers": LISTED}}
-    return found
+    # Lists that the chart has: older ones have the second alone.
+    own = yaml.safe_load((chart.path / "values.yaml").read_text(encoding="utf-8"))["scheduler"]
+    lists = {name: LISTED for name in ("extraContainers", "extraInitContainers") if name in own}
+    return found | {"containers of their own": values() | {"scheduler": lists}}
 
 
 def _bitnami(chart: Chart) -> dict[str, Values]:

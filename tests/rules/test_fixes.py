@@ -31,6 +31,8 @@ def is_mended(chart: Chart, values: Values, way: str) -> bool:
     outcome = checked(rendered(chart, values))
     assert fixes(outcome), "this scenario has no finding to fix"
     for _ in range(_ROUNDS):
+        if way == "policy" and all(": Always" not in fix for fix, _ in fixes(outcome)):
+            return True  # no fix says that a policy would do
         for fix, containers in fixes(outcome):
             values = followed(fix, containers, values, way, chart.under)
         outcome = checked(rendered(chart, values))
@@ -51,7 +53,8 @@ def test_the_printed_values_mend_all_but_the_lists_of_the_users_own_containers(c
     for _ in range(_ROUNDS):
         printed = yaml.safe_load(patch.values(mending.of_files(checked(rendered(chart, values)))))
         values = merged(values, printed, chart.under)
-    assert [fix for fix, _ in fixes(checked(rendered(chart, values))) if "list this container" not in fix] == []
+    left = [fix for fix, _ in fixes(checked(rendered(chart, values)))]
+    assert [fix for fix in left if ": Always" in fix and "list this container" not in fix] == []
 
 
 @pytest.mark.parametrize("alias", ["", "etl"])
@@ -66,4 +69,4 @@ def test_a_fix_has_the_keys_of_the_chart_that_the_chart_is_part_of(chart: Chart,
 @pytest.mark.parametrize("chart", charts(), ids=str)
 def test_each_family_of_charts_is_known_by_its_own_words(chart: Chart) -> None:
     outcome = checked(rendered(chart, scenarios(chart)["latest"]))
-    assert {work.chart for work in outcome.workloads if work.reported} == {chart.family}
+    assert {work.chart for work in outcome.workloads if work.reported and not work.key} == {chart.family}

@@ -12,11 +12,11 @@ from typing import Any
 from webhook.grammar.yamlnode import Node
 from webhook.manifests.data import Entry
 from webhook.manifests.leader import NO_IMAGES, Images
-from webhook.manifests.objects import mapping
+from webhook.manifests.objects import mapping, texts
 from webhook.manifests.outcome import Related
 from webhook.manifests.place import Place, line_of
 from webhook.manifests.settings import Settings
-from webhook.pods.provenance import Provenance, is_astronomers, under
+from webhook.pods.provenance import Provenance, is_astronomers, under, version
 
 IMAGE = "spec.containers[0].image"
 _POLICY = "spec.containers[0].imagePullPolicy"
@@ -48,8 +48,9 @@ class Worker:
         tag = self.settings.tag if self.composed else None
         variable = tag.variable if tag is not None else ""
         template = self.entry.manifest.template
+        made = version(texts(self.entry.manifest.labels))
         return Provenance(
-            under(template), self.composed, variable, images.scheduler, images.chart, is_astronomers(template)
+            under(template), self.composed, variable, images.scheduler, images.chart, made, is_astronomers(template)
         )
 
     def place(self, path: str) -> Place:

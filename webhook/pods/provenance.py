@@ -1,6 +1,7 @@
 """Where an image came from before it stood in a pod, as far as files say: the chart, its place in others, settings."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _SOURCE = re.compile(r"[^/]+(?P<charts>(?:/charts/[^/]+)*)/templates/")
@@ -15,11 +16,23 @@ class Provenance:
     variable: str = ""  # the variable that gives worker pods their tag
     scheduler: str = ""  # the image of the scheduler of the same Airflow
     chart: str = ""  # the chart that made that scheduler
+    version: str = ""  # of the chart, by the labels of the object that the pod is made from
     astronomer: bool = False  # whether Astronomer's chart wraps it, whose pod template is its own
 
 
 UNKNOWN = Provenance()
+_VERSION = re.compile(r"[\w.-]*?-v?(\d+\.\d+\.\d+\S*)")
 _ASTRONOMER = re.compile(r"(?:^|/)airflow/charts/airflow/templates/")
+
+
+def version(labels: Mapping[str, str]) -> str:
+    """Return the version of the chart that *labels* name, "" when they name none.
+
+    >>> version({"chart": "airflow-8.4.1"}), version({"helm.sh/chart": "etl-25.1.0"}), version({})
+    ('8.4.1', '25.1.0', '')
+    """
+    found = (_VERSION.fullmatch(labels.get(key, "")) for key in ("helm.sh/chart", "chart"))
+    return next((match[1] for match in found if match is not None), "")
 
 
 def under(template: str) -> str | None:

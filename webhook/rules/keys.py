@@ -164,14 +164,20 @@ def _community(site: Site) -> Keys | Listed:
     role, name = site.role, site.container
     if name in _GIT_SYNC:
         return _image("dags.gitSync.image")
+    if role.component is Component.TASK and name == role.main and re.match(r"8\.[0-4]\.", site.chart_version):
+        return replace(_community_own(site), policy="", note="this chart's pod template has its own imagePullPolicy")
     if name == "pgbouncer":
         return _image("pgbouncer.image")
-    if role.component is Component.TASK and name == role.main and is_redirected(site):
-        return Keys(f"airflow.config.{site.provenance.variable or WORKER_TAG}", "airflow.image.pullPolicy")
     if name == role.main or name in _COMMUNITY_AIRFLOW:
-        return _image("airflow.image")
+        return _community_own(site)
     found = _lists(site, _COMMUNITY_VALUES.get(role.component, "<component>"))
     return found if role.component is Component.TASK else Listed(("airflow.extraContainers", *found.lists))
+
+
+def _community_own(site: Site) -> Keys:
+    if site.role.component is Component.TASK and site.container == site.role.main and is_redirected(site):
+        return Keys(f"airflow.config.{site.provenance.variable or WORKER_TAG}", "airflow.image.pullPolicy")
+    return _image("airflow.image")
 
 
 def _bitnami(site: Site) -> Keys | Listed:

@@ -31,6 +31,7 @@ from webhook.pods import tags
 from webhook.pods.airflow import Component
 from webhook.pods.charts import is_airflow
 from webhook.pods.image import LONGEST, Image, ImageError, default_pull_policy, parse
+from webhook.pods.provenance import version
 from webhook.pods.sighting import Sighting, short
 from webhook.pods.tags import TagClass
 from webhook.pods.text import quote
@@ -169,8 +170,8 @@ def _site(place: ImagePlace, image: Image, subject: Subject) -> Site:
     role, labels = subject.role, subject.workload.template.labels or {}
     own = (one.image or "" for one in subject.workload.spec.containers or () if one.name == role.main)
     beside = "" if place.container == role.main else next(own, "")
-    version = labels.get("helm.sh/chart", "").removeprefix("airflow-")
-    return Site(role, place.container, image, place.field, beside, version, subject.provenance)
+    made = subject.provenance.version or version(labels)
+    return Site(role, place.container, image, place.field, beside, made, subject.provenance)
 
 
 def _proven(sightings: tuple[Sighting, ...]) -> str:
