@@ -199,6 +199,15 @@ def test_a_chart_takes_evidence_that_not_everybody_writes(labels: dict[str, str]
             "anything",
             Component.SCHEDULER,
         ),
+        (
+            {
+                "app.kubernetes.io/name": "etl",
+                "app.kubernetes.io/component": "api-server",
+                "helm.sh/chart": "airflow-26.0.0",
+            },
+            "anything",
+            Component.API_SERVER,
+        ),
         ({"app.kubernetes.io/name": "etl", "app.kubernetes.io/component": "web"}, "airflow-web", Component.WEBSERVER),
         ({"app.kubernetes.io/name": "etl", "app.kubernetes.io/component": "setup-db"}, "setup-db", Component.JOB),
         ({"app": "etl", "component": "triggerer", "release": "x"}, "airflow-triggerer", Component.TRIGGERER),

@@ -165,10 +165,11 @@ def overridden(labels: Mapping[str, str], spec: PodSpec) -> Role | None:
     for key, row in KEYS.items():
         word = labels.get(key, "")
         role = row.roles.get(word)
+        if row is BITNAMI and _NAMED_AIRFLOW.fullmatch(labels.get(HELM_CHART, "")):
+            component = component_of(word)
+            return role or (None if component is None else Role(component, Chart.BITNAMI, None))
         if role is None or role.main is None:
             continue
-        if row is BITNAMI and _NAMED_AIRFLOW.fullmatch(labels.get(HELM_CHART, "")):
-            return role
         if role.main in names and (role.main.startswith("airflow-") or _has_evidence(row.chart, names)):
             return role
         if role.main == "setup-db" and any(one.name == role.main and is_airflow(one.image or "") for one in _all(spec)):
