@@ -28,8 +28,13 @@ def run_case(folder: Path) -> dict[str, Any]:
 
 
 def several(given: Any) -> list[Any]:
-    """Return what Airflow calls, one by one; a list that is given to it is several."""
-    return [] if given is None else list(given) if isinstance(given, list) else [given]
+    """Return what is given, one by one: an item of a list in a list of its own."""
+    return [] if given is None else [[one] for one in given] if isinstance(given, list) else [given]
+
+
+def only(given: Any) -> Any:
+    """Return the item of a list of one, else what is given."""
+    return given[0] if isinstance(given, list) else given
 
 
 def of_task(name: str, callback: Any) -> dict[str, Any]:
@@ -44,11 +49,9 @@ def of_task(name: str, callback: Any) -> dict[str, Any]:
             TaskInstance._run_execute_callback(instance, context, task)  # noqa: SLF001
             return
         with logged("airflow.task", log), logged("airflow.models.taskinstance", log):
-            _run_finished_callback(
-                callbacks=callback if not isinstance(callback, list) else [callback], context=context
-            )
+            _run_finished_callback(callbacks=callback, context=context)
 
-    result: dict[str, Any] = run(name, callback, call)
+    result: dict[str, Any] = run(name, only(callback), call)
     return result
 
 
@@ -62,15 +65,16 @@ def of_dag(dag: Any) -> list[dict[str, Any]]:
 
             def call(log: Any, callback: Any = callback) -> None:
                 with logged("airflow.models.dag.DAG", log):
-                    dag.execute_callback([callback], {"dag": dag, "reason": "test"}, dag.dag_id)
+                    callbacks = callback if isinstance(callback, list) else [callback] if callback else None
+                    dag.execute_callback(callbacks, {"dag": dag, "reason": "test"}, dag.dag_id)
 
-            runs.append(run(name, callback, call))
+            runs.append(run(name, only(callback), call))
     for callback in several(dag.sla_miss_callback):
 
         def missed(log: Any, callback: Any = callback) -> None:
             miss(dag, callback, log)
 
-        runs.append(run("sla_miss_callback", callback, missed))
+        runs.append(run("sla_miss_callback", only(callback), missed))
     return runs
 
 
@@ -83,7 +87,7 @@ def miss(dag: Any, callback: Any, log: Any) -> None:
     from airflow.utils.state import DagRunState, TaskInstanceState  # noqa: PLC0415
     from airflow.utils.types import DagRunType  # noqa: PLC0415
 
-    dag.sla_miss_callback = [callback]
+    dag.sla_miss_callback = callback
     start = timezone.utcnow().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=4)
     with create_session() as session:
         for model in (SlaMiss, TaskInstance, DagRun):

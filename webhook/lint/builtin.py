@@ -139,6 +139,17 @@ def _print(_state: Expressions, _scope: Scope, _node: ast.AST, _given: Arguments
     return Nothing("print")
 
 
+def _cast(_state: Expressions, _scope: Scope, _node: ast.AST, given: Arguments) -> Value:
+    return given.positional[1] if len(given.positional) == 2 else UNKNOWN  # noqa: PLR2004
+
+
+def _provides(state: Expressions, _scope: Scope, _node: ast.AST, given: Arguments) -> Value:
+    name = constant(given.positional[0]) if given.positional else None
+    if isinstance(name, str):
+        state.provided.add(name)
+    return UNKNOWN
+
+
 def _wraps(_state: Expressions, _scope: Scope, _node: ast.AST, _given: Arguments) -> Value:
     return External("builtins.transparent")
 
@@ -183,6 +194,11 @@ BUILTINS: dict[str, _Known] = {
     "functools.lru_cache": _transparent,
     "functools.cache": _transparent,
     "asyncio.run": _transparent,
+    "copy.copy": _transparent,
+    "copy.deepcopy": _transparent,
+    "typing.cast": _cast,
+    "os.environ.setdefault": _provides,
+    "os.putenv": _provides,
     "os.getenv": _getenv,
     "os.environ.get": _getenv,
 }

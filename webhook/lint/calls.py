@@ -35,6 +35,7 @@ from webhook.lint.values import (
     join,
 )
 
+_PYTHON = ("builtins.", "itertools.", "functools.", "os.", "asyncio.", "copy.", "typing.")
 _YIELDS = (ast.Yield, ast.YieldFrom)
 
 
@@ -178,7 +179,7 @@ class Calls(Expressions):
     def external(self, scope: Scope, node: ast.AST, path: str, given: Arguments) -> Value:
         """Return what the external *path* returns for *given*."""
         known = BUILTINS.get(path.removeprefix("builtins.").removeprefix("itertools."))
-        if known is not None and path.startswith(("builtins.", "itertools.", "functools.", "os.", "asyncio.")):
+        if known is not None and path.startswith(_PYTHON):
             return known(self, scope, node, given)
         if path in ("collections.Counter", "collections.deque") and given.positional:
             self.element(scope, node, given.positional[0])

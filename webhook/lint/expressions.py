@@ -115,6 +115,9 @@ class Expressions(Objects):
         sides = left.options if isinstance(left, Either) else (left,)
         if isinstance(node.op, ast.Add) and isinstance(text, Text) and all(isinstance(one, Items) for one in sides):
             return self.misuse(scope, node, text, "adds to a list the elements of")
+        text = self.texts(left)
+        if isinstance(node.op, ast.Add) and isinstance(text, Text) and isinstance(right, Items):
+            return self.misuse(scope, node, text, "adds a list to")
         return with_operator(node.op, left, right)
 
     def _boolean(self, scope: Scope, node: ast.BoolOp) -> Value:

@@ -69,7 +69,8 @@ class Finding:
         told = f"{self.fault}: {self.what}{name}: {self.text}"
         if not self.process:
             return told
-        return f"{told}. The callback runs in {self.process}, called with {self.passes}; {self.failure}"
+        who = _IDLE.get(self.fault, "The callback runs")
+        return f"{told}. {who} in {self.process}, called with {self.passes}; {self.failure}"
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -93,4 +94,5 @@ def merged(findings: Iterable[Finding]) -> Iterator[Finding]:
         yield replace(ones[0], place=places[0], more=tuple(places[1:]), also=also)
 
 
+_IDLE = {Fault.CALLED: "It would run", Fault.NEVER_CALLED: "It would run", Fault.REMOVED: "Where it is there, it runs"}
 _NUMBER = re.compile(r"(?<=:)\d+")

@@ -24,13 +24,15 @@ from webhook.lint.calls import is_generator
 from webhook.lint.facts import Facts
 from webhook.lint.finding import Also, Fault, Finding, Trouble
 from webhook.lint.idle import idle, unknown_to
+from webhook.lint.objects import is_empty
 from webhook.lint.reading import Reading
 from webhook.lint.record import Given, Record, Slot, Use
 from webhook.lint.undeclared import undeclared
-from webhook.lint.values import UNKNOWN, Arguments, Constant, External, Function, Mapping, Nothing, Place, Value
+from webhook.lint.values import UNKNOWN, Arguments, External, Function, Mapping, Nothing, Place, Value
 from webhook.lint.versions import Versions
 from webhook.rules.finding import Mode
 
+_SLAS = Versions((2, 0, 0), (2, 999, 999))  # of Airflow that have SLAs
 _CALLED = ast.Pass(lineno=0)  # stands for the caller's code
 
 
@@ -40,12 +42,12 @@ def judge(reading: Reading, given: Given, facts: Facts) -> Iterator[Finding]:
     if given.slot in (Slot.ASYNC, Slot.SYNC):
         yield from _of_deadline(reading, given, facts, versions)
         return
-    if given.value == Constant(None):
+    if is_empty(given.value):  # Airflow asks `if callbacks` first
         return
     trouble = next(unknown_to(given, versions), None)
     if trouble is not None or given.parameter == "sla":
         if trouble is not None:
-            yield _finding(given, None, trouble, None)
+            yield _finding(given, None, trouble, _meant(given, versions))
         return
     who = caller(given.slot, given.parameter, versions)
     for value in shape.several(given, versions):
@@ -55,6 +57,14 @@ def judge(reading: Reading, given: Given, facts: Facts) -> Iterator[Finding]:
         yield from _certain([list(_of_value(reading, given, one, facts, who)) for one in shape.options(value)])
     for trouble in idle(reading, given, versions):
         yield _finding(given, given.value, trouble, who)
+
+
+def _meant(given: Given, versions: Versions) -> Caller | None:
+    """Return who calls such a callback where it is called at all."""
+    if given.parameter == "sla":
+        return None
+    slot = Slot.TASK if given.slot is Slot.DAG and given.parameter not in names.DAG_CALLBACKS else given.slot
+    return caller(slot, given.parameter, _SLAS if given.parameter == "sla_miss_callback" else versions)
 
 
 def _certain(by_option: list[list[Finding]]) -> list[Finding]:
@@ -94,8 +104,6 @@ def _of_value(reading: Reading, given: Given, value: Value, facts: Facts, who: C
         return
     told = shape.misfit(value)
     if told:
-        if isinstance(value, Constant) and value.value is None:
-            return
         yield _finding(given, value, _not_callable(told), who)
         return
     given_arguments = Arguments(who.arguments)

@@ -2,7 +2,7 @@
 
 import ast
 
-from webhook.lint.values import NONE, UNKNOWN, Class, Constant, Function, Items, Value, join
+from webhook.lint.values import NONE, UNKNOWN, Class, Constant, Function, Items, Mapping, Value, join
 
 
 def bound(function: Function, owner: Value) -> Function:
@@ -31,6 +31,8 @@ def is_empty(value: Value) -> bool:
     """Return whether *value* is None, or an empty literal."""
     if isinstance(value, Items):
         return not value.all
+    if isinstance(value, Mapping):
+        return not value.entries and not value.open
     return value == NONE or (isinstance(value, Constant) and not value.value)
 
 

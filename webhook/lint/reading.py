@@ -165,10 +165,12 @@ class Reading(Statements):
         if module is not None:
             scope.module.uses.add(module.file)
         for one in node.names:
-            if one.name == "*":
+            if one.name == "*" and module is None and name.startswith("airflow"):
+                scope.module.star = name
+            elif one.name == "*":
                 self._all(scope, module)
-                continue
-            self.bind(scope, one.asname or one.name, self._imported(scope, node, module, one.name))
+            else:
+                self.bind(scope, one.asname or one.name, self._imported(scope, node, module, one.name))
 
     def _imported(self, scope: Scope, node: ast.ImportFrom, module: Module | None, name: str) -> Value:
         """Return what `from ... import name` gives."""

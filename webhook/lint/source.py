@@ -3,6 +3,7 @@
 import ast
 import io
 import re
+import sys
 import tokenize
 import warnings
 from dataclasses import dataclass, field
@@ -66,7 +67,7 @@ def _blame(error: SyntaxError, data: bytes) -> str:
         "leading zeros" in text
     ):
         return f"is Python 2: {text}"
-    return f"does not parse: {text}"
+    return f"does not parse as Python {sys.version_info.major}.{sys.version_info.minor}: {text}"
 
 
 def _ignores(data: bytes, rule: str) -> dict[int, Ignore]:

@@ -45,6 +45,7 @@ class State:
         self.trail: list[Place] = []  # where each call of the stack stands
         self.tested: set[str] = set()  # texts that the code asks for their type
         self.foreseen: set[str] = set()  # variables whose absence the code is ready for
+        self.provided: set[str] = set()  # variables that the code sets itself
         self.muted = 0  # > 0: within a try that catches what a wrong use raises
         self.guarded = 0  # > 0: within a test or an `or`, where absence is foreseen
         self.imports: list[str] = []  # files whose top level is being followed, innermost last
@@ -67,7 +68,10 @@ class State:
             if name in at.names and (at is scope or not at.is_class):
                 return at.names[name]
             at = at.parent
-        return External(f"builtins.{name}") if name in _BUILTINS else UNKNOWN
+        if name in _BUILTINS:
+            return External(f"builtins.{name}")
+        star = scope.module.star
+        return External(f"{star}.{name}") if star and not name.startswith("_") else UNKNOWN
 
     def bind(self, scope: Scope, name: str, value: Value) -> None:
         """Let *name* mean *value* in *scope*, or further out where it was declared so."""
@@ -98,7 +102,7 @@ class State:
         """Take note that a variable is read without a default, unless the code is ready for its absence."""
         if self.guarded:
             self.foreseen.add(name)
-        if name in self.foreseen or (self.muted and fails):
+        if name in self.foreseen or name in self.provided or (self.muted and fails):
             return
         lookup = Lookup(kind, name, fails, self.place(scope, node), tuple(self.trail), at_import=bool(self.imports))
         met = self.on_import.setdefault(self.imports[-1], []) if self.imports else self.record.lookups

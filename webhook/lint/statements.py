@@ -27,6 +27,7 @@ _METHODS = {
     ast.Assign: "_assignment",
     ast.AnnAssign: "_annotated",
     ast.AugAssign: "_augmented",
+    ast.Delete: "_delete",
     ast.Return: "_return",
     ast.If: "_if",
     ast.For: "_for",
@@ -105,6 +106,8 @@ class Statements(Flow):
     def _set_item(self, scope: Scope, target: ast.Subscript, value: Value) -> None:
         owner = self.evaluate(scope, target.value)
         key = constant(self.evaluate(scope, target.slice))
+        if owner == External("os.environ") and isinstance(key, str):
+            self.provided.add(key)
         if isinstance(owner, Mapping) and isinstance(target.value, ast.Name):
             more = (
                 Mapping({key: value}, {key: self.place(scope, target)}) if isinstance(key, str) else Mapping(open=True)
@@ -144,6 +147,16 @@ class Statements(Flow):
     def _annotated(self, scope: Scope, node: ast.AnnAssign) -> None:
         if node.value is not None:
             self.assign(scope, node.target, self.evaluate(scope, node.value))
+
+    def _delete(self, scope: Scope, node: ast.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                scope.names.pop(target.id, None)
+            elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+                given = Arguments((self.evaluate(scope, target.slice),))
+                after = changed(self.lookup(scope, target.value.id), "pop", given)
+                if after is not None:
+                    self.bind(scope, target.value.id, after)
 
     def _augmented(self, scope: Scope, node: ast.AugAssign) -> None:
         load = ast.copy_location(ast.BinOp(node.target, node.op, node.value), node)  # Store or Load is never looked at

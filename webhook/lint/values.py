@@ -193,6 +193,7 @@ class Module:
     scope: "Scope" = field(init=False)
     certain: frozenset[str] = frozenset()  # dotted paths of what it imports under no condition
     imported: set[str] = field(default_factory=set)  # dotted paths of what it imports from outside
+    star: str = ""  # the module of Airflow that it imports everything from
     uses: set[str] = field(default_factory=set)  # files of the folder that it imports
     dynamic: bool = False  # whether some call takes keywords that cannot be told
 
