@@ -1,10 +1,11 @@
 """What a good document says and its author hardly means: it is in force all the same, and told with its line. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from webhook.documents.policy import Policy
+from webhook.documents.required_env import RequiredEnv
 from webhook.grammar.glob import WILDCARDS, show
 from webhook.grammar.model import Flaw, Problem, located
 from webhook.grammar.yamlnode import compose
@@ -38,7 +39,11 @@ def cautions(text: str | bytes, document: object) -> tuple[Caution, ...]:
     if root is None or not isinstance(root.value, Mapping):
         return ()
     found = []
-    flaws = _of_policy(document) if isinstance(document, Policy) else _of_manifest(root.value)
+    flaws: Iterable[tuple[Flaw, bool]] = ()
+    if isinstance(document, Policy):
+        flaws = _of_policy(document)
+    elif isinstance(document, RequiredEnv):
+        flaws = _of_manifest(root.value)
     for flaw, refused in flaws:
         if (problem := located(root, flaw)) is not None:
             found.append(Caution(problem, refused))
