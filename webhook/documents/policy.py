@@ -78,7 +78,7 @@ class ComponentRow(Model):
     """The labels, all of which a pod must have."""
 
     container: ContainerName | None = None
-    """The name of the component's own container; without it, `containers: main` of a manifest finds none."""
+    """The component's own container; absent: one named like the component, else the only one that is no sidecar."""
 
     kinds: Annotated[tuple[KindName, ...], Field(min_length=1)] | None = None
     """Kinds that may own such a pod; absent: those that fit the component."""

@@ -6,6 +6,7 @@ and image volumes. A digest is never a violation, whatever tag stands before it;
 reference at all is a violation under any pull policy. A tag that no entry and no row of the built-in table knows is
 judged by `unrecognised`. In an audit, a tag that was seen to run as two images is mutable whatever its name says, with
 that as evidence; admission does not see it and admits such a pod, so what the evidence alone says is a warning at most.
+Of databases, caches and proxies beside Airflow (`support`) only Airflow's own images are judged, such as Flower's.
 With `requireDigest: true` no tag is trusted, and an image without a digest is a violation under any pull policy.
 
 Passes::
