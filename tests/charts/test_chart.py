@@ -41,7 +41,12 @@ CUSTOM = {
 }  # kinds of which kubernetes-validate has no schema
 OWN = ["airlock-policy", "airlock-required-env"]
 WATCHED = [*OWN, "airlock-release"]  # the last of which a delivery pipeline makes
-FILLED = ["airlock-accepted", "airlock-sightings", *(f"airlock-report-{number}" for number in range(16))]
+FILLED = [
+    "airlock-accepted",
+    "airlock-sightings",
+    "airlock-pins",
+    *(f"airlock-report-{number}" for number in range(16)),
+]
 everywhere = pytest.mark.parametrize("name", VALUES)
 
 
@@ -88,7 +93,7 @@ def test_every_container_is_restricted(name: str) -> None:
         assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
         assert "memory" in container["resources"]["limits"]
         kinds = {kind for volume in spec.get("volumes", ()) for kind in volume.keys() - {"name"}}
-        assert kinds <= {"secret", "emptyDir"}
+        assert kinds <= {"secret", "configMap", "emptyDir"}
         assert all(v["emptyDir"]["medium"] == "Memory" for v in spec["volumes"] if "emptyDir" in v)
 
 
@@ -121,7 +126,7 @@ CONFIGURATIONS = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
 
 def test_rights_are_the_table_and_nothing_more() -> None:
     objects = render()
-    documents = ("", "configmaps", ",".join(WATCHED), "get,list,watch")
+    documents = ("", "configmaps", ",".join([*WATCHED, "airlock-pins", "airlock-sightings"]), "get,list,watch")
     assert rules(objects, "ClusterRole", "airlock") == [EVENTS]
     assert rules(objects, "Role", "airlock") == [documents, ("", "configmaps", "airlock-accepted", "get")]
     assert rules(objects, "ClusterRole", "airlock-controller") == [
@@ -134,7 +139,7 @@ def test_rights_are_the_table_and_nothing_more() -> None:
         EVENTS,
     ]
     assert rules(objects, "Role", "airlock-controller") == [
-        documents,
+        ("", "configmaps", ",".join(WATCHED), "get,list,watch"),
         ("", "configmaps", ",".join(FILLED), "get,update"),
         ("", "secrets", "(all)", "create"),
         ("", "secrets", "airlock-ca,airlock-tls", "get,update"),
@@ -151,9 +156,9 @@ def test_without_reports_there_are_no_config_maps_for_them() -> None:
     own = [rule for rule in rules(objects, "Role", "airlock-controller") if "configmaps" in rule[1]]
     assert [(names, verbs) for _, _, names, verbs in own] == [
         (",".join(WATCHED), "get,list,watch"),
-        ("airlock-accepted,airlock-sightings", "get,update"),
+        ("airlock-accepted,airlock-sightings,airlock-pins", "get,update"),
     ]
-    assert [each["metadata"]["name"] for each in of_kind(objects, "ConfigMap")] == [*OWN, *FILLED[:2]]
+    assert [each["metadata"]["name"] for each in of_kind(objects, "ConfigMap")] == [*OWN, *FILLED[:3]]
 
 
 @everywhere

@@ -119,7 +119,18 @@ def test_the_effective_policy_writes_every_default_out() -> None:
 
 def test_the_default_policy_blocks_nothing() -> None:
     assert read_policy(DEFAULT_TEXT) == DEFAULT == Policy()
-    assert {DEFAULT.mode_of(rule, "anywhere") for rule in RULES} == {Mode.WARN}
+    assert {DEFAULT.mode_of(rule, "anywhere") for rule in RULES if rule != "pin-digest"} == {Mode.WARN}
+    assert DEFAULT.mode_of("pin-digest", "anywhere") is Mode.OFF
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_only_rules_pin_digest_switches_pin_digest_on(mode: Mode) -> None:
+    word = mode.value
+    everywhere = policy(mode=word, namespaces=[{"names": ["*"], "mode": word}], rules={"pin-digest": {}})
+    assert everywhere.mode_of("pin-digest", "airflow") is Mode.OFF
+    assert policy(rules={"pin-digest": {"mode": word}}).mode_of("pin-digest", "airflow") is mode
+    own = policy(namespaces=[{"names": ["*"], "rules": {"pin-digest": word}}])
+    assert own.mode_of("pin-digest", "airflow") is mode
     assert DEFAULT.workloads is Mode.WARN
 
 

@@ -46,7 +46,7 @@ def rights() -> list[dict[str, Any]]:
     reading = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}
     objects: list[dict[str, Any]] = []
     for namespace, names in (
-        (HOME, ["airlock-policy", "airlock-required-env", "airlock-release"]),
+        (HOME, ["airlock-policy", "airlock-required-env", "airlock-release", "airlock-pins", "airlock-sightings"]),
         (SOURCE, ["callbacks"]),
     ):
         metadata = {"name": "airlock", "namespace": namespace}

@@ -23,14 +23,16 @@ from webhook.judge.verdict import Violation
 from webhook.pods.fleet import Live, fleet
 from webhook.pods.nodes import known
 from webhook.pods.observed import Observed, Origin
-from webhook.pods.sighting import Sighting, sights
+from webhook.pods.pin import Pin
+from webhook.pods.sighting import Airflow, Sighting, sights
 from webhook.rules.catalogue import RULES
 from webhook.variables.known import Absence
 
 CASES = places.CASES
 FILES = sorted(path for rule in RULES for path in (CASES / rule).glob("*.yaml"))
 KEYS = {
-    "policy", "manifest", "release", "origins", "config_maps", "object", "old", "operation", "subresource", "user",
+    "policy", "manifest", "release", "origins", "pins", "sightings", "marks", "config_maps", "object", "old",
+    "operation", "subresource", "user",
     "namespace", "owner",
     "today", "allowed", "component", "violations", "exempted", "mutation", "patched", "others", "nodes", "ended",
 }  # fmt: skip
@@ -54,7 +56,11 @@ def gate(case: dict[str, Any]) -> Gate:
         read_manifest(yaml.safe_dump(manifest)) if "manifest" in case else EMPTY,
         config_maps,
         read_release(dump({"apiVersion": "airlock/v1", "kind": "Release", "images": case.get("release", [])})),
-        Observed({image: Origin(**facts) for image, facts in case.get("origins", {}).items()}),
+        Observed(
+            {image: Origin(**facts) for image, facts in case.get("origins", {}).items()},
+            {Airflow(*name.split("/")): Pin(**pin) for name, pin in case.get("pins", {}).items()},
+            fleet((), [Sighting(**sighting) for sighting in case.get("sightings", ())]),
+        ),
     )
 
 
@@ -135,16 +141,32 @@ def test_a_case_is_completed_as_its_file_says(path: Path) -> None:
 
     assert decision.mutation == case["mutation"]
     patched = jsonpatch.apply_patch(case["object"], operations)
-    assert patched == case.get("patched", case["object"])
+    assert marks_of(patched) == case.get("marks", marks_of(patched))
+    assert unmarked(patched) == unmarked(case.get("patched", case["object"]))
     _, again = gate(case).mutate(decode(body(case, patched)), today)
     assert again == []
+
+
+def marks_of(pod: Any) -> dict[str, str]:
+    """Return the annotations of *pod* that are airlock's."""
+    annotations = pod["metadata"].get("annotations") or {}
+    return {key: text for key, text in annotations.items() if key.startswith("airlock/")}
+
+
+def unmarked(pod: Any) -> Any:
+    """Return *pod* without what airlock notes down in annotations."""
+    annotations = pod["metadata"].get("annotations") or {}
+    kept = {key: text for key, text in annotations.items() if not key.startswith("airlock/")}
+    bare = {key: value for key, value in pod["metadata"].items() if key != "annotations"}
+    return {**pod, "metadata": {**bare, **({"annotations": kept} if kept else {})}}
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_has_cases_that_deny_that_allow_and_for_each_list_it_looks_at(rule: str) -> None:
     cases = [load(path) for path in FILES if path.parent.name == rule]
     lines = [line for case in cases for line in case.get("violations", [])]
-    strictest = "warn" if RULES[rule].live else "enforce"  # what only runs to be seen is never denied
+    # What only runs to be seen is never denied, nor is a pod that is not pinned.
+    strictest = "warn" if RULES[rule].live or rule == "pin-digest" else "enforce"
     assert any(line.startswith(strictest) for line in lines)
     assert any(not case.get("violations") for case in cases)
     for place in RULES[rule].places:

@@ -1,6 +1,7 @@
 """`airlock controller`: certificates, caBundles and the accepted documents of an installation."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import click
 
@@ -8,9 +9,10 @@ from certs.issue import CA_LIFE, LEAF_LIFE
 from certs.names import Names, parse_names
 from certs.plan import Pace
 from webhook.commands.options import ConfigMapSrc, Span, accepted, log_level, metrics_port, setting
-from webhook.controller.audit.options import AuditOptions
+from webhook.controller.audit.options import AuditOptions, RegistryOptions
 from webhook.controller.replicas import split_address
 from webhook.observe.log import configure
+from webhook.registry.hosts import HostError, allowed
 from webhook.sources.source import ConfigMapName
 
 PACE = Pace()
@@ -107,6 +109,23 @@ AUDIT = AuditOptions()
     multiple=True,
     help="A ConfigMap beside airlock in which an earlier version kept a report; it is deleted. May be repeated.",
 )
+@setting(
+    "--registry",
+    metavar="HOST[:PORT][;OPTION]...",
+    multiple=True,
+    help="A registry that may be asked which revision an image was built from; may be repeated. Options: realm=HOST and"
+    " blobs=HOST, where else it may send airlock for a token and for blobs; plain-http. Without it none is asked.",
+)
+@setting(
+    "--registry-config",
+    type=click.Path(path_type=Path),
+    help="A docker config (.dockerconfigjson) with the credentials for these registries; read again each time.",
+)
+@setting(
+    "--registry-ca",
+    type=click.Path(path_type=Path),
+    help="Authorities (PEM) that their certificates may be of, besides the system's.",
+)
 @setting("--kubeconfig", help="Whose cluster to work in; without it $KUBECONFIG, else the one this pod runs in.")
 @log_level()
 def controller(  # noqa: PLR0913 - an argument for each option
@@ -135,6 +154,9 @@ def controller(  # noqa: PLR0913 - an argument for each option
     audit_window: timedelta,
     audit_reports: bool,
     old_report: tuple[str, ...],
+    registry: tuple[str, ...],
+    registry_config: Path | None,
+    registry_ca: Path | None,
     kubeconfig: str | None,
     log_level: str,
 ) -> None:
@@ -160,6 +182,8 @@ def controller(  # noqa: PLR0913 - an argument for each option
 
     configure(log_level)
     site = Site(namespace, service_name, ca_secret, tls_secret, webhook_configuration, replica)
+    asked = _registries(registry, registry_config, registry_ca)
+    auditing = AuditOptions(audit_interval, audit_window, audit_reports, old_report, asked)
     documents = {"policy": policy, "required-env": required_env, "release": release}
     options = Options(
         site,
@@ -171,13 +195,21 @@ def controller(  # noqa: PLR0913 - an argument for each option
         pace=Pace(propagation=propagation, settling=settling),
         interval=interval,
         break_glass_label=break_glass_label,
-        audit=AuditOptions(audit_interval, audit_window, audit_reports, old_report) if audit else None,
+        audit=auditing if audit else None,
     )
     try:
         cluster = connect(kubeconfig=kubeconfig)
     except ClusterError as error:
         raise click.ClickException(str(error)) from None
     run(options, cluster, host, metrics_port)
+
+
+def _registries(texts: tuple[str, ...], config: Path | None, ca_file: Path | None) -> RegistryOptions | None:
+    """Return which registries may be asked; None for none."""
+    try:
+        return RegistryOptions(allowed(texts), config, ca_file) if texts else None
+    except HostError as error:
+        raise click.UsageError(f"--registry: {error}") from None
 
 
 def _names(service: str, namespace: str, replicas: tuple[str, ...]) -> Names:

@@ -10,7 +10,7 @@ import structlog
 
 from certs.names import parse_names
 from certs.store import Ensured, StoreError, ensure_self_signed
-from webhook.commands.options import Src, accepted, log_level, metrics_port, setting
+from webhook.commands.options import ConfigMapSrc, Src, accepted, log_level, metrics_port, setting
 from webhook.observe.log import configure
 from webhook.serving.http.server import ServingOptions, run
 from webhook.serving.options import EventsTo, ServiceOptions
@@ -37,6 +37,8 @@ from webhook.sources.source import ConfigMapName
     help="The release manifest: a file or configmap:NAMESPACE/NAME (key release.yaml; there may be none). Without it no"
     " image is expected.",
 )
+@setting("--pins", type=ConfigMapSrc(), help="Where the controller writes what it has seen (configmap airlock-pins).")
+@setting("--sightings", type=ConfigMapSrc(), help="Where it keeps the digests that images ran as (airlock-sightings).")
 @accepted()
 @setting(
     "--cert-dir",
@@ -103,6 +105,8 @@ def serve(  # noqa: PLR0913 - an argument for each option
     policy: ConfigMapName | Path | None,
     required_env: ConfigMapName | Path | None,
     release: ConfigMapName | Path | None,
+    pins: ConfigMapName | None,
+    sightings: ConfigMapName | None,
     accepted: ConfigMapName | None,
     cert_dir: Path,
     self_signed: bool,
@@ -135,7 +139,7 @@ def serve(  # noqa: PLR0913 - an argument for each option
     inside, instance = "KUBERNETES_SERVICE_HOST" in os.environ, os.environ.get("HOSTNAME") or socket.gethostname()
     options = ServiceOptions(
         policy, required_env, events, inside, instance, accepted,
-        release=release, excluded=frozenset(excluded_namespace),
+        release=release, pins=pins, sightings=sightings, excluded=frozenset(excluded_namespace),
     )  # fmt: skip
     run(
         lambda: Airlock(options),

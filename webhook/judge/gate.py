@@ -13,30 +13,33 @@ from webhook.judge.bounds import MOST_FINDINGS, MOST_PLACES, UNREADABLE, crowd, 
 from webhook.judge.case import Case, is_mirror, record
 from webhook.judge.decision import TASK_KEYS, Decision, Mutation
 from webhook.judge.exempting import Covering
+from webhook.judge.mutation import completed
 from webhook.judge.request import Request, day_of, moment_of, sighted
 from webhook.judge.trust import REMEMBERED, Trust
 from webhook.judge.unread import may_matter, unread, unread_mutation
 from webhook.judge.update import is_managed, strictest
 from webhook.judge.verdict import Exempted, Verdict, Violation, cause_of, merged
-from webhook.pods.airflow import Component, Role
+from webhook.pods.airflow import Chart, Component, Role
 from webhook.pods.claim import claim, telling
 from webhook.pods.fleet import Live
+from webhook.pods.image import parse
 from webhook.pods.live import LivePod
 from webhook.pods.observed import NOTHING, Observed
-from webhook.pods.sighting import airflow_of
+from webhook.pods.pin import Pin
+from webhook.pods.sighting import airflow_in, airflow_of
 from webhook.pods.workload import ImagePlace, Workload
-from webhook.rules import required_env
+from webhook.rules import mutable_tag, pin_digest, required_env
 from webhook.rules.catalogue import RULES
 from webhook.rules.finding import Mode
 from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
-from webhook.variables.injection import State, needs, operations
 from webhook.variables.known import ConfigMaps
 from webhook.variables.patch import Operation
 from webhook.variables.variable import Variable
 
 AUDIT = "audit"  # the path of a decision that nobody asked for
 
-_INJECTS = frozenset({Mode.ENFORCE, Mode.WARN})
+_CHANGES = frozenset({Mode.ENFORCE, Mode.WARN})
+_PINNED = frozenset({Component.WORKER, Component.TASK})
 _AT_ADMISSION = {name: rule for name, rule in RULES.items() if not rule.live}
 
 
@@ -182,30 +185,23 @@ class Gate:
         # Any mirror pod is left alone here: a kubelet deletes one that was changed (admission/serviceaccount).
         if case is None or case.subject.stage is not Stage.POD or is_mirror(case.subject.workload):
             return record("/mutate", request, None, Verdict(), Mutation.IGNORED), []
-        subject = case.subject
-        if is_crowd(subject):
+        if is_crowd(case.subject):
             return record("/mutate", request, case, Verdict(), Mutation.UNREADABLE), []
-        known = (subject.variables, subject.config_maps, request.namespace)
-        asked = list(needs(subject.workload.spec, subject.role, *known))
-        patch = operations(asked)
-        outcome = Mutation.UNCHANGED
-        if patch:
-            withheld = subject.workload.unreadable or not self._injects(case, today)
-            outcome = Mutation.WITHHELD if withheld else Mutation.INJECTED
-        elif any(need.state in (State.UNAVAILABLE, State.HOMELESS) for need in asked):
-            outcome = Mutation.UNAVAILABLE
-        decision = record("/mutate", request, case, Verdict(), outcome)
-        if outcome is not Mutation.INJECTED:
-            return decision, []
-        return replace(decision, hints=tuple(required_env.hints(asked))), patch
+        done = completed(
+            case.subject,
+            injects=self._changes(required_env.RULE.name, None, case, today),
+            pins=self._changes(pin_digest.RULE.name, case.subject.pin, case, today),
+        )
+        return replace(record("/mutate", request, case, Verdict(), done.outcome), hints=done.hints), done.patch
 
-    def _injects(self, case: Case, today: date) -> bool:
-        name, namespace = required_env.RULE.name, case.request.namespace
-        if self._modes(namespace)[name].capped(case.ceiling) not in _INJECTS:
+    def _changes(self, name: str, pin: Pin | None, case: Case, today: date) -> bool:
+        """Return whether the rule *name* changes the pod of *case*, to *pin* if that is given."""
+        namespace, component = case.request.namespace, case.subject.role.component
+        if self._modes(namespace)[name].capped(case.ceiling) not in _CHANGES:
             return False
-        component = case.subject.role.component
+        image = None if pin is None else parse(pin.image)
         return not any(
-            exemption.in_force(today) and exemption.covers(name, namespace, component, None)
+            exemption.in_force(today) and exemption.covers(name, namespace, component, image)
             for exemption in self._policy.exemptions
         )
 
@@ -222,8 +218,18 @@ class Gate:
         images = tuple(islice(workload.images, MOST_PLACES))
         expected = self._release.about(role.component, request.namespace, now)
         known = (self._config_maps, live, repositories, expected, self._observed, request.provenance)
-        subject = Subject(workload, role, stage, images, variables, *known, namespace=request.namespace)
+        pin = self._pin(role, workload, request)
+        subject = Subject(workload, role, stage, images, variables, *known, namespace=request.namespace, pin=pin)
         return Case(request, subject, distrusted, self._ceiling(request, subject))
+
+    def _pin(self, role: Role, workload: Workload, request: Request) -> Pin | None:
+        """Return what a worker or a task of the release that its labels name is pinned to, if that is a moving tag."""
+        if role.component not in _PINNED or role.chart is Chart.OPERATOR or not self._observed.pins:
+            return None
+        pin = self._observed.pins.get(airflow_in(request.namespace, workload.template.labels or {}))
+        options = self._policy.options(mutable_tag.RULE.name)
+        assert isinstance(options, mutable_tag.MutableTagOptions)  # noqa: S101 - as the catalogue has it
+        return pin if pin is not None and options.is_mutable(parse(pin.image)) else None
 
     def _ceiling(self, request: Request, subject: Subject) -> Mode:
         highest = _highest(subject.role)

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
+from webhook.pods.fleet import Fleet
 from webhook.pods.image import Image
+from webhook.pods.pin import Pin
+from webhook.pods.sighting import Airflow
+
+MOST_ORIGINS = 2000
+_LONGEST = 256  # characters of a revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,8 @@ class Observed:
     """What is known; nothing by default."""
 
     origins: Mapping[str, Origin] = field(default_factory=dict)  # by reference, as `key` writes it
+    pins: Mapping[Airflow, Pin] = field(default_factory=dict)  # what schedulers run
+    sightings: Fleet = field(default_factory=Fleet)  # which digests images ran as; without what runs now
 
     def origin(self, image: Image) -> Origin:
         """Return what is known of the origin of *image*."""
@@ -41,3 +51,22 @@ def key(image: Image) -> str:
     'docker.io/library/airflow@sha256:000'
     """
     return str(Image(image.domain, image.path, None, image.digest) if image.digest else image)
+
+
+class _Page(msgspec.Struct, frozen=True):
+    origins: dict[str, Origin] = field(default_factory=dict)
+
+
+def write_origins(origins: Mapping[str, Origin]) -> str:
+    """Return *origins* as JSON; the same origins are the same text."""
+    return msgspec.json.encode({"origins": dict(sorted(origins.items()))}).decode()
+
+
+def read_origins(text: str) -> dict[str, Origin]:
+    """Return the origins in *text*; none when it cannot be understood."""
+    try:
+        page = msgspec.json.decode(text, type=_Page)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    sound = (item for item in page.origins.items() if all(len(one) <= _LONGEST for one in item[1].revisions))
+    return dict(list(sound)[:MOST_ORIGINS])

@@ -35,6 +35,7 @@ from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
 # As the KubernetesExecutor reads them: today's section before the one of Airflow until 2.5 (kube_config.py).
 _SECTIONS = ("KUBERNETES_EXECUTOR", "KUBERNETES")
 _REPOSITORY, _TAG = "WORKER_CONTAINER_REPOSITORY", "WORKER_CONTAINER_TAG"
+UNCOMPARED = "cannot be compared"  # what a first line says of an image about which not enough is known
 VARIABLES = frozenset(f"AIRFLOW__{section}__{name}" for section in _SECTIONS for name in (_REPOSITORY, _TAG))
 
 
@@ -118,7 +119,7 @@ def _finding(
     wanted = f"the release expects {current.words}{since}"
     why = f" ({found.why})" if found.why else ""
     if found.match is Match.UNKNOWN:
-        text, brief, ceiling = f"{what} cannot be compared{why}; {wanted}", "cannot be compared", Mode.AUDIT
+        text, brief, ceiling = f"{what} cannot be compared{why}; {wanted}", UNCOMPARED, Mode.AUDIT
     else:
         text, brief, ceiling = f"{what}{why}, but {wanted}", "is not what the release expects", Mode.ENFORCE
     yield Finding(path, text, advice.RELEASE_FIX, about[0], about[1], ceiling, brief=brief)

@@ -4,8 +4,9 @@ The node looks for the tag in its own cache and, with `IfNotPresent` or `Never`,
 two images under one name, and a new push changes nothing. Judged are containers, init containers, ephemeral containers
 and image volumes. A digest is never a violation, whatever tag stands before it; no tag is `latest`; what is no image
 reference at all is a violation under any pull policy. A tag that no entry and no row of the built-in table knows is
-judged by `unrecognised`. In an audit, a tag that was seen to run as two images is mutable whatever its name says, with
-that as evidence; admission does not see it and admits such a pod, so what the evidence alone says is a warning at most.
+judged by `unrecognised`. A tag that was seen to run as two images is mutable whatever its name says, with that as
+evidence. At admission the evidence is what the controller remembers, and counts as `evidence` says: a warning at most
+by default. In an audit it is never stricter than a warning.
 Of databases, caches and proxies beside Airflow (`support`) only Airflow's own images are judged, such as Flower's.
 With `requireDigest: true` no tag is trusted, and an image without a digest is a violation under any pull policy.
 
@@ -89,6 +90,15 @@ class MutableTagOptions(RuleOptions):
     unrecognised: Mode = Mode.WARN
     """The mode for tags that no entry knows; never stricter than the rule's own mode."""
 
+    evidence: Literal[Mode.WARN, Mode.OFF, Mode.ENFORCE] = Mode.WARN
+    """What it counts at admission that a tag was seen to run as two images: warn, off, or enforce (the rule's mode)."""
+
+    def is_mutable(self, image: Image) -> bool:
+        """Return whether the tag of *image* is mutable, by the entries or else by the built-in table."""
+        entry = next((entry for entry in self.tags if entry.matches(image)), None)
+        is_ = tags.classify(image.effective_tag, image.repository).is_ if entry is None else TagClass(entry.is_)
+        return image.digest is None and is_ is TagClass.MUTABLE
+
 
 def check(subject: Subject, options: MutableTagOptions) -> Iterator[Finding]:
     """Yield a finding for each image of *subject* that a node may serve from its cache under a tag that moves."""
@@ -103,6 +113,15 @@ def check(subject: Subject, options: MutableTagOptions) -> Iterator[Finding]:
         # The API server itself refuses a pod's empty image; a template may fill it later.
         if place.image and (whole or _is_airflows(place.image, subject)):
             yield from _judge(place, subject, options)
+
+
+def _proof(image: Image, subject: Subject, options: MutableTagOptions) -> tuple[tuple[Sighting, ...], Mode]:
+    """Return what proves that the tag of *image* was pushed again, and how strict that alone may be."""
+    if subject.live is not None:
+        return subject.live.fleet.proof(str(image)), Mode.WARN
+    if options.evidence is Mode.OFF:
+        return (), Mode.OFF
+    return subject.observed.sightings.proof(str(image)), options.evidence
 
 
 def _is_airflows(text: str, subject: Subject) -> bool:
@@ -143,9 +162,10 @@ def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> I
     is_ = kind.is_ if entry is None else TagClass(entry.is_)
     why = kind.name if entry is None else f"the policy's entry {str(entry.match)!r} says so"
     ceiling = Mode.ENFORCE if is_ is TagClass.MUTABLE else options.unrecognised
-    if subject.live is not None and (proof := subject.live.fleet.proof(str(image))):
+    proof, evidence = _proof(image, subject, options)
+    if proof:
         why = f"{why}; {_proven(proof)}" if is_ is TagClass.MUTABLE else _proven(proof)
-        ceiling = ceiling if is_ is TagClass.MUTABLE else Mode.WARN
+        ceiling = ceiling if is_ is TagClass.MUTABLE else evidence
         is_ = TagClass.MUTABLE
     if is_ is TagClass.IMMUTABLE:
         return

@@ -9,6 +9,7 @@ from webhook.grammar.model import Model
 from webhook.pods.airflow import Component, Role
 from webhook.pods.fleet import Live
 from webhook.pods.observed import NOTHING, Observed
+from webhook.pods.pin import Pin
 from webhook.pods.provenance import UNKNOWN, Provenance
 from webhook.pods.workload import ImagePlace, Workload
 from webhook.rules.expectation import Expectation
@@ -49,6 +50,7 @@ class Subject:
     observed: Observed = NOTHING  # what the controller has seen
     provenance: Provenance = UNKNOWN  # of the images, as far as it is known
     namespace: str = ""  # of the request
+    pin: Pin | None = None  # what a pod of this component is pinned to; None: nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ class ServiceOptions:
     instance: str  # this replica's name
     accepted: ConfigMapName | None = None  # the last good documents, to start from when the present ones are bad
     release: ConfigMapName | Path | None = None  # None: no image is expected
+    pins: ConfigMapName | None = None  # what the controller has seen
+    sightings: ConfigMapName | None = None  # same
     excluded: frozenset[str] = frozenset()  # namespaces that the registration leaves out: no Event is written there
 
     @property

@@ -25,6 +25,7 @@ from webhook.serving.app import Collaborators, create_app
 from webhook.serving.cautions import Values, noted
 from webhook.serving.desk import Answer, Desk, Parts
 from webhook.serving.health import Readiness, create_probes
+from webhook.serving.observing import Observing
 from webhook.serving.options import EventsTo, ServiceOptions
 from webhook.sources.configmap import ConfigMapWatch, Present, State
 from webhook.sources.file import FileWatch, Listener
@@ -72,6 +73,8 @@ class Airlock:
             *self._feeder(self._manifest, options.required_env),
             *self._feeder(self._release, options.release),
         ]
+        self._observing = Observing(self._rebuild)
+        self._feeders += self._observing.watches(self._cluster, options.pins, options.sightings)
         self._events = self._make_events()
         self._follow(self._policy)
         self._follow(self._manifest)
@@ -211,7 +214,7 @@ class Airlock:
             self._lookup.want(manifest.sources)
             known = self._lookup.known
             self._values.look(manifest, known)
-            self._gate = Gate(policy, manifest, known, release)
+            self._gate = Gate(policy, manifest, known, release, self._observing.value)
 
     def _guarded(self, edit: Edit, judgement: Judgement) -> None:
         verdict = "denied" if judgement.denial else "warned" if judgement.warnings else "allowed"

@@ -185,7 +185,7 @@ controller made such ones, and an upgrade that brought them again would fail.
 {{- /* The ConfigMaps that the controller fills, as JSON. */}}
 {{- define "airlock.filled" -}}
 {{- $names := list "airlock-accepted" }}
-{{- if .Values.audit.enabled }}{{ $names = append $names "airlock-sightings" }}{{ end }}
+{{- if .Values.audit.enabled }}{{ $names = concat $names (list "airlock-sightings" "airlock-pins") }}{{ end }}
 {{- if include "airlock.reports" . }}
 {{- range until 16 }}{{ $names = append $names (printf "airlock-report-%d" .) }}{{ end }}
 {{- end }}

@@ -14,15 +14,22 @@ from webhook.controller.acceptance import Standing
 from webhook.controller.audit import feed
 from webhook.controller.audit.feed import Feed, Lens, Snapshot
 from webhook.controller.audit.figures import AuditMetrics, Count
-from webhook.controller.audit.notebook import Memory
 from webhook.controller.audit.options import AuditOptions
 from webhook.controller.audit.outlets import Outlets
+from webhook.controller.audit.pinboard import Pinboard
+from webhook.controller.audit.registries import Desk
 from webhook.controller.audit.shape import Keep
 from webhook.controller.audit.surroundings import NodeBook, Registry
 from webhook.controller.audit.troubles import Troubles
 from webhook.controller.scene import Site
 from webhook.judge.gate import Gate
 from webhook.observe.events.occurrence import Occurrence
+from webhook.pods.fleet import Fleet
+from webhook.pods.image import Image, parse
+from webhook.pods.nodes import Nodes
+from webhook.pods.notebook import Memory
+from webhook.pods.observed import Observed, Origin
+from webhook.pods.pin import Pinning
 from webhook.pods.sighting import RELEASES
 from webhook.rules.expected_image import VARIABLES
 from webhook.sources import configmap
@@ -63,6 +70,9 @@ class Auditor:
         self._clock = time.monotonic
         asking = api.Api(connection)
         self._outlets = Outlets(options, site.namespace, asking, tell, self._clock)
+        self._pinboard = Pinboard(asking, site.namespace, self._clock)
+        self._pinning = Pinning(Nodes())
+        self._desk = None if options.registries is None else Desk(options.registries, self.wake)
         self._registry = Registry(connection, asking, site.configurations, self._clock)
         self._book = NodeBook(connection, self._clock)
         self._grouping = 0
@@ -82,6 +92,8 @@ class Auditor:
 
     def start(self) -> None:
         """Begin to audit."""
+        if self._desk is not None:
+            self._desk.start()
         self._thread.start()
 
     def wake(self) -> None:
@@ -93,6 +105,8 @@ class Auditor:
         self._stopping.set()
         self._awake.set()
         self._thread.join(5.0)
+        if self._desk is not None:
+            self._desk.stop()
         if self._feed.started:
             self._feed.stop()
         self._lookup.stop()
@@ -134,7 +148,9 @@ class Auditor:
         gate = self._gate(standing)
         snapshot = self._look(standing, gate, troubles)
         now = self._now()
-        count = Count()
+        count, self._pinning = Count(), Pinning(snapshot.nodes, self._indexes())
+        if self._desk is not None:
+            self._desk.want(_images(snapshot.fleet))
         self._outlets.begin(now, troubles)
         for found in self._surveys(snapshot, standing, gate, now, troubles):
             self._outlets.tell(found, now, troubles)
@@ -143,6 +159,9 @@ class Auditor:
         self._outlets.end(troubles, now, complete=complete)
         with troubles.of("sightings"):
             self._outlets.keep(self._feed.remembered())
+        with troubles.of("pins"):
+            if complete:
+                self._pinboard.keep(self._pinning.pins, self._origins())
         self._metrics.ran(count.figures(), now, self._clock() - began, complete=complete)
         self._said = f"{count.pods} pods, {count.findings.total()} findings; judged by {standing.policy_name}"
 
@@ -153,7 +172,13 @@ class Auditor:
             self._lookup.want(sources)
         if (unread := self._lookup.unread) and self._clock() - self._wanted[1] < SOURCES:
             raise _Waiting(f"ConfigMap {unread[0]} of the manifest has not been read yet")
-        return Gate(standing.policy, standing.manifest, self._lookup.known, standing.release)
+        return Gate(standing.policy, standing.manifest, self._lookup.known, standing.release, Observed(self._origins()))
+
+    def _origins(self) -> dict[str, Origin]:
+        return self._desk.origins if self._desk is not None else {}
+
+    def _indexes(self) -> frozenset[str]:
+        return frozenset(origin.digest for origin in self._origins().values() if origin.platforms)
 
     def _look(self, standing: Standing, gate: Gate, troubles: Troubles) -> Snapshot:
         labels = gate.labels | dict.fromkeys((*RELEASES, HASH))
@@ -183,4 +208,17 @@ class Auditor:
         installed = coverage.registration is not None if coverage.known else None
         basis = Basis("the cluster", standing.policy_name, standing.manifest_name, installed)
         for pods in snapshot.batches:
+            for pod in pods:
+                if (role := gate.recognise(pod)) is not None:
+                    self._pinning.add(pod, role)
             yield survey(Look(pods, snapshot.nodes, coverage), gate, basis, now, snapshot.fleet)
+
+
+def _images(running: Fleet) -> Iterator[Image]:
+    """Yield what components run in their own containers, by digest where that is known, and by tag."""
+    for parts in running.parts.values():
+        for part in parts:
+            image = parse(part.image)
+            if part.digest is not None:
+                yield Image(image.domain, image.path, None, part.digest)
+            yield image

@@ -10,7 +10,6 @@ from typing import Protocol
 
 import msgspec
 
-from webhook.controller.audit.notebook import Key, Memory
 from webhook.controller.audit.shape import Keep
 from webhook.controller.audit.stock import MOST_SHAPES, Stock
 from webhook.controller.audit.surroundings import NodeBook
@@ -19,6 +18,7 @@ from webhook.judge.gate import Gate
 from webhook.pods.fleet import Fleet, fleet
 from webhook.pods.live import LivePod, decode_pod
 from webhook.pods.nodes import Nodes
+from webhook.pods.notebook import Key, Memory
 from webhook.pods.sighting import Sighting, sights
 from webhook.pods.workload import UnreadableError
 from webhook.scan.pages import Cancelled, ListError, Listing

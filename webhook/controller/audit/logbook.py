@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from webhook.controller.api import Api, MissingError, Object, Written, filled
-from webhook.controller.audit.notebook import Notes, read_notes, worth_writing, write_notes
+from webhook.pods.notebook import Notes, read_notes, worth_writing, write_notes
 from webhook.sources.source import ConfigMapName
 
 NAME, KEY = "airlock-sightings", "sightings.json"

@@ -1,7 +1,20 @@
 """How the cluster is audited."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+
+from webhook.registry.hosts import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryOptions:
+    """Which registries may be asked, and as whom."""
+
+    allowed: Mapping[str, Registry]
+    docker_config: Path | None = None  # read again each time: a Secret that is mounted may change
+    ca_file: Path | None = None  # besides the system's
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +25,4 @@ class AuditOptions:
     window: timedelta = timedelta(hours=24)  # for which digests are remembered
     reports: bool = True
     old_reports: tuple[str, ...] = ()  # ConfigMaps in which earlier versions kept reports, to be deleted
+    registries: RegistryOptions | None = None  # None: no registry is asked

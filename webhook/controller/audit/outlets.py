@@ -11,13 +11,13 @@ from webhook.audit.survey import Survey
 from webhook.controller.api import Api
 from webhook.controller.audit.draft import Draft
 from webhook.controller.audit.logbook import NAME, Logbook
-from webhook.controller.audit.notebook import Key, Notes
 from webhook.controller.audit.options import AuditOptions
 from webhook.controller.audit.pace import Pace
 from webhook.controller.audit.publisher import Publisher
 from webhook.controller.audit.telling import Told, news
 from webhook.controller.audit.troubles import Troubles
 from webhook.observe.events.occurrence import Occurrence
+from webhook.pods.notebook import Key, Notes
 from webhook.pods.sighting import Sighting
 from webhook.sources.source import ConfigMapName
 

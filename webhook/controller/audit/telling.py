@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 
 from webhook.audit.group import Group
 from webhook.audit.survey import Survey
-from webhook.controller.audit.notebook import MOST_TOLD
 from webhook.judge.decision import Decision, ObjectRef
 from webhook.judge.gate import AUDIT
 from webhook.judge.message import note
 from webhook.judge.verdict import Verdict, Violation
 from webhook.observe.events.occurrence import Occurrence
 from webhook.observe.events.turns import Bucket
+from webhook.pods.notebook import MOST_TOLD
 from webhook.rules.catalogue import RULES
+from webhook.rules.expected_image import UNCOMPARED
 
 # Well below what `webhook.observe.events.ledger` lets through, so that it drops nothing; the rest waits its turn.
 RATE, BURST = 0.5, 15.0
@@ -59,7 +60,9 @@ def _mark(group: Group, rule: str, violations: list[Violation]) -> str:
     name = _RUN.sub("", group.name) if group.kind == "Job" else group.name
     if group.kind == "Pod" and rule in RULES and RULES[rule].live:  # it is about the image, whichever DAG runs it
         name = group.airflow.release
-    facts = [group.namespace, group.kind, name, group.component, rule, images]
+    facts: list[object] = [group.namespace, group.kind, name, group.component, rule, images]
+    if any(violation.cause.brief == UNCOMPARED for violation in violations):
+        facts.append(UNCOMPARED)  # once it is known, that is news
     return ("t" if group.kind == "Pod" else "o") + hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

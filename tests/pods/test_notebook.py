@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.harness.livepods import NOW, REPOSITORY, ago, digest, live, node, running, task
-from webhook.controller.audit.notebook import (
+from webhook.judge.gate import Gate
+from webhook.pods.airflow import Component
+from webhook.pods.fleet import fleet
+from webhook.pods.nodes import known
+from webhook.pods.notebook import (
     LARGEST,
     MOST_SIGHTINGS,
     Memory,
@@ -17,10 +21,6 @@ from webhook.controller.audit.notebook import (
     worth_writing,
     write_notes,
 )
-from webhook.judge.gate import Gate
-from webhook.pods.airflow import Component
-from webhook.pods.fleet import fleet
-from webhook.pods.nodes import known
 from webhook.pods.sighting import Seen, Sighting, sights
 
 DAY = timedelta(hours=24)

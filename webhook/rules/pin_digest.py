@@ -1,0 +1,81 @@
+"""pin-digest: workers and tasks get the digest that their scheduler runs, so that a tag cannot give them another image.
+
+`/mutate` does it when a Pod is made, if the policy says so: the mode is `off` until `rules.pin-digest` names another
+one, whatever `mode` says. `enforce` and `warn` pin, `audit` only says what would be pinned. Pinned are the images of a
+worker or task pod that are exactly the scheduler's repository and tag, if that tag is mutable, in the release that the
+pod's labels name; a pod without such a label is left alone. The digest is one that a node reports for that repository,
+which the controller has seen, so no registry is asked. While the schedulers of the release run two images, as in a
+rollout, nothing is pinned, which is a warning. On nodes of several platforms only a digest that is known to be of an
+index is used. Only pods are changed, so GitOps sees no difference. The annotation `airlock/pinned` names the
+containers.
+
+Passes, while the scheduler runs main as sha256:1111... (the second is what becomes of the first)::
+
+    containers: [{name: base, image: "apache/airflow:main"}]
+    containers: [{name: base, image: "apache/airflow@sha256:1111..."}]
+
+Fails, while the schedulers run main as two digests::
+
+    containers: [{name: base, image: "apache/airflow:main"}]
+"""
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from webhook.pods.image import ImageError, parse
+from webhook.pods.pin import Pin
+from webhook.pods.sighting import short
+from webhook.pods.text import printable, quote
+from webhook.pods.workload import ImagePlace, Workload
+from webhook.rules.finding import Finding, Mode
+from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
+
+_FIX = "wait until the rollout of the scheduler has ended, and recreate the pod; or give each image a tag of its own"
+_PATCHED = frozenset({"containers", "initContainers"})
+_REASON = 120
+
+
+class PinDigestOptions(RuleOptions):
+    """The options of pin-digest."""
+
+    mode: Mode = Field(default=Mode.OFF)
+    """enforce and warn pin, audit only says what would be pinned; the policy's own mode does not switch it on."""
+
+
+def check(subject: Subject, options: PinDigestOptions) -> Iterator[Finding]:
+    """Yield a finding for each image of a new pod that is not pinned, though it should be."""
+    pin = subject.pin
+    if pin is None or subject.stage is not Stage.POD:
+        return
+    for place in places(subject.workload, pin):
+        if pin.why:
+            text = f"{quote(place.image)} is not pinned: {printable(pin.why, _REASON)}"
+            brief = "is not pinned to the scheduler's digest"
+        elif options.mode is Mode.AUDIT:
+            text = f"{quote(place.image)} would be pinned to {short(pin.digest)}, which the scheduler runs"
+            brief = "would be pinned to the scheduler's digest"
+        else:
+            text = f"{quote(place.image)} was not pinned to {short(pin.digest)}, which the scheduler runs"
+            brief = "was not pinned to the scheduler's digest"
+        yield Finding(place.path, text, _FIX, place.container, pin.image, Mode.WARN, brief=brief)
+
+
+def places(workload: Workload, pin: Pin) -> Iterator[ImagePlace]:
+    """Yield the places of *workload* whose image is exactly that of *pin*, which has no digest."""
+    for place in workload.images:
+        try:
+            if place.field in _PATCHED and str(parse(place.image)) == pin.image:
+                yield place
+        except ImageError:
+            continue
+
+
+RULE = Rule(
+    name="pin-digest",
+    options=PinDigestOptions,
+    images=True,
+    places=("containers", "initContainers"),
+    check=check,
+    new=True,
+)
