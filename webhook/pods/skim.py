@@ -13,6 +13,7 @@ import msgspec
 T = TypeVar("T")
 
 _REPAIRABLE = 64 * 1024 * 1024  # bytes
+_PIECE = 1024 * 1024  # bytes
 DEEPEST = 48  # levels that a cut body keeps: what is read lies within 16
 
 # Possessive, so that nothing is remembered for going back: a hostile string costs its length and no memory.
@@ -22,7 +23,8 @@ _TEXT = rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+"
 _BRACKETS = re.compile(_TEXT + rb"([\[{]++|[\]}]++)", re.DOTALL)
 _MARKS = re.compile(_STRING + rb"|[\[\]{},]", re.DOTALL)
 # A quote that opens a string stands after a brace or a comma; one inside of a string stands after a backslash.
-_UNREAD = re.compile(rb'(?P<before>[{,])\s*"managedFields"\s*:\s*(?=[\[{])')
+_UNREAD = re.compile(rb'"managedFields"\s*:\s*(?=[\[{])')
+_SPACE = b" \t\r\n"
 _COMMA = re.compile(rb"\s*,")
 
 _HIGH, _LOW = rb"\\u[dD][89aAbB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -73,13 +75,19 @@ def without_unread(data: Data) -> bytes:
     kept: list[Data] = []
     start = at = 0
     while (key := _UNREAD.search(data, at)) is not None:
+        before = key.start() - 1
+        while before > start and data[before] in _SPACE:
+            before -= 1
+        if before < start or data[before] not in b"{,":
+            at = key.end()
+            continue
         at = _end_of_value(data, key.end())
         comma = _COMMA.match(data, at)
         if comma is not None:  # the comma before it serves for what comes after it
-            kept.append(data[start : key.end("before")])
+            kept.append(data[start : before + 1])
             start = at = comma.end()
         else:
-            kept.append(data[start : key.end("before") if key["before"] == b"{" else key.start()])
+            kept.append(data[start : before + 1 if data[before] in b"{" else before])
             start = at
     kept.append(data[start:])
     return b"".join(kept)
@@ -92,7 +100,7 @@ def is_heavy(data: Data, most: int) -> bool:
     (False, True)
     """
     raw = data.obj if isinstance(data, memoryview) and isinstance(data.obj, bytes | bytearray) else data
-    if isinstance(raw, bytes | bytearray) and raw.count(b",") + raw.count(b"{") + raw.count(b"[") <= most:
+    if isinstance(raw, bytes | bytearray) and not _has_marks(raw, most):
         return False
     count = 0
     for mark in _MARKS.finditer(data):
@@ -100,6 +108,16 @@ def is_heavy(data: Data, most: int) -> bool:
             count += 1
             if count > most:
                 return True
+    return False
+
+
+def _has_marks(raw: bytes | bytearray, most: int) -> bool:
+    """Return whether *raw* has more than *most* marks, in strings or not; in pieces, so that others get their turn."""
+    count = 0
+    for start in range(0, len(raw), _PIECE):
+        count += sum(raw.count(mark, start, start + _PIECE) for mark in (b",", b"{", b"["))
+        if count > most:
+            return True
     return False
 
 

@@ -166,8 +166,8 @@ class Workload:
     def size(self) -> int:
         """How many containers and volumes it has."""
         spec = self.spec
-        lists = (spec.containers, spec.init_containers, spec.ephemeral_containers, spec.volumes)
-        return sum(len(places) for places in lists if places)
+        count = len(spec.containers or ()) + len(spec.init_containers or ())
+        return count + len(spec.ephemeral_containers or ()) + len(spec.volumes or ())
 
     @property
     def images(self) -> Iterator[ImagePlace]:

@@ -50,7 +50,7 @@ class PollingWorker(Threads):
         try:
             if not conn.shaken:
                 if conn.begun or conn.greets():
-                    self.give(conn, self.shake)
+                    self.give_hand(conn)
                 return
             arrival = conn.read()
         except ssl.SSLError as error:

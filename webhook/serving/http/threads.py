@@ -23,16 +23,18 @@ class Next(Enum):
     CLOSE = auto()
 
 
+GREETERS = 2  # threads for handshakes: a flood of them leaves room for requests
 Work = Callable[[Connection], Next]
 
 
 class Threads(Keeper):
-    """Two pools: one for small requests and handshakes, and one thread for large bodies, which come one by one."""
+    """Pools of threads: for small requests, for handshakes, and one thread for large bodies, which come one by one."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - gunicorn's
         super().__init__(*arguments, **named)
         self.busy = 0  # connections that a thread has or is going to have
         self._large = ThreadPoolExecutor(1, "large")
+        self._greeting = ThreadPoolExecutor(GREETERS, "handshake")
 
     def finish_request(self, conn: Connection, future: "Future[Next]") -> None:
         """Do what a thread has found out must become of *conn*; in the loop."""
@@ -41,6 +43,10 @@ class Threads(Keeper):
     def give(self, conn: Connection, work: Work) -> None:
         """Have a thread do *work* for *conn*."""
         self._submit(self.tpool, conn, work)
+
+    def give_hand(self, conn: Connection) -> None:
+        """Have a thread go on with the handshake of *conn*."""
+        self._submit(self._greeting, conn, self._shake)
 
     def give_large(self, conn: Connection) -> None:
         """Have the large body of *conn* answered when those before it are."""
@@ -62,8 +68,7 @@ class Threads(Keeper):
             self.log.debug("closing a connection: %r", error)
             return Next.CLOSE
 
-    def shake(self, conn: Connection) -> Next:
-        """Go on with the handshake of *conn*."""
+    def _shake(self, conn: Connection) -> Next:
         return Next.KEEP if conn.shake(self.app.identity.context) else Next.WAIT
 
     def _answer_large(self, conn: Connection) -> Next:
