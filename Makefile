@@ -45,7 +45,7 @@ test-long: $(VENV)/.ready ## run the tests that take longer than CI can give: ro
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 test-callers: $(VENV)/.ready ## run lint's cases by the real callers of Airflow 2 and 3 from PyPI (venvs in ~/.cache/airlock, a few minutes once)
-	@$(BIN)/python -m pytest -m callers $(ARGS)
+	@$(BIN)/python -m pytest -m callers tests/callers $(ARGS)
 
 check: $(VENV)/.ready ## lint, format, types, import direction
 	@$(BIN)/ruff check
