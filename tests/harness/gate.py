@@ -145,7 +145,8 @@ class Gate:
 def standing(plane: ControlPlane, folder: Path, *options: str) -> Iterator[Gate]:
     """Run airlock on documents in ConfigMaps, with more *options*, and register it; undo that when the block ends."""
     for name in (HOME, SOURCE):
-        plane.namespace(name)
+        if plane.run_kubectl("get", "namespace", name).returncode:  # another module's gate may have stood here
+            plane.namespace(name)
     documents = [
         config_map(HOME, "airlock-policy", {"policy.yaml": POLICY}),
         config_map(HOME, "airlock-required-env", {"required-env.yaml": MANIFEST}),
