@@ -98,6 +98,12 @@ def test_other_files_of_deployment_tools_are_called_what_they_are() -> None:
     assert [text.split()[2] for text in told] == ["helmfile", "chart", "Compose"]
 
 
+def test_a_kustomization_without_a_kind_is_known_by_its_name() -> None:
+    listed = {"resources": ["airflow.yaml"]}
+    assert "kustomize build" in notes(listed, file="base/kustomization.yaml")[0]
+    assert notes(listed, file="base/other.yaml") == []
+
+
 def test_objects_that_another_object_creates_are_judged() -> None:
     pod = {"containers": [{"name": "scheduler", "image": "a/b:latest", "imagePullPolicy": "IfNotPresent"}]}
     labels = {"labels": {"tier": "airflow", "component": "scheduler"}}

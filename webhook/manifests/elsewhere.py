@@ -54,16 +54,17 @@ def elsewhere(manifest: Manifest) -> str:
 
 def stray_words(node: Node, file: str) -> str:
     """Return what to do about *node*, which is no object, when an Airflow comes from it, else ""; *file* holds it."""
-    value = mapping(node.value)
+    value, last = mapping(node.value), file.rpartition("/")[2]
     if not mentions(node, "airflow"):
         return ""
+    if last.lower().startswith("kustomization"):  # which needs no apiVersion and kind
+        return "lists an Airflow for kustomize; build it first: kustomize build --enable-helm FOLDER | airlock check -"
     for key, kind, words in _STRAYS:
         if isinstance(value.get(key), kind) and (key != "dependencies" or "apiVersion" in value):
             return words
     if not any(_are_values(one) for one in (mapping(value.get("airflow")), value)):
         return ""
-    name = printable(file.rpartition("/")[2], _NAME)
-    command = f"helm template NAME CHART -n NAMESPACE -f {name} | {_check('NAMESPACE')}"
+    command = f"helm template NAME CHART -n NAMESPACE -f {printable(last, _NAME)} | {_check('NAMESPACE')}"
     return f"looks like Helm values of an Airflow chart, not like manifests; render them first: {command}"
 
 
