@@ -66,7 +66,7 @@ def test_without_a_manifest_nobody_knows_which_variables_are_missing() -> None:
 
 def test_a_manifest_that_declares_nothing_for_what_runs_checks_nothing() -> None:
     survey = look([running("triggerer"), running("api-server")], surveys.manifest())
-    assert state(survey, WALL)[0] is State.UNCHECKED
+    assert state(survey, WALL) == (State.UNCHECKED, "1 declared variable, none for what runs here")
 
 
 def test_a_variable_whose_source_could_not_be_read_is_not_checked() -> None:

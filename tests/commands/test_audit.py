@@ -117,6 +117,7 @@ def test_a_dump_that_cannot_be_read_is_named_and_the_others_are_judged(
         (["-f", "x", "--context", "y"], "has no context"),
         (["-A", "--compare", "x", "-o", "sarif"], "table or json"),
         (["-A", "--compare", "installed"], "needs the --policy"),
+        (["-A", "--compare", "x", "--dags", "y"], "says nothing about --dags"),
     ],
 )
 def test_options_that_make_no_sense_together_are_refused(options: list[str], why: str) -> None:
@@ -134,7 +135,7 @@ def test_a_bad_policy_ends_it_with_every_problem(dump: Path, tmp_path: Path) -> 
     assert "line 4: rule" in result.stderr
 
 
-@pytest.mark.parametrize("output", ["table", "json", "sarif", "junit", "html"])
+@pytest.mark.parametrize("output", ["table", "json", "sarif", "junit", "html", "markdown"])
 def test_every_format_can_be_written_to_a_file_and_tells_the_finding(dump: Path, tmp_path: Path, output: str) -> None:
     path = tmp_path / "report"
     assert run("-f", dump, "-o", output, "--output-file", path).exit_code == 0
@@ -158,14 +159,73 @@ def test_a_preview_compares_two_policies_on_one_look(dump: Path, enforcing: Path
     assert report("-f", dump, "--policy", enforcing, "--compare", enforcing)["changes"] == []
 
 
+FAULTY = """
+from datetime import timedelta
+from airflow import DAG
+
+def notify(dag, task_list, blocking_task_list, slas, blocking_tis):
+    print(", ".join(task.task_id for task in task_list))
+
+dag = DAG("etl", default_args={"sla": timedelta(hours=1)}, sla_miss_callback=notify)
+"""
+FINE = """
+from airflow import DAG
+
+def notify(context):
+    print(context["ti"])
+
+dag = DAG("etl", on_failure_callback=notify)
+"""
+
+
+def with_dags(tmp_path: Path, **files: str) -> str:
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"a": FAULTY, "b": FINE}, (1, "found", ["1 fault among 2 callbacks in 2 files"])),
+        ({"b": FINE}, (0, "not found", ["1 callback in 1 file, none with a fault that shows"])),
+        ({"b": FINE, "c": "def ("}, (2, "not checked", ["1 file could not be read"])),
+        ({}, (2, "not checked", ["1 file could not be read"])),
+    ],
+)
+def test_a_dag_folder_fills_the_fourth_layer(
+    dump: Path, tmp_path: Path, files: dict[str, str], says: tuple[int, str, list[str]]
+) -> None:
+    folder = with_dags(tmp_path, **files)
+    result = run("-f", dump, "-n", "quiet", "--dags", folder, "-o", "json")
+    layer = json.loads(result.stdout)["layers"][3]
+    assert (result.exit_code, layer["state"], layer["told"]) == says
+    page = run("-f", dump, "-n", "quiet", "--dags", folder, "-o", "html").stdout
+    assert "no DAG folder was given" not in page
+    if "a" in files:
+        assert f"{folder}/a.py:6" in page.replace("<wbr>", "")
+        assert "callback: text: sla_miss_callback of DAG" in run("-f", dump, "-n", "quiet", "--dags", folder).stdout
+
+
+def test_the_fourth_layer_is_read_for_the_airflow_that_runs(tmp_path: Path) -> None:
+    folder = with_dags(tmp_path, a=FAULTY)
+    for image, told in (("apache/airflow:2.10.5", "text"), ("apache/airflow:3.1.0", "removed")):
+        dump = tmp_path / "pods.json"
+        dump.write_text(listed(pod(image=image)))
+        faults = report("-f", dump, "--dags", folder)["callbacks"]["faults"]
+        assert {fault["text"].partition(":")[0] for fault in faults} == {told}
+
+
 def test_no_value_of_a_variable_is_in_any_output(tmp_path: Path) -> None:
     secret = pod()
     secret["spec"]["containers"][0]["env"] = [{"name": "DEPLOY_ENV", "value": "s3cret"}]
     dump, manifest = tmp_path / "pods.json", tmp_path / "required-env.yaml"
     dump.write_text(listed(secret))
     manifest.write_text("{apiVersion: airlock/v1, kind: RequiredEnv, env: [{name: DEPLOY_ENV, value: v4lue}]}")
-    for output in ("table", "json", "sarif", "junit", "html"):
-        text = run("-f", dump, "--required-env", manifest, "-o", output, "--fix-hints").output
+    for output in ("table", "json", "sarif", "junit", "html", "markdown"):
+        text = run("-f", dump, "--required-env", manifest, "-o", output).output
         assert "DEPLOY_ENV" in text
         assert "s3cret" not in text
         assert "v4lue" not in text

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from tests.harness.livepods import NOW, ago, digest, live, node, running, task
+from tests.harness import places
+from tests.harness.livepods import NOW, ago, digest, live, node, running, status, task
 from tests.harness.reviews import owned
 from webhook.audit.assessment import Law, judge
 from webhook.audit.coverage import Coverage, Registration, Selector
@@ -75,6 +76,40 @@ def story(mode: str = "warn", production: str = "enforce") -> Survey:
         ),
     )
     return judge(look, (), Law(policy(mode, production), manifest()), BASIS, NOW)
+
+
+def six(image: str = "registry.example.com/data/airflow:latest") -> Survey:
+    """Return a namespace of six pods on one bad tag: four components as the official chart renders them, two tasks."""
+    pods = [_rendered(body, image) for body in _official()]
+    pods += [task(image, _id("1"), dag=dag) for dag in ("sales_daily", "etl_nightly")]
+    look = Look(tuple(live(pod) for pod in pods), _nodes("a"), _coverage("airflow"))
+    return judge(look, (), Law(policy()), BASIS, NOW)
+
+
+def _official() -> Iterator[dict[str, Any]]:
+    text = (places.CORPUS / "official-1.22.0" / "k8s-image-latest.workloads.yaml").read_text(encoding="utf-8")
+    wanted = {f"airflow-{name}" for name in ("api-server", "dag-processor", "scheduler", "triggerer")}
+    return (body for body in yaml.safe_load_all(text) if body and body["metadata"]["name"] in wanted)
+
+
+def _rendered(workload: dict[str, Any], image: str) -> dict[str, Any]:
+    """Return a pod of *workload* that runs *image* in every container."""
+    name, template = workload["metadata"]["name"], workload["spec"]["template"]
+    spec = template["spec"]
+    statuses = {
+        field: [status(one["name"], _id("1"), ago(hours=5)) for one in spec[kind]]
+        for field, kind in (("initContainerStatuses", "initContainers"), ("containerStatuses", "containers"))
+    }
+    for container in (*spec["initContainers"], *spec["containers"]):
+        container["image"] = image
+    labels = template["metadata"]["labels"] | {"pod-template-hash": "6d4cf"}
+    pod = {
+        "metadata": {"name": f"{name}-6d4cf-x2x9z", "namespace": "airflow", "uid": name, "labels": labels},
+        "spec": spec | {"nodeName": "node-a"},
+        "status": {"phase": "Running", **statuses},
+    }
+    kind = workload["kind"]
+    return owned(pod, *(("ReplicaSet", f"{name}-6d4cf") if kind == "Deployment" else (kind, name)))
 
 
 def empty() -> Survey:

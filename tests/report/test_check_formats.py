@@ -31,8 +31,10 @@ from webhook.rules.catalogue import RULES
 CASES = places.CASES / "check" / "formats"
 INPUT = ("airflow.yaml", "pods.yaml", "broken.yaml", "absent.yaml")
 PRINTED = {
-    "table.txt": [],
-    "table-hints.txt": ["--fix-hints", "--show-exempted"],
+    "table-full.txt": ["--show-exempted"],
+    "table-no-fixes.txt": ["--no-fixes"],
+    "summary.txt": ["--summary"],
+    "report.md": ["-o", "markdown"],
     "report.json": ["-o", "json"],
     "report.sarif": ["-o", "sarif", "--show-exempted"],
     "report.xml": ["-o", "junit", "--show-exempted"],
@@ -64,12 +66,19 @@ def test_every_format_says_the_same_sentences() -> None:
     results = json.loads(printed("-o", "sarif"))["runs"][0]["results"]
     assert [result["message"]["text"] for result in results] == told
     failures = "\n".join(one.text or "" for one in ET.fromstring(printed("-o", "junit", "--fail-on", "audit")).iter())  # noqa: S314 - our own
-    hints = printed("--fix-hints")
-    for sentence in told:
-        assert sentence in failures
-        what, fix = sentence.split("; fix: ")
-        assert what in hints
-        assert f"fix: {fix.split('; exemption ')[0]}" in hints
+    assert all(sentence in failures for sentence in told)
+
+
+def test_the_table_has_what_every_finding_says_under_its_image() -> None:
+    shown, markdown = printed(), printed("-o", "markdown")
+    for finding in json.loads(printed("-o", "json"))["findings"]:
+        why = finding["text"].partition("': ")[2]
+        assert f"{finding['mode']} {finding['rule']}: {finding['image']}\n" in shown
+        assert f"  1 workload: {why}\n" in shown
+        assert f"  fix: {finding['fix']}\n" in shown
+        assert f"{finding['file']}:{finding['line']}: {finding['component']} " in shown
+        assert f"`{finding['image']}`" in markdown
+        assert f"`{finding['file']}:{finding['line']}`: {finding['component']} " in markdown
 
 
 def test_what_is_printed_goes_to_a_file_on_request(tmp_path: Path) -> None:

@@ -41,9 +41,8 @@ def judge(look: Look, manifests: tuple[Manifest, ...], law: Law, basis: Basis, n
     gate = living.gate
     running = fleet_of(look, gate, now)
     found = survey(look, gate, basis, now, running)
-    found = replace(
-        found, reach=reach(look, gate, running, found.skews), enforced=_enforced(found, look, living, running)
-    )
+    reached = replace(reach(look, gate, running, found.skews), declared=len(law.required.env))
+    found = replace(found, reach=reached, enforced=_enforced(found, look, living, running))
     asked = Asked(
         law.policy,
         law.required,

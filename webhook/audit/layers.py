@@ -4,13 +4,13 @@ There are four words: found, not found, not checked (why) and not comparable (ho
 "not found".
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from webhook.audit.survey import Survey
 from webhook.pods.text import plural
+from webhook.rules.expected_image import UNCOMPARED
 
 _NAMED = 3  # namespaces
 _SOURCES = "required-env"  # the place of remarks about variables whose source could not be read
@@ -38,7 +38,7 @@ class Layer:
 
 def layers(survey: Survey) -> tuple[Layer, ...]:
     """Return the four layers as *survey* shows them."""
-    return _stale(survey), _cache(survey), _wall(survey), _callback()
+    return _stale(survey), _cache(survey), _wall(survey), _callback(survey)
 
 
 def _stale(survey: Survey) -> Layer:
@@ -47,17 +47,21 @@ def _stale(survey: Survey) -> Layer:
         unchecked.append(f"{plural(count, 'Airflow')} {_run(count)} two images (a rollout, or one component with two)")
     if survey.pods and not survey.reach.compared and not survey.reach.off_in("image-skew"):
         unchecked.append("no Airflow runs two components to compare")
+    found = [f"{plural(len(survey.skews), 'Airflow')} out of step"] if survey.skews else []
+    wrong, unclear = _workloads(survey, "expected-image"), _workloads(survey, "expected-image", unclear=True)
+    found += [f"{plural(wrong, 'workload')} with another image than the release expects"] if wrong else []
+    told = [f"{plural(unclear, 'workload')} could not be compared with the release"] if unclear else []
     return _layer(
         ("Stale image", "Do all parts of one Airflow run the same image?", "skew"),
-        found=[f"{plural(len(survey.skews), 'Airflow')} out of step"] if survey.skews else [],
+        found=[*found, *_exempted(survey, "image-skew", "expected-image")],
         unchecked=unchecked,
-        incomparable=_incomparable(survey),
+        incomparable=[*_incomparable(survey), *told],
         clear=f"{plural(survey.reach.compared, 'Airflow')} compared, each runs one image",
     )
 
 
 def _cache(survey: Survey) -> Layer:
-    drifts, tags = len(survey.drifts), _workloads(survey)["mutable-tag"]
+    drifts, tags = len(survey.drifts), _workloads(survey, "mutable-tag")
     found = [f"{plural(drifts, 'tag')} {_run(drifts)} as several images"] if drifts else []
     found += [f"{plural(tags, 'workload')} with a moving tag from a node's cache"] if tags else []
     return _layer(
@@ -70,25 +74,36 @@ def _cache(survey: Survey) -> Layer:
 
 
 def _wall(survey: Survey) -> Layer:
-    count = _workloads(survey)["required-env"]
+    count = _workloads(survey, "required-env", "env-reference")
     found = [f"{plural(count, 'workload')} without a declared variable, or with another value"] if count else []
     unchecked = list(_unseen(survey, "required-env"))
-    if survey.pods and not survey.reach.asked:
-        unchecked.append(f"no variable is declared for what runs here; required variables: {survey.basis.required_env}")
     if sources := sum(remark.place.file == _SOURCES for remark in survey.remarks):
         unchecked.append(f"{plural(sources, 'variable')} whose source could not be read")
+    elif survey.pods and not survey.reach.declared:
+        basis = survey.basis.required_env
+        unchecked.append(f"no variable is declared{f'; manifest: {basis}' if basis.startswith('none') else ''}")
+    elif survey.pods and not survey.reach.asked:
+        unchecked.append(f"{plural(survey.reach.declared, 'declared variable')}, none for what runs here")
     return _layer(
         ("Namespace wall", "Does every scheduler have its variables?", "causes"),
-        found=[*found, *_exempted(survey, "required-env")],
+        found=[*found, *_exempted(survey, "required-env", "env-reference")],
         unchecked=unchecked,
         incomparable=[],
         clear=f"{plural(survey.reach.asked, 'pod')} checked, each has its declared variables",
     )
 
 
-def _callback() -> Layer:
-    told = ("no DAG folder was given",)
-    return Layer("Callback", "Does the code of the callback run?", State.UNCHECKED, told, "about")
+def _callback(survey: Survey) -> Layer:
+    about = ("Callback", "Does the code of the callback run?", "callbacks")
+    told = survey.callbacks
+    if told is None:
+        return _layer(about, found=[], unchecked=["no DAG folder was given"], incomparable=[], clear="")
+    seen = f"{plural(told.callbacks, 'callback')} in {plural(told.files, 'file')}"
+    faults = [f"{plural(len(told.faults), 'fault')} among {seen}"] if told.faults else []
+    unread = [f"{plural(len(told.unread), 'file')} could not be read"] if told.unread else []
+    if not told.files and not unread:
+        unread.append("the DAG folder has no DAG files")
+    return _layer(about, found=faults, unchecked=unread, incomparable=[], clear=f"{seen}, none with a fault that shows")
 
 
 def _layer(
@@ -108,14 +123,15 @@ def _unseen(survey: Survey, rule: str) -> Iterator[str]:
         return
     if unseen := sum(not remark.usable for remark in survey.remarks):
         yield f"{plural(unseen, 'thing')} could not be seen"
+    if notes := sum(remark.note for remark in survey.remarks):
+        yield f"{plural(notes, 'workload')} that may be Airflow's {'was' if notes == 1 else 'were'} not judged"
     if namespaces := survey.reach.off_in(rule):
         where = f" in {', '.join(namespaces[:_NAMED])}{' and more' if len(namespaces) > _NAMED else ''}"
         yield f"the policy turns {rule} off{where if len(namespaces) < survey.reach.namespaces else ''}"
 
 
 def _incomparable(survey: Survey) -> list[str]:
-    count = len({*(image for image, _ in survey.inconclusive), *survey.reach.across})
-    return [f"{plural(count, 'image')} could not be compared"] if count else []
+    return [f"{plural(survey.incomparable, 'image')} could not be compared"] if survey.incomparable else []
 
 
 def _exempted(survey: Survey, *rules: str) -> list[str]:
@@ -123,9 +139,12 @@ def _exempted(survey: Survey, *rules: str) -> list[str]:
     return [f"{plural(count, 'workload')} exempted"] if count else []
 
 
-def _workloads(survey: Survey) -> Counter[str]:
-    """Return how many workloads have findings of each rule."""
-    return Counter(rule for group in survey.groups for rule in {found.violation.rule for found in group.found})
+def _workloads(survey: Survey, *rules: str, unclear: bool = False) -> int:
+    """Return how many workloads have a finding of one of *rules*; *unclear*: one that only says it cannot tell."""
+    return sum(
+        any(one.violation.rule in rules and (one.violation.cause.brief == UNCOMPARED) is unclear for one in group.found)
+        for group in survey.groups
+    )
 
 
 def _run(count: int) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from webhook.audit.findings import Excused, Told, excused, findings, workloads
 from webhook.audit.group import Group
 from webhook.manifests.outcome import Outcome, Remark
+from webhook.manifests.place import Place
 from webhook.pods.sighting import Airflow, Part, Sighting
 from webhook.rules.finding import Mode
 
@@ -48,11 +49,32 @@ class Reach:
     compared: int = 0  # Airflows with two components whose images can be compared
     mixed: tuple[Skew, ...] = ()  # Airflows that run two images and are no finding: as in a rollout
     across: tuple[str, ...] = ()  # images that run as different digests on nodes whose digests do not compare
-    asked: int = 0  # pods that the manifest requires a variable of
+    declared: int = 0  # variables in the manifest whose source could be read
+    asked: int = 0  # pods that it requires one of
 
     def off_in(self, rule: str) -> tuple[str, ...]:
         """Return the namespaces in which the policy turns *rule* off."""
         return next((namespaces for name, namespaces in self.off if name == rule), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of a callback in the DAG files."""
+
+    mode: Mode
+    place: Place
+    text: str  # what is wrong, where the callback runs and what it gets
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What the DAG files say: the fourth layer, which nothing that runs shows."""
+
+    files: int
+    callbacks: int
+    faults: tuple[Fault, ...] = ()
+    unread: tuple[Remark, ...] = ()  # files and folders that could not be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +90,7 @@ class Survey:
     inconclusive: tuple[tuple[str, int], ...] = ()  # images and how many of their containers say no digest
     remarks: tuple[Remark, ...] = ()  # what could not be seen
     reach: Reach = field(default_factory=Reach)
+    callbacks: Callbacks | None = None  # None: no DAG folder was given
     enforced: int | None = None  # running pods that would not come back if every rule enforced; None: not worked out
 
     @property
@@ -109,9 +132,19 @@ class Survey:
         return dict(sorted(found.items()))
 
     @property
+    def incomparable(self) -> int:
+        """How many images could not be compared, on some nodes or on any."""
+        return len({*(image for image, _ in self.inconclusive), *self.reach.across})
+
+    @property
+    def unseen(self) -> tuple[Remark, ...]:
+        """What could not be seen in the cluster and in the DAG files."""
+        return (*self.remarks, *(self.callbacks.unread if self.callbacks is not None else ()))
+
+    @property
     def complete(self) -> bool:
         """Whether everything that was asked for could be seen."""
-        return all(remark.usable for remark in self.remarks)
+        return all(remark.usable for remark in self.unseen)
 
     @property
     def outcome(self) -> Outcome:
@@ -123,4 +156,5 @@ def code(survey: Survey, fail_on: Mode | None) -> int:
     """Return the exit code: 2 when something could not be seen, 1 for findings as strict as *fail_on*, else 0."""
     if not survey.complete:
         return 2
-    return 1 if fail_on is not None and any(mode.rank >= fail_on.rank for mode in survey.counts) else 0
+    modes = {*survey.counts, *(fault.mode for fault in (survey.callbacks.faults if survey.callbacks else ()))}
+    return 1 if fail_on is not None and any(mode.rank >= fail_on.rank for mode in modes) else 0

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from webhook.audit import preview as previews
 from webhook.audit.survey import Survey, code
 from webhook.commands.audit_input import INSTALLED, Choice, Papers, ground_of, surveys
 from webhook.commands.output import report_options, write, write_table
-from webhook.report import audit_json, audit_table, junit, sarif
+from webhook.report import audit_json, audit_table, junit, markdown, sarif
 from webhook.report.wording import Options, shown
 from webhook.rules.finding import Mode
 from webhook.scan.server import Progress
@@ -61,6 +62,12 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
     help="Say what --policy would newly deny or admit, compared with this policy.",
 )
 @click.option(
+    "--dags",
+    metavar="PATH",
+    multiple=True,
+    help="Also read the callbacks of this DAG folder, as airlock lint does: the fourth layer.",
+)
+@click.option(
     "--as",
     "as_mode",
     type=click.Choice(["enforce"]),
@@ -74,7 +81,7 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
     show_default=True,
     help="Exit with 1 when a finding has this mode or a stricter one.",
 )
-@report_options("table", "json", "sarif", "junit", "html")
+@report_options("table", "json", "sarif", "junit", "html", "markdown")
 def audit(  # noqa: PLR0913 - an argument for each option
     *,
     context: str | None,
@@ -86,19 +93,22 @@ def audit(  # noqa: PLR0913 - an argument for each option
     required_env: Path | None,
     release: Path | None,
     compare: str | None,
+    dags: tuple[str, ...],
     as_mode: str | None,
     fail_on: str,
     output: str,
     output_file: Path | None,
-    fix_hints: bool,
+    no_fixes: bool,
+    summary: bool,
     show_exempted: bool,
 ) -> None:
     """Judge the Airflow pods that run in a cluster as if they were made again now.
 
     \b
       airlock audit -A
-      airlock audit -n airflow --fix-hints
+      airlock audit -n airflow --summary
       airlock audit -A --policy new.yaml --compare installed
+      airlock audit -A --dags dags/ -o html --output-file audit.html
       kubectl get pods,nodes,namespaces -A -o json | airlock audit -f -
 
     The first line of its answer is how many running pods would not come back: what the next drain of a node takes away.
@@ -108,16 +118,23 @@ def audit(  # noqa: PLR0913 - an argument for each option
     come back), with 2 when pods that it was asked for could not be read. Every option has an environment variable:
     --fail-on is AIRLOCK_FAIL_ON.
     """  # noqa: D301 - click reads the backspace
-    if everywhere and namespaces:
-        raise click.UsageError("-A and -n exclude each other")
-    if files and (context or kubeconfig):
-        raise click.UsageError("-f looks at a dump, which has no context and no kubeconfig")
-    if compare is not None and output not in ("table", "json"):
-        raise click.UsageError(f"--compare can be shown as table or json, not as {output}")
-    if compare == INSTALLED and policy is None and as_mode is None:
-        raise click.UsageError("--compare installed needs the --policy that is to be compared, or --as")
+    for nonsense, why in (
+        (everywhere and namespaces, "-A and -n exclude each other"),
+        (files and (context or kubeconfig), "-f looks at a dump, which has no context and no kubeconfig"),
+        (
+            compare is not None and output not in ("table", "json"),
+            f"--compare can be shown as table or json, not as {output}",
+        ),
+        (compare is not None and dags, "--compare is about the policy, which says nothing about --dags"),
+        (
+            compare == INSTALLED and policy is None and as_mode is None,
+            "--compare installed needs the --policy that is to be compared, or --as",
+        ),
+    ):
+        if nonsense:
+            raise click.UsageError(why)
     mode = None if fail_on == "never" else Mode(fail_on)
-    options = Options(mode or Mode.ENFORCE, fix_hints=fix_hints, exempted=show_exempted)
+    options = Options(mode or Mode.ENFORCE, fixes=not no_fixes, summary=summary, exempted=show_exempted)
     choice = Choice(context, kubeconfig, everywhere, namespaces, files)
     try:
         with _progress() as progress, ground_of(choice, progress) as ground:
@@ -129,6 +146,10 @@ def audit(  # noqa: PLR0913 - an argument for each option
     except OSError as error:
         click.echo(shown(error), err=True)
         sys.exit(2)
+    if dags:
+        from webhook.commands import dags as dag_folder  # noqa: PLC0415 - what reads Python is for this option alone
+
+        new = replace(new, callbacks=dag_folder.read(dags, new))
     if not old:
         _write(new, output, output_file, options)
         sys.exit(code(new, mode))
@@ -166,6 +187,8 @@ def _write(survey: Survey, output: str, file: Path | None, options: Options) -> 
         write(sarif.render(survey.outcome, options), file)
     elif output == "junit":
         write(junit.render(survey.outcome, options, name="airlock audit"), file)
+    elif output == "markdown":
+        write(markdown.render_audit(survey, options), file)
     elif output == "html":
         from webhook.report import page  # noqa: PLC0415 - its templates' language is for this format alone
 

@@ -16,7 +16,7 @@ from webhook.manifests.check import Asked
 from webhook.manifests.outcome import Outcome, code
 from webhook.pods.text import plural
 from webhook.report import check_json as as_json
-from webhook.report import check_table, junit, sarif
+from webhook.report import check_table, junit, markdown, sarif
 from webhook.report.wording import Options
 from webhook.rules.finding import Mode
 
@@ -43,7 +43,7 @@ from webhook.rules.finding import Mode
     help="Exit with 1 when a finding has this mode or a stricter one.",
 )
 @click.option("--require-airflow", is_flag=True, help="Exit with 2 when no Airflow workload was found.")
-@report_options("table", "json", "sarif", "junit")
+@report_options("table", "json", "sarif", "junit", "markdown")
 def check(  # noqa: PLR0913 - an argument for each option
     *,
     paths: tuple[str, ...],
@@ -55,14 +55,15 @@ def check(  # noqa: PLR0913 - an argument for each option
     require_airflow: bool,
     output: str,
     output_file: Path | None,
-    fix_hints: bool,
+    no_fixes: bool,
+    summary: bool,
     show_exempted: bool,
 ) -> None:
     """Judge the Airflow pods that manifests will make, as the webhook would.
 
     \b
       helm template airflow apache-airflow/airflow -f values.yaml -n airflow | airlock check -n airflow -
-      airlock check --policy policy.yaml --fix-hints manifests/
+      airlock check --policy policy.yaml manifests/
 
     Read are YAML and JSON, Lists, AdmissionReviews, what helm template prints, and folders of those (*.yaml, *.yml,
     *.json). The worker pods of the KubernetesExecutor are composed from the pod template and the settings that the
@@ -79,7 +80,7 @@ def check(  # noqa: PLR0913 - an argument for each option
         release=NONE if release is None else document(release, read_release).value,
     )
     outcome = taken(asked, paths).outcome()
-    options = Options(Mode(fail_on), fix_hints=fix_hints, exempted=show_exempted)
+    options = Options(Mode(fail_on), fixes=not no_fixes, summary=summary, exempted=show_exempted)
     _write(outcome, output, output_file, options)
     if require_airflow and not outcome.workloads:
         like = f"; {plural(len(outcome.notes), 'note')} above may be about one" if outcome.notes else ""
@@ -94,5 +95,7 @@ def _write(outcome: Outcome, output: str, file: Path | None, options: Options) -
         write(sarif.render(outcome, options), file)
     elif output == "junit":
         write(junit.render(outcome, options), file)
+    elif output == "markdown":
+        write(markdown.render(outcome, options), file)
     else:
         write_table(lambda console: check_table.show(console, outcome, options), file)

@@ -87,14 +87,15 @@ def lint(  # noqa: PLR0913 - an argument for each option
     fail_on: str,
     output: str,
     output_file: Path | None,
-    fix_hints: bool,
+    no_fixes: bool,
+    summary: bool,
     show_exempted: bool,
 ) -> None:
     """Say which callbacks of DAG and plugin files Airflow cannot call, or calls with what they do not take.
 
     \b
       airlock lint dags/
-      airlock lint --airflow 2.10 --required-env required-env.yaml --fix-hints dags/ plugins/
+      airlock lint --airflow 2.10 --required-env required-env.yaml dags/ plugins/
 
     Files are read as text and never imported or run. A callback is followed through helpers and imports of the same
     folder. What the files do not tell is no finding. `# airlock: ignore[callback] REASON` spares a line.
@@ -113,7 +114,7 @@ def lint(  # noqa: PLR0913 - an argument for each option
     )
     files = found(paths)
     outcome = joined(_linted(files, plugins, facts), unusable=told.unusable)
-    options = Options(Mode(fail_on), fix_hints=fix_hints, exempted=show_exempted)
+    options = Options(Mode(fail_on), fixes=not no_fixes, summary=summary, exempted=show_exempted)
     _write(outcome, output, output_file, options)
     sys.exit(code(outcome, options.fail_on))
 

@@ -28,7 +28,10 @@ def report_options(*formats: str) -> Callable[[F], F]:
             type=click.Path(path_type=Path, dir_okay=False),
             help="Write there, not to standard output.",
         ),
-        click.option("--fix-hints", is_flag=True, help="Say in the table what to change; the other formats always do."),
+        click.option("--no-fixes", is_flag=True, help="Leave out of table and markdown what to change."),
+        click.option("--summary", is_flag=True, help="Print the table on one screen."),
+        # What it asked for is the default now; scripts that say it go on working.
+        click.option("--fix-hints", is_flag=True, hidden=True, expose_value=False),
         click.option(
             "--show-exempted", is_flag=True, help="Tell of findings that an exemption covers; json always does."
         ),

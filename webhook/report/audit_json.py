@@ -13,6 +13,7 @@ from webhook.judge.message import sentence
 from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Remark
 from webhook.pods.sighting import Part, Sighting
+from webhook.report import layers_json
 from webhook.report.wording import MODES, fingerprints, shown
 
 VERSION = "airlock/v2"
@@ -41,14 +42,16 @@ def facts(survey: Survey) -> dict[str, Any]:
             "seen": survey.seen,
             "pods": survey.pods,
             "wouldNotReturn": survey.lost,
+            "wouldNotReturnEnforced": survey.enforced,
             "workloads": len(groups),
             "findings": {str(mode): counts[mode] for mode in MODES},
             "exempted": len(survey.exempted),
             "drifts": len(survey.drifts),
             "skews": len(survey.skews),
             "outside": sum(survey.outside.values()),
-            "unusable": sum(not remark.usable for remark in survey.remarks),
+            "unusable": sum(not remark.usable for remark in survey.unseen),
         },
+        "layers": layers_json.layers_of(survey),
         "workloads": [_workload(group, survey.loss(group)) for group in groups],
         "findings": _told(survey.findings),
         "exempted": [_excused(excused) for excused in survey.exempted],
@@ -56,8 +59,10 @@ def facts(survey: Survey) -> dict[str, Any]:
         "skews": [_skew(skew) for skew in survey.skews],
         "outside": [{"namespace": namespace, "pods": pods} for namespace, pods in survey.outside.items()],
         "inconclusive": [{"image": image, "containers": count} for image, count in survey.inconclusive],
-        "skipped": _remarks(remark for remark in survey.remarks if remark.usable),
-        "unusable": _remarks(remark for remark in survey.remarks if not remark.usable),
+        "acrossPlatforms": list(survey.reach.across),
+        "callbacks": layers_json.callbacks_of(survey),
+        "skipped": _remarks(remark for remark in survey.unseen if remark.usable),
+        "unusable": _remarks(remark for remark in survey.unseen if not remark.usable),
     }
 
 

@@ -1,58 +1,111 @@
-"""The format `table` of an audit: first what would not come back, then what runs as what, then each finding."""
+"""The format `table` of an audit: first what would not come back, then the four layers, then what to mend."""
 
 from collections.abc import Iterator
 
 from rich.console import Console
 from rich.text import Text
 
-from webhook.audit.findings import Excused, Told
-from webhook.audit.group import Found, Group
+from webhook.audit.findings import Excused
+from webhook.audit.group import Found
+from webhook.audit.layers import State, layers
 from webhook.audit.preview import Change, Preview
-from webhook.audit.survey import Basis, Drift, Skew, Survey
+from webhook.audit.survey import Basis, Callbacks, Drift, Survey
 from webhook.judge.message import problem
 from webhook.judge.verdict import Key
-from webhook.pods.sighting import Part, Sighting, short
+from webhook.pods.sighting import Sighting, short
 from webhook.pods.text import plural
-from webhook.report.terminal import STYLES, Line, put, section
-from webhook.report.wording import Options, Tone, age, audit_summary, headline, instant, release, shown, tone
-from webhook.rules.finding import Mode
+from webhook.report import listing, problems, view
+from webhook.report.terminal import MOST, STYLES, Line, fitted, put, section
+from webhook.report.wording import Options, Tone, age, audit_summary, headline, instant, short_summary, shown, tone
+from webhook.rules import image_drift
 
-_WORKLOADS = 5  # of a namespace, where pods would not come back
+_SCREEN = 14  # workloads of a preview's summary
+_NAMESPACES, _SHORT = 12, 2  # where pods would not come back; in a summary
 _PROBLEMS = 8  # of a workload
+_STATES = {State.FOUND: "bold red", State.CLEAR: "green", State.UNCHECKED: "yellow", State.INCOMPARABLE: "yellow"}
 _TONES = {Tone.BAD: "red", Tone.DOUBTFUL: "yellow", Tone.GOOD: "green"}
 
 
 def show(console: Console, survey: Survey, options: Options) -> None:
-    """Print *survey* to *console*."""
+    """Print *survey* to *console*; a summary of it fits one screen."""
+    if options.summary:
+        _show_short(console, survey)
+        return
     _basis(console, survey)
     _headline(console, survey)
-    if survey.drifts:
-        title = Text("One reference, several images: the same tag runs as different digests", "bold")
-        section(console, title, (_drift(drift, survey) for drift in survey.drifts), "reference")
-    if survey.skews:
-        title = Text("Parts of one Airflow on different images", "bold")
-        section(console, title, (_skew(skew, survey) for skew in survey.skews), "Airflow")
-    told = _by_group(survey, options)
-    if told:
-        lines = (_findings(group, found, spared, options) for group, found, spared in told)
-        section(console, Text("Findings", "bold"), lines, "workload")
+    for line in _layers(survey):
+        put(console, line)
+    put(console, Text())
+    listing.show(console, problems.of_survey(survey), options)
+    _rest(console, survey, options)
+    put(console, Text(audit_summary(survey), "bold"))
+
+
+def _show_short(console: Console, survey: Survey) -> None:
+    losses = view.losses(survey)
+    where = "; ".join(_loss(loss) for loss in losses[:_SHORT])
+    more = f"; {plural(len(losses) - _SHORT, 'more namespace')}" if len(losses) > _SHORT else ""
+    lines = [
+        Text(f"{shown(survey.basis.source)}, {instant(survey.taken)}"),
+        Text(f"policy: {shown(survey.basis.policy)}"),
+        Text(),
+        _title(survey),
+        *([Text(f"  {where}{more}")] if losses else []),
+        Text(),
+        *_layers(survey),
+        Text(),
+        *listing.headings(problems.of_survey(survey)),
+        Text(),
+        Text(short_summary(survey), "bold"),
+    ]
+    for line in lines:
+        put(console, fitted(line, console.width))
+
+
+def _rest(console: Console, survey: Survey, options: Options) -> None:
+    if survey.callbacks is not None and survey.callbacks.faults:
+        section(console, Text("Callbacks", "bold"), _faults(survey.callbacks, options), "fault")
+    told = {one.violation.cause.image for one in survey.findings if one.violation.rule == image_drift.RULE.name}
+    if drifts := [drift for drift in survey.drifts if drift.image not in told]:
+        title = Text("One reference, several images, and no finding: the policy or an exemption says so", "bold")
+        section(console, title, (_drift(drift, survey) for drift in drifts), "reference")
+    if options.exempted and survey.exempted:
+        lines = ([(2, _excused(one))] for one in survey.exempted)
+        section(console, Text("Exempted", "bold"), lines, "finding")
     if survey.outside and survey.basis.installed:
         title = Text("Outside admission: airlock is never asked about pods of these namespaces", "bold")
         outside = survey.outside.items()
         lines = ([(2, Text(f"{shown(name)}: {plural(pods, 'pod')} of Airflow"))] for name, pods in outside)
         section(console, title, lines, "namespace")
-    if survey.inconclusive:
-        title = Text("Not compared: the node says no digest that can be compared", "bold")
-        images = survey.inconclusive
-        lines = ([(2, Text(f"{shown(image)}: {plural(count, 'container')}"))] for image, count in images)
-        section(console, title, lines, "image")
-    if survey.remarks:
-        title = Text("Not seen" if not survey.complete else "Left out", "bold")
-        remarks = sorted(survey.remarks, key=lambda remark: remark.usable)
-        styles = ("dim" if remark.usable else "red" for remark in remarks)
+    if survey.inconclusive or survey.reach.across:
+        section(console, Text("Not comparable", "bold"), _incomparable(survey), "image")
+    if survey.unseen:
+        title = Text("Not checked: some of what was asked for could not be seen" if not survey.complete else "Left out")
+        title.stylize("bold")
+        remarks = sorted(survey.unseen, key=lambda remark: (remark.usable, not remark.note))
+        styles = ("yellow" if remark.note else "dim" if remark.usable else "red" for remark in remarks)
         lines = ([(2, Text(shown(remark), style))] for remark, style in zip(remarks, styles, strict=True))
         section(console, title, lines, "remark")
-    put(console, Text(audit_summary(survey), "bold"))
+
+
+def _faults(callbacks: Callbacks, options: Options) -> Iterator[list[Line]]:
+    for fault in callbacks.faults:
+        mode = (fault.mode, STYLES[fault.mode])
+        lines: list[Line] = [(2, Text.assemble(f"{shown(fault.place)}: ", mode, f" callback: {shown(fault.text)}"))]
+        yield [*lines, (4, Text.assemble(("fix: ", "green"), shown(fault.fix)))] if options.fixes else lines
+
+
+def _incomparable(survey: Survey) -> Iterator[list[Line]]:
+    for image, count in survey.inconclusive:
+        yield [(2, Text(f"{shown(image)}: no node says a digest that can be compared ({plural(count, 'container')})"))]
+    for image in survey.reach.across:
+        yield [(2, Text(f"{shown(image)}: runs on nodes of different kinds, whose digests cannot be compared"))]
+
+
+def _excused(one: Excused) -> Text:
+    titles = [shown(group.title) for group, _ in one.shown]
+    more = f" and {plural(len(titles) - 1, 'more workload')}" if len(titles) > 1 else ""
+    return Text(f"by {shown(one.exempted.exemption)}: {titles[0]}{more}: {problem(one.exempted)}", "dim")
 
 
 def show_preview(console: Console, preview: Preview, options: Options) -> None:
@@ -63,7 +116,7 @@ def show_preview(console: Console, preview: Preview, options: Options) -> None:
     if preview.changes:
         title = Text("What becomes different", "bold")
         changes = sorted(preview.changes, key=lambda change: -change.denied)
-        section(console, title, (_change(change, options) for change in changes), "workload")
+        section(console, title, (_change(change, options) for change in changes), "workload", most=_most(options))
     told = [
         f"{plural(preview.pods, 'running pod')} of Airflow",
         f"{preview.denied} newly denied",
@@ -71,6 +124,10 @@ def show_preview(console: Console, preview: Preview, options: Options) -> None:
         f"{plural(len(preview.changes), 'workload')} told otherwise" if preview.changes else "no finding changes",
     ]
     put(console, Text(", ".join(told), "bold"))
+
+
+def _most(options: Options) -> int:
+    return _SCREEN if options.summary else MOST
 
 
 def _basis(console: Console, survey: Survey) -> None:
@@ -91,39 +148,35 @@ def _installed(basis: Basis) -> Text:
 
 
 def _headline(console: Console, survey: Survey) -> None:
-    lost = [group for group in survey.groups if survey.loss(group)]
-    title = Text(headline(survey), f"bold {_TONES[tone(survey)]}")
-    if not lost:
-        put(console, title)
-        put(console, Text())
-        return
-    why = Text("  Made again now (after a drain, a crash, a rollout) they would be denied, by this policy:", "dim")
-    section(console, Text("\n").join((title, why)), _losses(lost, survey), "namespace")
+    put(console, _title(survey))
+    losses = view.losses(survey)
+    if len(losses) == 1:
+        put(console, Text(f"made again now, this policy denies {_loss(losses[0])}"), 2)
+    elif losses:
+        put(console, Text("made again now (after a drain, a crash, a rollout), this policy denies:"), 2)
+    elif survey.enforced:
+        put(console, Text("this policy only warns; --as enforce says what it would deny", "dim"), 2)
+    for loss in losses[:_NAMESPACES] if len(losses) > 1 else ():
+        put(console, Text(_loss(loss)), 4)
+    if len(losses) > _NAMESPACES:
+        put(console, Text(f"and {plural(len(losses) - _NAMESPACES, 'more namespace')}", "dim"), 4)
+    put(console, Text())
 
 
-def _losses(lost: list[Group], survey: Survey) -> Iterator[list[Line]]:
-    """Yield the namespaces, most lost pods first, each with its first workloads."""
-    by_namespace: dict[str, list[Group]] = {}
-    for group in lost:
-        by_namespace.setdefault(group.namespace, []).append(group)
+def _title(survey: Survey) -> Text:
+    return Text(headline(survey), f"bold {_TONES[tone(survey)]}")
 
-    def pods(groups: list[Group]) -> int:
-        return sum(survey.loss(group) for group in groups)
 
-    for namespace, groups in sorted(by_namespace.items(), key=lambda item: -pods(item[1])):
-        lines: list[Line] = [(2, Text(f"{shown(namespace)}: {plural(pods(groups), 'pod')}", "bold"))]
-        # One more takes no more lines than to say that there is one more.
-        told = len(groups) if len(groups) == _WORKLOADS + 1 else _WORKLOADS
-        for group in sorted(groups, key=lambda group: -survey.loss(group))[:told]:
-            enforced = (one.violation for one in group.found if one.violation.mode is Mode.ENFORCE)
-            rules = sorted({violation.rule for violation in enforced})
-            share = f"{survey.loss(group)} of {plural(group.pods, 'pod')}"
-            lines.append(
-                (4, Text(f"{group.component} {group.kind} {shown(group.name)}: {share}, by {', '.join(rules)}"))
-            )
-        if len(groups) > told:
-            lines.append((4, Text(f"and {plural(len(groups) - told, 'more workload')}", "dim")))
-        yield lines
+def _loss(loss: view.Loss) -> str:
+    return f"{loss.lost} of {plural(loss.pods, 'pod')} in {shown(loss.namespace)}, by {', '.join(loss.rules)}"
+
+
+def _layers(survey: Survey) -> Iterator[Text]:
+    for nth, layer in enumerate(layers(survey), 1):
+        line = Text(f"{nth} {layer.name.lower()}: ")
+        line.append(layer.state, _STATES[layer.state])
+        line.append(f" ({'; '.join(shown(told) for told in layer.told)})")
+        yield line
 
 
 def _drift(drift: Drift, survey: Survey) -> list[Line]:
@@ -142,55 +195,6 @@ def _sighting(one: Sighting, survey: Survey) -> Text:
     return Text.assemble((short(one.digest), "cyan"), f": {plural(one.pods, 'pod')} {whose}, {since}")
 
 
-def _skew(skew: Skew, survey: Survey) -> list[Line]:
-    lines: list[Line] = [(2, Text(release(skew.airflow), "bold"))]
-    lines += [(4, _part(part, survey)) for part in skew.leader]
-    return lines + [(4, Text.assemble(("behind: ", "yellow"), _part(part, survey))) for part in skew.behind]
-
-
-def _part(part: Part, survey: Survey) -> Text:
-    digest = f" ({short(part.digest)})" if part.digest else ""
-    since = f"since {instant(part.first)}, {age(survey.taken - part.first)}"
-    return Text(f"{part.component} runs {shown(part.image)}{digest} in {plural(part.pods, 'pod')} {since}")
-
-
-def _by_group(survey: Survey, options: Options) -> list[tuple[Group, list[Told], list[Excused]]]:
-    """Return the workloads that findings count for, strictest first, each with these."""
-    told: dict[int, tuple[Group, list[Told], list[Excused]]] = {}
-    for one in survey.findings:
-        told.setdefault(id(one.group), (one.group, [], []))[1].append(one)
-    for lifted in survey.exempted if options.exempted else ():
-        told.setdefault(id(lifted.group), (lifted.group, [], []))[2].append(lifted)
-    return sorted(told.values(), key=lambda ones: -max((one.violation.mode.rank for one in ones[1]), default=0))
-
-
-def _findings(group: Group, told: list[Told], spared: list[Excused], options: Options) -> list[Line]:
-    lines: list[Line] = [(2, _heading(group))]
-    for one in told[:_PROBLEMS]:
-        (_, found), *others = one.shown
-        lines.append((4, _told(found)))
-        if others:
-            named = ", ".join(shown(other.title) for other, _ in others[:_WORKLOADS])
-            more = f" and {len(others) - _WORKLOADS} more" if len(others) > _WORKLOADS else ""
-            lines.append((6, Text(f"also in {named}{more}", "dim")))
-        if options.fix_hints:
-            lines.append((6, Text.assemble(("fix: ", "green"), one.violation.cause.fix)))
-    if len(told) > _PROBLEMS:
-        lines.append((4, Text(f"and {plural(len(told) - _PROBLEMS, 'more finding')}", "dim")))
-    for lifted in spared[:_PROBLEMS]:
-        exempted = lifted.exempted
-        lines.append((4, Text(f"exempted by {shown(exempted.exemption)}: {problem(exempted)}", "dim")))
-    return lines
-
-
-def _heading(group: Group) -> Text:
-    pods = plural(group.pods, "pod") if group.pods else "makes pods"
-    heading = Text.assemble((shown(group.title), "bold"), f", {pods}")
-    if group.distrusted is not None:
-        heading.append(f" (their labels say {group.distrusted}, which no controller vouches for)", "dim")
-    return heading
-
-
 def _told(found: Found) -> Text:
     violation = found.violation
     line = Text.assemble((violation.mode, STYLES[violation.mode]), f": {problem(violation)}")
@@ -205,12 +209,14 @@ def _change(change: Change, options: Options) -> list[Line]:
         if count:
             heading.append(f", {plural(count, 'pod')} {words}", style)
     lines: list[Line] = [(2, heading)]
+    if options.summary:
+        return lines
     before = {_what(one): one.violation.mode for one in change.gone}
     for found in change.new[:_PROBLEMS]:
         was = before.pop(_what(found), None)
         now = "new " if was is None else f"{was}, now " if was is not found.violation.mode else "now "
         lines.append((4, Text.assemble((now, "yellow"), _told(found))))
-        if options.fix_hints:
+        if options.fixes:
             lines.append((6, Text.assemble(("fix: ", "green"), found.violation.cause.fix)))
     if len(change.new) > _PROBLEMS:
         return [*lines, (4, Text(f"and {plural(len(change.new) - _PROBLEMS, 'more finding')}", "dim"))]

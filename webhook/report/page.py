@@ -4,60 +4,59 @@ Whatever a template prints is made printable, then escaped. The page's Content-S
 own style and script and forbids all else: no request leaves it, whoever wrote a name that it shows.
 """
 
-import dataclasses
 import hashlib
+import re
 from base64 import b64encode
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from importlib.metadata import version
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from webhook.audit.findings import Told
 from webhook.audit.layers import layers
 from webhook.audit.survey import Survey
 from webhook.judge.bounds import UNREADABLE
-from webhook.judge.wording import where
 from webhook.pods.text import plural, printable
-from webhook.report import pictures, view
+from webhook.report import listing, pictures, problems, view
+from webhook.report.problems import Hit, Problem
 from webhook.report.wording import audit_summary, headline, instant, tone
 from webhook.rules.catalogue import RULES
 from webhook.rules.finding import Mode
 
-MOST = 100  # rows and pictures of a section
-STATIC = 200  # findings that a browser without JavaScript shows
+MOST = 100  # rows of a section, and causes that a browser without JavaScript shows
+FEW = 6  # rows of a section that are not folded
+HITS = 20  # workloads of a fix that are listed at once
+NAMED = 5  # namespaces of a cause
 
 _LONGEST = 2000  # characters of one text
+_PARTS = re.compile(r"(?<=[/:@])(?!$)")
 _POLICY = "default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
 _MODES = {
     Mode.ENFORCE: "denied when it is made again",
     Mode.WARN: "admitted with a warning",
     Mode.AUDIT: "admitted, and reported",
 }
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Item:
-    """A finding as the page lists it."""
-
-    mode: str
-    rule: str
-    namespace: str
-    component: str
-    kind: str
-    name: str
-    pods: int
-    example: str
-    place: str
-    text: str
-    fix: str
+# What the page's script knows of a workload with a cause, besides how many pods it has.
+_FIELDS: dict[str, Callable[[Hit], str]] = {
+    "mode": lambda hit: hit.mode,
+    "namespace": lambda hit: hit.namespace,
+    "component": lambda hit: hit.component,
+    "kind": lambda hit: hit.kind,
+    "name": lambda hit: hit.name,
+    "example": lambda hit: hit.example,
+    "where": lambda hit: hit.where,
+    "text": lambda hit: hit.text,
+    "fix": lambda hit: hit.fix,
+    "note": lambda hit: "; ".join(filter(None, (hit.note, hit.aside))),
+}
 
 
 def render(survey: Survey) -> str:
     """Return the page on *survey*."""
-    items = [_item(told) for told in survey.findings]
-    items.sort(key=lambda item: -Mode(item.mode).rank)
+    causes = problems.of_survey(survey)
     style, script = _file("page.css"), _file("page.js")
     return (
         _environment()
@@ -72,61 +71,52 @@ def render(survey: Survey) -> str:
             summary=audit_summary(survey),
             layers=layers(survey),
             tone=tone(survey),
+            first=list(problems.first(causes)),
+            causes=causes,
+            size=listing.size,
             losses=view.losses(survey),
             matrix=view.matrix(survey),
             classes=view.classes(survey),
             drifts=[pictures.of_drift(drift, survey) for drift in survey.drifts[:MOST]],
             skews=[pictures.of_skew(skew, survey) for skew in survey.skews[:MOST]],
-            items=items[:STATIC],
-            lifted=[(one.group, one) for one in survey.exempted],
-            choices=_choices(items),
-            data=_packed(items),
+            choices=_choices(causes),
+            data=_packed(causes, survey.counts.total()),
             modes=_MODES,
             most=MOST,
+            few=FEW,
+            shown=lambda rows: len(rows) if len(rows) <= FEW + 2 else FEW,  # to fold a row takes one as well
+            hits=HITS,
+            named=NAMED,
         )
     )
 
 
-def _item(told: Told) -> Item:
-    violation, group = told.violation, told.group
-    cause = violation.cause
-    others = len(told.shown) - 1
-    return Item(
-        mode=violation.mode,
-        rule=violation.rule,
-        namespace=group.namespace,
-        component=group.component,
-        kind=group.kind,
-        name=f"{group.name} and {plural(others, 'more workload')}" if others else group.name,
-        pods=told.pods,
-        example=told.shown[0][1].example,
-        place=where(cause.places),
-        text=cause.text,
-        fix=f"{cause.fix}; {violation.note}" if violation.note else cause.fix,
-    )
-
-
-def _choices(items: list[Item]) -> dict[str, list[str]]:
+def _choices(causes: tuple[Problem, ...]) -> dict[str, list[str]]:
     """Return what can be chosen in each of the page's lists."""
-    modes = [mode for mode in _MODES if any(item.mode == mode for item in items)]
+    hits = [hit for cause in causes for hit in cause.hits]
+    modes = {hit.mode for hit in hits}
     return {
-        "namespace": sorted({item.namespace for item in items}),
-        "component": sorted({item.component for item in items}),
-        "rule": [rule for rule in (*RULES, UNREADABLE) if any(item.rule == rule for item in items)],
-        "mode": [str(mode) for mode in modes],
+        "namespace": sorted({hit.namespace for hit in hits}),
+        "component": sorted({hit.component for hit in hits}),
+        "rule": [rule for rule in (*RULES, UNREADABLE) if any(cause.rule == rule for cause in causes)],
+        "mode": [str(mode) for mode in _MODES if mode in modes],
     }
 
 
-def _packed(items: list[Item]) -> dict[str, Any]:
-    """Return *items* for the page's script: each text once, and for each item the numbers of its texts."""
+def _packed(causes: tuple[Problem, ...], findings: int) -> dict[str, Any]:
+    """Return *causes* for the page's script: each text once, and for each workload the numbers of its texts."""
     numbers: dict[str, int] = {}
 
     def number(text: str) -> int:
         return numbers.setdefault(printable(text, _LONGEST), len(numbers))
 
-    fields = [one.name for one in dataclasses.fields(Item) if one.name != "pods"]
-    rows = [[item.pods, *(number(getattr(item, name)) for name in fields)] for item in items]
-    return {"fields": fields, "texts": list(numbers), "rows": rows}
+    packed = [[number(cause.rule), number(cause.subject), int(cause.named)] for cause in causes]
+    rows = [
+        [nth, hit.pods, *(number(get(hit)) for get in _FIELDS.values())]
+        for nth, cause in enumerate(causes)
+        for hit in cause.hits
+    ]
+    return {"fields": list(_FIELDS), "texts": list(numbers), "causes": packed, "rows": rows, "findings": findings}
 
 
 @cache
@@ -140,7 +130,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         finalize=_printable,
     )
-    found.filters |= {"instant": instant, "plural": plural}
+    found.filters |= {"instant": instant, "plural": plural, "breakable": _breakable}
     found.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return found
 
@@ -148,6 +138,12 @@ def _environment() -> Environment:
 def _printable(value: object) -> object:
     """Return *value*, if it is not markup that a template made, on one printable line."""
     return value if hasattr(value, "__html__") else printable(str(value), _LONGEST)
+
+
+def _breakable(image: str) -> Markup:
+    """Return *image* as markup that breaks behind its slashes and colons before it breaks elsewhere."""
+    parts = _PARTS.split(printable(image, _LONGEST))
+    return Markup("<wbr>").join(parts)
 
 
 @cache

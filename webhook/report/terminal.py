@@ -1,9 +1,10 @@
-"""Lines for people: wrapped and in colour on a terminal, else each on one line, for grep."""
+"""Lines for people: wrapped and in colour on a terminal, else each on one line, for grep. None ends in blanks."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from webhook.pods.text import plural
@@ -14,22 +15,49 @@ MOST = 20  # entries of a section: it is read at night, on a terminal
 
 Line = tuple[int, Text]  # with its indent
 
+_WORD = re.compile(r"\S+")
+_HANG = 2  # columns by which a line goes on further in than it began
+_NARROWEST = 20  # columns
+
 
 def put(console: Console, line: Text, indent: int = 0) -> None:
     """Print *line* to *console*."""
-    if console.is_terminal:
-        console.print(Padding(line, (0, 0, 0, indent)))
-    else:
-        console.print(Text(" " * indent) + line, soft_wrap=True)
+    lines = _wrapped(line, max(console.width - indent, _NARROWEST)) if console.is_terminal else [line.copy()]
+    for nth, piece in enumerate(lines):
+        piece.rstrip()
+        before = " " * (indent + (_HANG if nth else 0)) if piece.plain else ""
+        console.print(Text(before) + piece, soft_wrap=True)
 
 
-def section(console: Console, title: Text, entries: Iterable[list[Line]], noun: str) -> None:
+def _wrapped(line: Text, width: int) -> Iterator[Text]:
+    """Yield *line* in pieces of at most *width* columns, all but the first with room for their indent.
+
+    A word is never broken, so that it can be copied.
+    """
+    start = end = 0
+    room = width
+    for word in _WORD.finditer(line.plain):
+        if end > start and cell_len(line.plain[start : word.end()]) > room:
+            yield line[start:end]
+            start, room = word.start(), width - _HANG
+        end = word.end()
+    yield line[start:end]
+
+
+def fitted(line: Text, width: int) -> Text:
+    """Return *line* in one line of at most *width* columns, with a sign where it was cut."""
+    cut = line.copy()
+    cut.truncate(width, overflow="ellipsis")
+    return cut
+
+
+def section(console: Console, title: Text, entries: Iterable[list[Line]], noun: str, *, most: int = MOST) -> None:
     """Print *title* and the first of *entries*, each some lines; of more it says how many *noun* there are."""
     kept = list(entries)
     put(console, title)
-    for entry in kept[:MOST]:
+    for entry in kept[:most]:
         for indent, line in entry:
             put(console, line, indent)
-    if len(kept) > MOST:
-        put(console, Text(f"and {plural(len(kept) - MOST, f'more {noun}')}, which -o json lists", "dim"), 2)
+    if len(kept) > most:
+        put(console, Text(f"and {plural(len(kept) - most, f'more {noun}')}, which -o json lists", "dim"), 2)
     put(console, Text())

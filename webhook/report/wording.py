@@ -24,7 +24,8 @@ class Options:
     """What is told, and what counts as a failure."""
 
     fail_on: Mode = Mode.WARN
-    fix_hints: bool = False
+    fixes: bool = True  # whether the table says what to do
+    summary: bool = False  # whether the table is one screen
     exempted: bool = False
 
 
@@ -80,7 +81,9 @@ def tone(survey: Survey) -> Tone:
     """Return how the headline of *survey* is meant."""
     if survey.lost:
         return Tone.BAD
-    clear = survey.pods and survey.complete and not survey.counts.total()
+    faults = survey.callbacks is not None and survey.callbacks.faults
+    unsure = not survey.complete or any(remark.note for remark in survey.unseen)
+    clear = survey.pods and not survey.counts.total() and not faults and not unsure
     return Tone.GOOD if clear else Tone.DOUBTFUL
 
 
@@ -100,23 +103,39 @@ def headline(survey: Survey) -> str:
 
 def audit_summary(survey: Survey) -> str:
     """Return the last line of an audit: how many of everything, and whether all could be seen."""
-    counts = survey.counts
-    by_mode = ", ".join(f"{counts[mode]} {mode}" for mode in MODES)
-    exempted = len(survey.exempted)
-    outside = sum(survey.outside.values()) if survey.basis.installed else 0
-    unseen = sum(not remark.usable for remark in survey.remarks)
     parts = [
         f"{plural(survey.seen, 'pod')} looked at",
         f"{survey.pods} of Airflow in {plural(len(survey.groups), 'workload')}",
         f"{survey.lost} would not come back",
-        f"{plural(sum(counts.values()), 'finding')} ({by_mode})",
+        _findings(survey),
         f"{plural(len(survey.drifts), 'reference')} with several images" if survey.drifts else "",
         f"{plural(len(survey.skews), 'Airflow')} out of step" if survey.skews else "",
-        f"{exempted} exempted" if exempted else "",
-        f"{plural(outside, 'pod')} outside admission" if outside else "",
-        f"{plural(unseen, 'thing')} could not be seen" if unseen else "",
+        *_besides(survey),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def short_summary(survey: Survey) -> str:
+    """Return how many findings there are, and what is not among them."""
+    return ", ".join(part for part in (_findings(survey), *_besides(survey)) if part)
+
+
+def _findings(survey: Survey) -> str:
+    counts = survey.counts
+    return f"{plural(counts.total(), 'finding')} ({', '.join(f'{counts[mode]} {mode}' for mode in MODES)})"
+
+
+def _besides(survey: Survey) -> tuple[str, ...]:
+    exempted = len(survey.exempted)
+    outside = sum(survey.outside.values()) if survey.basis.installed else 0
+    unseen = sum(not remark.usable for remark in survey.remarks)
+    faults = survey.callbacks.faults if survey.callbacks is not None else ()
+    return (
+        f"{exempted} exempted" if exempted else "",
+        f"{plural(outside, 'pod')} outside admission" if outside else "",
+        f"{plural(len(faults), 'fault')} of callbacks" if faults else "",
+        f"{plural(unseen, 'thing')} could not be seen" if unseen else "",
+    )
 
 
 def release(airflow: Airflow) -> str:

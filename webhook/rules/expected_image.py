@@ -62,7 +62,7 @@ def _judge_own(subject: Subject, expected: Expectation) -> Iterator[Finding]:
     if place is None:
         if role.main is None and subject.images and subject.stage is not Stage.UPDATE:
             text = f"it is not known which container is the {role.component}'s own, so no image was compared"
-            yield Finding(subject.workload.prefix, text, advice.HOME_FIX, ceiling=Mode.AUDIT)
+            yield Finding(subject.workload.prefix, text, advice.HOME_FIX, ceiling=Mode.AUDIT, brief=UNCOMPARED)
         return
     try:
         image = parse(place.image)

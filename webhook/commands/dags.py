@@ -1,0 +1,51 @@
+"""The fourth layer for `airlock audit --dags`: what `airlock lint` says about the callbacks of a DAG folder."""
+
+from collections.abc import Iterator
+
+from webhook.audit.survey import Callbacks, Fault, Survey
+from webhook.commands.dag_files import folders_of_plugins, found
+from webhook.lint.facts import Facts
+from webhook.lint.finding import Finding
+from webhook.lint.folder import Folder
+from webhook.lint.lint import lint
+from webhook.lint.versions import Versions, of_tag
+from webhook.manifests.outcome import Remark
+from webhook.manifests.place import Place
+from webhook.pods.airflow import Component
+from webhook.pods.image import ImageError, parse
+
+# Whose image says for which Airflow the DAGs are written.
+_READERS = (Component.SCHEDULER, Component.DAG_PROCESSOR, Component.WORKER, Component.TASK)
+
+
+def read(paths: tuple[str, ...], survey: Survey) -> Callbacks:
+    """Return what the DAG files in *paths* say, for the Airflow that runs in *survey*."""
+    files = found(paths)
+    folder = Folder(files.read, files.roots, folders_of_plugins(files))
+    linted = lint(folder, files.names, Facts(image=next(_versions(survey), None)))
+    unread = (*files.unusable, *linted.unusable)
+    return Callbacks(
+        linted.files,
+        linted.callbacks,
+        tuple(Fault(one.mode, Place(one.place.file, one.place.line), _told(one), one.fix) for one in linted.findings),
+        tuple(Remark(Place(one.place.file, one.place.line), one.text) for one in unread),
+    )
+
+
+def _told(finding: Finding) -> str:
+    also = f"; also at {', '.join(map(str, finding.more))}" if finding.more else ""
+    return f"{finding.sentence}{also}"
+
+
+def _versions(survey: Survey) -> Iterator[Versions]:
+    """Yield what the tags of running images say, those of components that read DAGs first."""
+    for component in _READERS:
+        for group in survey.groups:
+            for use in group.images if group.component is component else ():
+                try:
+                    image = parse(use.image)
+                except ImageError:
+                    continue
+                told = of_tag(image.repository, image.tag) if image.tag is not None else None
+                if told is not None:
+                    yield told
