@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -124,9 +125,8 @@ def test_a_wrong_option_ends_it_with_a_line_that_names_the_value(
 def test_policy_check_names_file_line_and_way_out_of_every_problem(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text("apiVersion: airlock/v1\nkind: Policy\nmode: enforc\nrules:\n  mutable-tagg: {}\n")
-    hint = (
-        "did you mean 'mutable-tag'? (known here: expected-image, image-drift, image-skew, mutable-tag, required-env)"
-    )
+    known = "env-reference, expected-image, image-drift, image-skew, mutable-tag, pin-digest, required-env"
+    hint = f"did you mean 'mutable-tag'? (known here: {known})"
     checked = airlock("policy", "check", str(path), *EXAMPLES)
     assert checked.returncode == 1
     assert checked.stdout.splitlines() == [
@@ -197,6 +197,26 @@ def test_check_tells_a_new_scheduler_whose_executor_would_start_old_workers(tmp_
     assert [finding["component"] for finding in found] == ["task"], checked.stdout
     assert "apache/airflow:3.2.1" in str(found)
     assert "the release expects docker.io/apache/airflow, tag 3.2.2" in str(found)
+
+
+def test_check_tells_a_variable_that_refers_to_a_config_map_of_another_namespace(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("{apiVersion: airlock/v1, kind: Policy, rules: {env-reference: {lookIn: [pipelines]}}}")
+    callbacks: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"endpoint": "http://s3cr3t"}}
+    callbacks["metadata"] = {"name": "callbacks", "namespace": "pipelines"}
+    reference = {"configMapKeyRef": {"name": "callbacks", "key": "endpoint"}}
+    env = [{"name": "MESSAGE_CALLBACK_ENDPOINT", "valueFrom": reference}]
+    pod = {"containers": [{"name": "scheduler", "image": "apache/airflow:3.2.2", "env": env}]}
+    new: dict[str, Any] = {"apiVersion": "apps/v1", "kind": "Deployment"}
+    new["metadata"] = {"name": "scheduler", "namespace": "airflow"}
+    new["spec"] = {"template": {"metadata": {"labels": {"tier": "airflow", "component": "scheduler"}}, "spec": pod}}
+
+    checked = airlock("check", "--policy", str(policy), "-", "-o", "json", stdin=yaml.safe_dump_all([callbacks, new]))
+
+    (found,) = [finding for finding in json.loads(checked.stdout)["findings"] if finding["rule"] == "env-reference"]
+    assert "it exists in namespace pipelines: a Pod cannot refer to it" in str(found)
+    assert "from: {configMap: {namespace: pipelines, name: callbacks, key: endpoint}}" in str(found)
+    assert "s3cr3t" not in checked.stdout
 
 
 @pytest.mark.parametrize(("kind", "field"), [("Policy", "exemptions"), ("RequiredEnv", "env"), ("Release", "images")])

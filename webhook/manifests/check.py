@@ -1,7 +1,7 @@
 """All files of one check: read one after the other, and judged together, since one may complete what another holds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import msgspec
@@ -104,7 +104,7 @@ class Check:
         chest = Chest(self._kept, policy.rows, tuple(self._configs))
         config_maps = {**self._asked.config_maps, **data.known(self._kept)}
         required = self._required(config_maps)
-        release, observed = self._asked.release, self._asked.observed
+        release, observed = self._asked.release, replace(self._asked.observed, holdings=data.holdings(self._kept))
         sent = Gate(on_reviews(policy), required, config_maps, release, observed)
         written = Gate(on_files(policy), required, config_maps, release, observed)
         workloads = [

@@ -9,6 +9,7 @@ from webhook.grammar.yamlnode import Node
 from webhook.manifests.composer import Text
 from webhook.manifests.objects import Manifest
 from webhook.manifests.place import Place
+from webhook.pods.references import Holdings
 from webhook.variables.known import secret
 
 _PLAIN = {"ConfigMap": ("data",), "Secret": ("stringData",)}
@@ -74,3 +75,15 @@ def _decoded(text: str) -> str | None:
         return b64decode("".join(text.split()), validate=True).decode()
     except (Error, ValueError):
         return None
+
+
+def holdings(manifests: Iterable[Manifest]) -> Holdings:
+    """Return the names and keys of the ConfigMaps and Secrets among *manifests*; never all that a namespace has."""
+    found: dict[tuple[str, str], dict[str, frozenset[str]]] = {}
+    for manifest in manifests:
+        if holds(manifest):
+            fields = (*_PLAIN[manifest.kind], *_ENCODED[manifest.kind])
+            nodes = [manifest.node.children[field] for field in fields if field in manifest.node.children]
+            keys = frozenset(str(key) for node in nodes for key in node.children)
+            found.setdefault((manifest.kind, manifest.namespace), {})[manifest.name] = keys
+    return Holdings(found)

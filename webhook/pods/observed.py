@@ -8,6 +8,7 @@ import msgspec
 from webhook.pods.fleet import Fleet
 from webhook.pods.image import Image
 from webhook.pods.pin import Pin
+from webhook.pods.references import NO_HOLDINGS, Holdings
 from webhook.pods.sighting import Airflow
 
 MOST_ORIGINS = 2000
@@ -34,6 +35,7 @@ class Observed:
     origins: Mapping[str, Origin] = field(default_factory=dict)  # by reference, as `key` writes it
     pins: Mapping[Airflow, Pin] = field(default_factory=dict)  # what schedulers run
     sightings: Fleet = field(default_factory=Fleet)  # which digests images ran as; without what runs now
+    holdings: Holdings = NO_HOLDINGS  # which ConfigMaps and Secrets there are, by name and key
 
     def origin(self, image: Image) -> Origin:
         """Return what is known of the origin of *image*."""

@@ -30,6 +30,7 @@ class NameRef(Struct, frozen=True):
     """A ConfigMap or a Secret of the pod's own namespace."""
 
     name: str = ""
+    optional: bool | None = None
 
 
 class EnvFrom(Struct, frozen=True):
