@@ -12,6 +12,7 @@ COMMANDS = {
     "lint": ("lint", "Say which callbacks of DAG files Airflow cannot call."),
     "audit": ("audit", "Judge what runs in a cluster as if it were made again."),
     "fix": ("fix", "Print the values or digests that make findings go."),
+    "diagnose": ("diagnose", "Say which of the four layers keeps a task from running."),
     "policy": ("policy", "Check and show the documents that people write."),
     "certs": ("certs", "Show what is served and trusted; make certificates by hand."),
     "probe": ("probe", "Ask a webhook about a good pod and a bad one."),

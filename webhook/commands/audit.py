@@ -1,22 +1,19 @@
 """`airlock audit`: what runs in a cluster, judged as the webhook would judge it if it were made again."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from webhook.audit import preview as previews
 from webhook.audit.survey import Survey, code
 from webhook.commands.audit_input import INSTALLED, Choice, Papers, ground_of, surveys
 from webhook.commands.output import report_options, write, write_table
+from webhook.commands.progress import reading, warn
 from webhook.report import audit_json, audit_table, junit, markdown, sarif
 from webhook.report.wording import Options, shown
 from webhook.rules.finding import Mode
-from webhook.scan.server import Progress
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 
@@ -137,9 +134,9 @@ def audit(  # noqa: PLR0913 - an argument for each option
     options = Options(mode or Mode.ENFORCE, fixes=not no_fixes, summary=summary, exempted=show_exempted)
     choice = Choice(context, kubeconfig, everywhere, namespaces, files)
     try:
-        with _progress() as progress, ground_of(choice, progress) as ground:
+        with reading() as progress, ground_of(choice, progress) as ground:
             papers = Papers(policy, required_env, compare, enforcing=as_mode is not None, release=release)
-            new, *old = surveys(ground, papers, _warn)
+            new, *old = surveys(ground, papers, warn)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
@@ -159,25 +156,6 @@ def audit(  # noqa: PLR0913 - an argument for each option
     else:
         write_table(lambda console: audit_table.show_preview(console, found, options), output_file)
     sys.exit(previews.code(found, new, mode))
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Yield what shows on a terminal how far the reading is."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _what, _count, _of: None
-        return
-    with console.status("asking the API server") as status:
-
-        def show(what: str, count: int, of: int | None) -> None:
-            status.update(f"reading {what}" + (f": {count}" if count else "") + (f" of {of}" if of else ""))
-
-        yield show
-
-
-def _warn(text: str) -> None:
-    click.echo(f"warning: {shown(text)}", err=True)
 
 
 def _write(survey: Survey, output: str, file: Path | None, options: Options) -> None:

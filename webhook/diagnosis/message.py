@@ -12,6 +12,7 @@ Extra info is the text of the Kubernetes client's exception: status, headers, an
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _MOST = 1 << 20  # characters that are read; an API server's answer and its headers have some thousands
@@ -75,6 +76,11 @@ class Message:
         """
         parts = self.ids.split(".")
         return tuple((".".join(parts[:cut]), ".".join(parts[cut:])) for cut in range(1, len(parts)))
+
+    def task(self, known: Iterable[tuple[str, str]]) -> tuple[str, str]:
+        """Return DAG and task: the reading that is *known*, from pods say, else the likeliest."""
+        there, readings = set(known), self.tasks or ((self.ids, ""),)
+        return next((one for one in readings if one in there), readings[0])
 
 
 def read_message(text: str) -> Message | None:

@@ -4,25 +4,18 @@ Whatever a template prints is made printable, then escaped. The page's Content-S
 own style and script and forbids all else: no request leaves it, whoever wrote a name that it shows.
 """
 
-import hashlib
-import re
-from base64 import b64encode
 from collections.abc import Callable
-from functools import cache
-from importlib import resources
 from importlib.metadata import version
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from webhook.audit.layers import layers
 from webhook.audit.survey import Survey
 from webhook.judge.bounds import UNREADABLE
-from webhook.pods.text import plural, printable
+from webhook.pods.text import printable
 from webhook.report import listing, pictures, problems, view
 from webhook.report.problems import Hit, Problem
-from webhook.report.wording import audit_summary, headline, instant, tone
+from webhook.report.templates import LONGEST, POLICY, environment, file, source
+from webhook.report.wording import audit_summary, headline, tone
 from webhook.rules.catalogue import RULES
 from webhook.rules.finding import Mode
 
@@ -31,9 +24,6 @@ FEW = 6  # rows of a section that are not folded
 HITS = 20  # workloads of a fix that are listed at once
 NAMED = 5  # namespaces of a cause
 
-_LONGEST = 2000  # characters of one text
-_PARTS = re.compile(r"(?<=[/:@])(?!$)")
-_POLICY = "default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
 _MODES = {
     Mode.ENFORCE: "denied when it is made again",
     Mode.WARN: "admitted with a warning",
@@ -57,14 +47,14 @@ _FIELDS: dict[str, Callable[[Hit], str]] = {
 def render(survey: Survey) -> str:
     """Return the page on *survey*."""
     causes = problems.of_survey(survey)
-    style, script = _file("page.css"), _file("page.js")
+    style, script = file("page.css"), file("page.js")
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             style=style,
             script=script,
-            policy=_POLICY.format(style=_hash(style), script=_hash(script)),
+            policy=POLICY.format(style=source(style), script=source(script)),
             version=version("airlock-airflow"),
             survey=survey,
             headline=headline(survey),
@@ -108,7 +98,7 @@ def _packed(causes: tuple[Problem, ...], findings: int) -> dict[str, Any]:
     numbers: dict[str, int] = {}
 
     def number(text: str) -> int:
-        return numbers.setdefault(printable(text, _LONGEST), len(numbers))
+        return numbers.setdefault(printable(text, LONGEST), len(numbers))
 
     packed = [[number(cause.rule), number(cause.subject), int(cause.named)] for cause in causes]
     rows = [
@@ -117,40 +107,3 @@ def _packed(causes: tuple[Problem, ...], findings: int) -> dict[str, Any]:
         for hit in cause.hits
     ]
     return {"fields": list(_FIELDS), "texts": list(numbers), "causes": packed, "rows": rows, "findings": findings}
-
-
-@cache
-def _environment() -> Environment:
-    found = Environment(
-        loader=PackageLoader("webhook.report", "html"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_printable,
-    )
-    found.filters |= {"instant": instant, "plural": plural, "breakable": _breakable}
-    found.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return found
-
-
-def _printable(value: object) -> object:
-    """Return *value*, if it is not markup that a template made, on one printable line."""
-    return value if hasattr(value, "__html__") else printable(str(value), _LONGEST)
-
-
-def _breakable(image: str) -> Markup:
-    """Return *image* as markup that breaks behind its slashes and colons before it breaks elsewhere."""
-    parts = _PARTS.split(printable(image, _LONGEST))
-    return Markup("<wbr>").join(parts)
-
-
-@cache
-def _file(name: str) -> str:
-    return resources.files("webhook.report").joinpath("html", name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """Return the source expression of a Content-Security-Policy that allows an element with *text*, and no other."""
-    return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -15,7 +15,17 @@ from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.pods import skim
 from webhook.scan.pages import ListError
-from webhook.scan.supply import CONFIG_MAPS, NAMESPACES, NODES, PODS, REGISTRATIONS, WORKLOADS, Collection
+from webhook.scan.supply import (
+    CONFIG_MAPS,
+    CORE_EVENTS,
+    EVENTS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    REGISTRATIONS,
+    WORKLOADS,
+    Collection,
+)
 
 # A line that begins with a brace begins a document: inside of one, kubectl and jq indent, or write no lines at all.
 _BETWEEN = re.compile(rb"\}\s*\n(?=\{)")
@@ -24,7 +34,10 @@ _UTF8, _UTF16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
 _WANTED = {
     (one.group, one.kind)
-    for one in (PODS, NODES, NAMESPACES, CONFIG_MAPS, REGISTRATIONS, *(kinds[0] for kinds in WORKLOADS))
+    for one in (
+        *(PODS, NODES, NAMESPACES, CONFIG_MAPS, EVENTS, CORE_EVENTS, REGISTRATIONS),
+        *(kinds[0] for kinds in WORKLOADS),
+    )
 }
 # Those without which less can be said; of the others a dump may well have none.
 _TOLD = {(one.group, one.kind) for one in (PODS, NODES, NAMESPACES, REGISTRATIONS)}
