@@ -143,7 +143,7 @@ def test_rights_are_the_table_and_nothing_more() -> None:
         ("", "configmaps", ",".join(FILLED), "get,update"),
         ("", "secrets", "(all)", "create"),
         ("", "secrets", "airlock-ca,airlock-tls", "get,update"),
-        ("", "endpoints", "airlock", "get"),
+        ("discovery.k8s.io", "endpointslices", "(all)", "list"),
     ]
     assert len(of_kind(objects, "Role", "ClusterRole")) == 4
 

@@ -75,6 +75,12 @@ def test_the_documented_removal_leaves_nothing_that_airlock_made(
     assert home.kubectl("get", "reports.openreports.io", "-A", "-o", "name") == ""
 
 
+def test_an_old_server_is_warned_of_what_it_cannot_tell(release: Release) -> None:
+    told = " ".join(release.helm("upgrade").split())
+    warning = "does not label namespaces with their names"
+    assert (warning in told) is (release.plane.version < (1, 21))
+
+
 def test_an_upgrade_leaves_the_ca_bundle_and_changes_the_rest(release: Release) -> None:
     assert release.bundled() == {False}
     release.publish()

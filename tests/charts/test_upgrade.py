@@ -3,6 +3,7 @@
 `earlier-0.1.0.tgz` is the chart before the controller lost its right to make ConfigMaps (commit 88768ae).
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,3 +165,61 @@ def test_a_rollback_to_fail_after_a_removal_can_be_got_out_of(home: ControlPlane
         assert {*release.policies().values()} == {"Ignore"}
     finally:
         release.helm("uninstall")
+
+
+# Beside other owners
+
+AKS = [
+    {"key": "control-plane", "operator": "NotIn", "values": ["true"]},
+    {"key": "kubernetes.azure.com/managedby", "operator": "NotIn", "values": ["aks"]},
+]
+
+
+def enforced(release: Release) -> None:
+    """Add what AKS's enforcer adds to every selector, as it does."""
+    for kind in KINDS:
+        operations = [
+            {"op": "add", "path": f"/webhooks/{index}/namespaceSelector/matchExpressions/-", "value": each}
+            for index, hook in enumerate(release.get(kind, RELEASE)["webhooks"])
+            if "guard" not in hook["name"]
+            for each in AKS
+        ]
+        manager = "--field-manager=admissionsenforcer"
+        release.plane.kubectl("patch", kind, RELEASE, "--type=json", "-p", json.dumps(operations), manager)
+
+
+def test_an_upgrade_meets_no_conflict_with_aks_when_the_values_say_what_it_adds(release: Release) -> None:
+    enforced(release)
+    values: Object = {"serve": {"replicas": 3}}
+    with pytest.raises(HelmError, match="conflict"):
+        release.helm("upgrade", values=values)
+    known = {"webhooks": {"extraNamespaceSelector": AKS}}
+    release.helm("upgrade", values=values | known)
+    release.helm("upgrade", values=known)
+    release.helm("upgrade", "--server-side=false", values=values)  # as Helm 3 does: it meets none in any case
+
+
+def test_an_edit_of_the_policy_in_an_emergency_gives_way_by_force_and_nothing_else_does(
+    release: Release, tmp_path: Path
+) -> None:
+    with release.controlled(tmp_path) as log:
+        wait_for(lambda: "data" in maps(release)["airlock-accepted"], 20, log.read_text())
+    data, policy = maps(release)["airlock-accepted"]["data"], "apiVersion: airlock/v1\nkind: Policy\nmode: audit\n"
+    patch = json.dumps({"data": {"policy.yaml": policy}})
+    release.plane.kubectl("patch", "configmap", "airlock-policy", *OWN, "-p", patch, "--field-manager=kubectl-edit")
+    values: Object = {"policy": {"document": {"mode": "enforce"}}}
+    with pytest.raises(HelmError, match="conflict"):
+        release.helm("upgrade", values=values)
+    release.helm("upgrade", "--force-conflicts", values=values)
+    assert "mode: enforce" in maps(release)["airlock-policy"]["data"]["policy.yaml"]
+    assert maps(release)["airlock-accepted"]["data"] == data
+    assert release.bundled() == {True}
+    release.helm("upgrade", values=values)  # and no force is needed from then on
+
+
+def test_an_autoscaler_keeps_the_replicas_that_it_set(release: Release) -> None:
+    scaled: Object = {"serve": {"autoscaled": True}}
+    release.helm("upgrade", values=scaled)
+    release.plane.kubectl("scale", "deployment", RELEASE, "--replicas=5", *OWN)
+    release.helm("upgrade", values=scaled | {"webhooks": {"excludeNamespaces": ["elsewhere"]}})
+    assert release.get("deployment", RELEASE, *OWN)["spec"]["replicas"] == 5

@@ -368,6 +368,7 @@ PULLED = {"image": {"repository": "registry.example.com/airlock"}}
         (PULLED | {"policy": {"document": {"namespaces": [{"names": ["a"], "mode": "enforce"}]}}}, ["The policy enf"]),
         (values_of("production"), ["webhooks.allowFailAtInstall is set"]),
         (PULLED | {"serve": {"replicas": 1}}, ["There are fewer than 2 replicas"]),
+        (PULLED | {"serve": {"hostNetwork": True}}, ["serve.hostNetwork is set: each replica needs a node of its own"]),
         (PULLED | {"certificates": {"leafLife": "30m"}}, ["certificates.leafLife is 30m"]),
         (
             values_of("everywhere"),

@@ -9,7 +9,7 @@ import pytest
 from certs.issue import issue_ca
 from webhook.controller.configurations import Target, read_configuration
 from webhook.controller.exposure import enforces
-from webhook.controller.replicas import addresses, ask_all, split_address
+from webhook.controller.replicas import addresses, addresses_of, ask_all, split_address
 from webhook.documents.policy import read_policy
 
 TARGET = Target("airlock", "airlock", frozenset({"127.0.0.1:8443"}))
@@ -87,6 +87,15 @@ def test_addresses_are_those_of_the_tls_port_ready_or_not() -> None:
     subset = {"addresses": [{"ip": "10.0.0.1"}], "notReadyAddresses": [{"ip": "fd00::1"}], "ports": ports}
     assert addresses({"subsets": [subset, subset]}) == ("10.0.0.1:8443", "[fd00::1]:8443")
     assert addresses(None) == ()
+
+
+def test_addresses_are_found_in_slices_as_well() -> None:
+    ports = [{"name": "metrics", "port": 9090}, {"name": "https", "port": 10250}]
+    conditions = {"ready": False, "serving": True}
+    first = {"endpoints": [{"addresses": ["10.0.0.1"]}, {"addresses": ["10.0.0.2"], "conditions": conditions}]}
+    second = {"endpoints": [{"addresses": ["fd00::1"]}], "ports": ports}
+    assert addresses_of([first | {"ports": ports}, second]) == ("10.0.0.1:10250", "10.0.0.2:10250", "[fd00::1]:10250")
+    assert addresses_of([{"endpoints": None, "ports": None}]) == ()
 
 
 def test_a_replica_that_is_not_there_says_nothing() -> None:

@@ -12,6 +12,7 @@ from webhook.controller.loop import Controller, Options
 from webhook.controller.telemetry import Telemetry
 from webhook.observe.events.observer import Events, Writer
 from webhook.serving.health import create_probes
+from webhook.serving.http.listening import listen
 from webhook.serving.http.metrics_port import ProbeServer
 
 log = structlog.stdlib.get_logger("airlock.controller")
@@ -36,8 +37,7 @@ def run(options: Options, cluster: Cluster, host: str, metrics_port: int) -> Non
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
+        return listen(host, port)
     except OSError as error:
         sys.exit(f"airlock: --metrics-port {port}: {error.strerror}")

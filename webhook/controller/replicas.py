@@ -19,6 +19,22 @@ def addresses(endpoints: dict[str, Any] | None) -> tuple[str, ...]:
     return tuple(sorted(set(_addresses((endpoints or {}).get("subsets") or ()))))
 
 
+def addresses_of(slices: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """Return HOST:PORT of each address in *slices*, discovery.k8s.io/v1 EndpointSlices, ready or not.
+
+    >>> addresses_of([{"endpoints": [{"addresses": ["fd00::7"]}], "ports": [{"name": "https", "port": 8443}]}])
+    ('[fd00::7]:8443',)
+    """
+    subsets = (
+        {
+            "addresses": [{"ip": ip} for endpoint in each.get("endpoints") or () for ip in endpoint["addresses"]],
+            "ports": each.get("ports"),
+        }
+        for each in slices
+    )
+    return tuple(sorted(set(_addresses(subsets))))
+
+
 def _addresses(subsets: Iterable[dict[str, Any]]) -> Iterator[str]:
     for subset in subsets:
         ports = subset.get("ports") or ()

@@ -13,7 +13,7 @@ from certs.store import Bundle
 from certs.trust import Authority, issuer_of, read_trust
 from webhook.controller.api import Api, Object
 from webhook.controller.configurations import KINDS, Configuration, Target, read_configuration
-from webhook.controller.replicas import addresses, ask_all
+from webhook.controller.replicas import addresses, addresses_of, ask_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Observer:
         ca = api.get(site.secret(site.ca_secret))
         tls = api.get(site.secret(site.tls_secret))
         configurations = read_configurations(api, site)
-        places = (*addresses(api.get(site.endpoints())), *site.outside)
+        places = (*self._replicas(), *site.outside)
         presented = ask_all(places, site.server_name)
         signers = read_signers(_data(ca))
         bundle, torn_leaf = _leaf_bundle(tls)
@@ -108,6 +108,15 @@ class Observer:
             replicas=replicas,
         )
         return Scene(self._aged(observed, leaf, configurations), known, signers.signers, ca, tls, configurations)
+
+    def _replicas(self) -> tuple[str, ...]:
+        """Return where the Service's replicas are, by EndpointSlices where the API server has them."""
+        site = self._site
+        path = f"/apis/discovery.k8s.io/v1/namespaces/{site.namespace}/endpointslices"
+        found = self._api.get(path, {"labelSelector": f"kubernetes.io/service-name={site.service}"})
+        if found is None:
+            return addresses(self._api.get(site.endpoints()))
+        return addresses_of(found.get("items") or ())
 
     def _aged(self, observed: Observed, leaf: Leaf | None, configurations: tuple[Configuration, ...]) -> Observed:
         trusted = {c: _trusted(c) for c in configurations if c.entries}

@@ -10,7 +10,7 @@ from webhook.grammar.glob import WILDCARDS, show
 from webhook.grammar.model import Flaw, Problem, located
 from webhook.grammar.yamlnode import compose
 
-# A person and a workload of no importance: whoever trusts them trusts everybody, or every ServiceAccount.
+# A person and a workload of no importance: trusting them means trusting everybody, or every ServiceAccount.
 _ANYBODY, _ANY_ACCOUNT = "jane.doe@example.com", "system:serviceaccount:some-team:default"
 
 # Labels that say where, whose or how, and not what: half of a cluster may have them.
@@ -85,6 +85,6 @@ def _of_manifest(given: Mapping[str, Any]) -> Iterator[tuple[Flaw, bool]]:
             continue
         for nth, glob in enumerate(variable.get("namespaces", ())):
             if WILDCARDS.match(str(glob)):
-                text = f"{show(str(glob))} begins with a wildcard, so whoever may name a namespace gets the value of"
+                text = f"{show(str(glob))} begins with a wildcard, so anyone who can name a namespace gets the value of"
                 text = f"{text} {variable['name']}; begin with a name, such as airflow-*"
                 yield Flaw(("env", index, "namespaces", nth), text), True

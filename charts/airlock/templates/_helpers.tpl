@@ -19,6 +19,9 @@ app.kubernetes.io/component: {{ . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "airlock.image" -}}
@@ -31,9 +34,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "airlock.pod" -}}
 securityContext:
   runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  fsGroup: 65532
+  {{- /* Helm takes a key away that a user sets to null. */}}
+  {{- range $key, $value := .Values.podSecurityContext }}
+  {{- if not (kindIs "invalid" $value) }}
+  {{ $key }}: {{ int64 $value }}
+  {{- end }}
+  {{- end }}
   seccompProfile: {type: RuntimeDefault}
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets:
@@ -50,6 +56,9 @@ nodeSelector: {{- toYaml . | nindent 2 }}
 {{- with .Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- /* What all containers have in common. */}}
@@ -61,6 +70,9 @@ securityContext:
   readOnlyRootFilesystem: true
   runAsNonRoot: true
   capabilities: {drop: [ALL]}
+{{- with .Values.extraEnv }}
+env: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- /* How the API server calls .path: the same for every webhook. */}}
@@ -75,7 +87,7 @@ clientConfig:
 admissionReviewVersions: [v1]
 sideEffects: NoneOnDryRun
 matchPolicy: Equivalent
-timeoutSeconds: 2
+timeoutSeconds: {{ .root.Values.webhooks.timeoutSeconds }}
 {{- end }}
 
 {{- /* The namespaces that are never judged, as a JSON list. */}}
@@ -93,6 +105,10 @@ matchExpressions:
   - key: airlock/skip
     operator: DoesNotExist
 {{- with .more }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- /* Last, where AKS's enforcer adds its own: the same list in the same order is no conflict. */}}
+{{- with .root.Values.webhooks.extraNamespaceSelector }}
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}

@@ -20,6 +20,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.sock import TCP6Socket, TCPSocket
 
+from webhook.serving.http.listening import listen
 from webhook.serving.http.tls import LiveIdentity, OnReload, Reload, TlsError, load_identity
 from webhook.serving.http.worker import Worker
 
@@ -221,10 +222,7 @@ class _Application(BaseApplication):  # type: ignore[misc] # gunicorn has no typ
 def _listen(host: str, port: int, option: str) -> socket.socket:
     """Bind and listen before there is a child process, so that a taken port is told once and at once."""
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-        return socket.create_server(
-            (host, port), family=family, backlog=2048, dualstack_ipv6=family == socket.AF_INET6 and host == "::"
-        )
+        return listen(host, port, backlog=2048)
     except OSError as error:
         reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror
         sys.exit(f"airlock: cannot listen on {host} port {port} ({option}): {reason}")

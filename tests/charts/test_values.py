@@ -1,0 +1,148 @@
+"""Values for other people's clusters: each shows in what is rendered, and nowhere else."""
+
+import pytest
+
+from tests.harness.chart.rendering import HelmError, Object, of_kind, one, pods, render, webhooks
+
+WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+
+
+def pod(objects: list[Object], name: str = "airlock") -> Object:
+    found: Object = dict(pods(objects))[name]["spec"]
+    return found
+
+
+def test_openshift_gives_the_ids_where_they_are_null() -> None:
+    objects = render({"podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}})
+    for _, each in pods(objects):
+        assert each["spec"]["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    half = pod(render({"podSecurityContext": {"fsGroup": None, "runAsUser": 1000}}))["securityContext"]
+    assert (half["runAsUser"], half["runAsGroup"]) == (1000, 65532)
+    assert "fsGroup" not in half
+
+
+def test_nobody_runs_as_root() -> None:
+    with pytest.raises(HelmError, match="/podSecurityContext/runAsUser"):
+        render({"podSecurityContext": {"runAsUser": 0}})
+
+
+def test_replicas_in_their_nodes_network_let_go_of_the_port_first() -> None:
+    objects = render({"serve": {"hostNetwork": True, "port": 10250}})
+    spec = pod(objects)
+    assert (spec["hostNetwork"], spec["dnsPolicy"]) == (True, "ClusterFirstWithHostNet")
+    container = spec["containers"][0]
+    assert "--port=10250" in container["args"]
+    assert container["ports"][0]["containerPort"] == 10250
+    strategy = one(objects, "Deployment")["spec"]["strategy"]["rollingUpdate"]
+    assert strategy == {"maxUnavailable": 1, "maxSurge": 0}
+    for name in ("airlock-controller", "airlock-test"):
+        assert "hostNetwork" not in pod(objects, name)
+    assert "dnsPolicy" not in pod(render())
+
+
+@pytest.mark.parametrize("port", [80, 443, 9090, 65536])
+def test_a_port_that_a_replica_cannot_have_is_refused(port: int) -> None:
+    with pytest.raises(HelmError, match="/serve/port"):
+        render({"serve": {"port": port}})
+
+
+def test_both_programs_listen_where_the_values_say() -> None:
+    for host in ("::", "0.0.0.0"):  # noqa: S104 - an argument in a manifest
+        objects = render({"serve": {"host": host}})
+        for name in ("airlock", "airlock-controller"):
+            assert f"--host={host}" in pod(objects, name)["containers"][0]["args"]
+
+
+def test_an_autoscaler_owns_the_number_of_replicas() -> None:
+    assert "replicas" not in one(render({"serve": {"autoscaled": True}}), "Deployment")["spec"]
+
+
+@pytest.mark.parametrize("seconds", [1, 10])
+def test_the_api_server_waits_as_long_as_the_values_say(seconds: int) -> None:
+    hooks = webhooks(render({"webhooks": {"timeoutSeconds": seconds}}))
+    assert {hook["timeoutSeconds"] for hook in hooks.values()} == {seconds}
+
+
+@pytest.mark.parametrize("seconds", [0, 11])
+def test_other_times_are_refused(seconds: int) -> None:
+    with pytest.raises(HelmError, match="/webhooks/timeoutSeconds"):
+        render({"webhooks": {"timeoutSeconds": seconds}})
+
+
+AKS = [
+    {"key": "control-plane", "operator": "NotIn", "values": ["true"]},
+    {"key": "kubernetes.azure.com/managedby", "operator": "NotIn", "values": ["aks"]},
+]
+
+
+def test_what_aks_would_add_to_a_selector_can_be_there_already() -> None:
+    for name, hook in webhooks(render({"webhooks": {"extraNamespaceSelector": AKS}})).items():
+        if "guard" not in name:
+            expressions = hook["namespaceSelector"]["matchExpressions"]
+            assert [each for each in expressions if each in AKS] == AKS
+
+
+@pytest.mark.parametrize("cert_manager", [True, False])
+def test_labels_and_annotations_of_the_registration(*, cert_manager: bool) -> None:
+    notes = {"admissions.enforcer/disabled": "true"}
+    given = {"webhooks": {"labels": notes, "annotations": notes}, "certManager": {"enabled": cert_manager}}
+    for each in of_kind(render(given | {"commonAnnotations": {"note": "x"}}), *WEBHOOKS):
+        assert each["metadata"]["labels"].items() >= notes.items()
+        assert each["metadata"]["annotations"].items() >= (notes | {"note": "x"}).items()
+        assert ("cert-manager.io/inject-ca-from" in each["metadata"]["annotations"]) is cert_manager
+
+
+def test_every_object_has_the_common_labels_and_annotations_and_no_pod_template_does() -> None:
+    values = {"commonLabels": {"team": "platform"}, "commonAnnotations": {"note": "x"}, "dashboard": {"enabled": True}}
+    values["webhooks"] = {"skipGroups": ["platform"]}
+    for each in render(values):
+        if each["metadata"].get("annotations", {}).get("helm.sh/hook") != "test":
+            assert each["metadata"]["labels"]["team"] == "platform", each["metadata"]["name"]
+            assert each["metadata"]["annotations"]["note"] == "x", each["metadata"]["name"]
+    assert all("team" not in template["metadata"]["labels"] for _, template in pods(render(values)))
+
+
+@pytest.mark.parametrize("key", ["app.kubernetes.io/name", "helm.sh/chart", "airlock/report"])
+def test_a_common_label_does_not_take_the_charts_own(key: str) -> None:
+    with pytest.raises(HelmError, match=f"invalid propertyName '{key}'"):
+        render({"commonLabels": {key: "x"}})
+
+
+def test_annotations_of_services_and_accounts_stay_there() -> None:
+    objects = render({"serviceAnnotations": {"a": "b"}, "serviceAccountAnnotations": {"c": "d"}})
+    noted = {each["kind"]: each["metadata"]["annotations"] for each in objects if "annotations" in each["metadata"]}
+    assert noted["Service"] == {"a": "b"}
+    assert noted["ServiceAccount"] == {"c": "d"}
+    assert {*noted} == {"Service", "ServiceAccount", "Pod"}
+
+
+def test_services_of_both_families() -> None:
+    for each in of_kind(render({"ipFamilyPolicy": "PreferDualStack"}), "Service"):
+        assert each["spec"]["ipFamilyPolicy"] == "PreferDualStack"
+    assert all("ipFamilyPolicy" not in each["spec"] for each in of_kind(render(), "Service"))
+
+
+def test_where_pods_may_run_and_what_they_get() -> None:
+    affinity: Object = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+    spread = [{"topologyKey": "rack", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}]
+    env = [{"name": "HTTPS_PROXY", "value": "http://proxy.example.com"}]
+    objects = render({"affinity": affinity, "topologySpreadConstraints": spread, "extraEnv": env})
+    for _, each in pods(objects):
+        assert each["spec"]["affinity"] == affinity
+        assert each["spec"]["containers"][0]["env"] == env
+    assert pod(objects)["topologySpreadConstraints"] == spread
+
+
+def test_the_api_server_is_let_in_by_address() -> None:
+    objects = render({"networkPolicy": {"apiServerFrom": ["10.1.0.0/28", "fd00::/64"]}})
+    first, metrics = one(objects, "NetworkPolicy")["spec"]["ingress"]
+    blocks = [each["ipBlock"]["cidr"] for each in first["from"] if "ipBlock" in each]
+    assert blocks == ["10.1.0.0/28", "fd00::/64"]
+    labels = [each["podSelector"]["matchLabels"] for each in first["from"] if "podSelector" in each]
+    for name in ("airlock-controller", "airlock-test"):
+        own = dict(pods(objects))[name]["metadata"]["labels"]
+        assert any(selector.items() <= own.items() for selector in labels)
+    assert "from" not in metrics
+    assert "from" not in one(render(), "NetworkPolicy")["spec"]["ingress"][0]
+    with pytest.raises(HelmError, match="/networkPolicy/apiServerFrom/0"):
+        render({"networkPolicy": {"apiServerFrom": ["10.1.0.1"]}})
