@@ -181,3 +181,18 @@ def test_a_workload_that_looks_like_airflow_is_noted_with_its_row_once_for_all_i
         assert str(remark).startswith("airflow/Deployment/airflow-scheduler: Deployment looks like Airflow (image ")
         assert remark.text.endswith(row)
     assert taken(*pods).groups == ()
+
+
+def test_a_container_that_no_template_of_the_owner_has_came_from_another_webhook() -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "airflow-worker", "uid": "u", "controller": True}
+    made = pod("worker", LATEST)
+    made["metadata"] |= {"ownerReferences": [owner], "namespace": "airflow"}
+    mesh = {"name": "mesh", "image": "registry.example.com/mesh:latest", "imagePullPolicy": "IfNotPresent"}
+    made["spec"]["containers"].append(mesh)
+    template = workload("worker", "airflow", LATEST, kind="StatefulSet")
+    for objects, injected in (((made, template), ["mesh"]), ((made,), [])):
+        groups = [group for group in taken(*objects).groups if group.pods]
+        causes = [found.violation.cause for group in groups for found in group.found if found.violation.cause.image]
+        assert len(causes) == 2
+        told = [name for cause in causes if "another webhook adds" in cause.fix for name in cause.containers]
+        assert told == injected

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from webhook.audit.injected import with_injected
 from webhook.audit.reach import reach
 from webhook.audit.survey import Basis, Survey
 from webhook.audit.taking import Look, fleet_of, survey
@@ -54,7 +55,7 @@ def judge(look: Look, manifests: tuple[Manifest, ...], law: Law, basis: Basis, n
     check = Check(asked)
     for manifest in manifests:
         check.add(manifest)
-    return with_templates(found, check.outcome(), manifests, look.coverage)
+    return with_templates(with_injected(found, manifests), check.outcome(), manifests, look.coverage)
 
 
 def _enforced(found: Survey, look: Look, law: Law, running: Fleet) -> int | None:

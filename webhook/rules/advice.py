@@ -20,7 +20,7 @@ _XCOM = (
     "set xcom_sidecar_container_image in the extras of the Kubernetes connection to an image with a full version or a"
     " digest"
 )
-_INJECTED_FIX = (
+INJECTED_FIX = (
     "another webhook adds this container, not the owner's template: set its image in that webhook's configuration, or"
     " exempt it by images in the policy"
 )
@@ -74,7 +74,7 @@ def _by_others(site: Site) -> str:
     if site.field in _BY_FIELD:
         return _BY_FIELD[site.field]
     if site.container in _INJECTED:
-        return _INJECTED_FIX
+        return INJECTED_FIX
     if site.container == _XCOM_SIDECAR:
         return _XCOM
     if site.role.chart is Chart.COMPOSER and site.role.component is not Component.TASK:
