@@ -174,7 +174,9 @@ def test_nodes_that_are_gone_are_not_named_unless_no_other_is_known() -> None:
 @pytest.mark.parametrize("labels", [{"config_id": "x", "run": "airflow-scheduler"}, {"app": "mine", "role": "worker"}])
 def test_labels_that_make_a_pod_airflows_are_kept(labels: dict[str, str]) -> None:
     row = "{component: worker, labels: {app: mine, role: worker}, container: main}"
-    gate = Gate(read_policy(f"{{apiVersion: airlock/v1, kind: Policy, components: [{row}]}}"))
+    managed = "{names: [airflow], managed: composer}"
+    text = f"{{apiVersion: airlock/v1, kind: Policy, components: [{row}], namespaces: [{managed}]}}"
+    gate = Gate(read_policy(text))
     body = running()
     body["metadata"]["labels"] = labels | {"other": "thing"}
     made = Stock(Keep(gate.labels, frozenset()), lambda *_: None)
