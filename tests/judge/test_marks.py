@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness.reviews import review, scheduler
+from tests.harness.reviews import owned, review, scheduler
 from webhook.admission.review import decode
 from webhook.documents.policy import DEFAULT
 from webhook.documents.required_env import read_manifest
@@ -63,6 +63,17 @@ def test_a_mark_for_which_there_is_no_room_is_left_out_and_the_variable_is_injec
     without = mutated(pod)
     assert INJECTED not in without["metadata"]["annotations"]
     assert [one["name"] for one in without["spec"]["containers"][0]["env"]] == ["B", "A"]
+
+
+def test_a_decision_names_what_was_injected_as_far_as_the_spec_bears_the_mark_out() -> None:
+    pod = owned(mutated(scheduler("apache/airflow:2.10.5")), "ReplicaSet")
+    assert GATE.validate(decode(review(pod)), TODAY).injected == ("A", "B")
+    pod["metadata"]["annotations"][INJECTED] = "A,FORGED,<b>"
+    assert GATE.validate(decode(review(pod)), TODAY).injected == ("A",)
+    pod["spec"]["containers"][0]["env"] = []
+    assert GATE.validate(decode(review(pod)), TODAY).injected == ()
+    unmarked = owned(scheduler("apache/airflow:2.10.5"), "ReplicaSet")
+    assert GATE.validate(decode(review(unmarked)), TODAY).injected == ()
 
 
 @given(NAMES, NAMES, st.text(max_size=40))

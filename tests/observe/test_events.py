@@ -76,6 +76,22 @@ def telling(writer: Writer, **options: Any) -> Iterator[tuple[Events, Fates]]:
         events.stop()
 
 
+def test_an_owner_hears_once_of_each_set_of_variables_that_its_pods_are_given() -> None:
+    paper = Paper()
+    given = replace(CLEAN, injected=("DEPLOY_ENV", "TEAM"))
+    with telling(paper.writer) as (events, fates):
+        for one in (given, replace(given, uid="other"), replace(given, dry_run=True), replace(given, owner=None)):
+            events.observe(one)
+        fates.until(Fate.WRITTEN, 1)
+        events.observe(replace(given, injected=("TEAM",)))
+        fates.until(Fate.WRITTEN, 2)
+        events.observe(replace(given, path="/mutate"))
+    assert [event["regarding"]["kind"] for event in paper.created] == ["ReplicaSet", "ReplicaSet"]
+    assert {(event["type"], event["reason"]) for event in paper.created} == {("Normal", "Injected")}
+    assert "DEPLOY_ENV, TEAM" in paper.created[0]["note"]
+    assert paper.patched == []
+
+
 @pytest.fixture
 def cluster(control_plane: ControlPlane) -> Iterator[Cluster]:
     with connect(kubeconfig=str(control_plane.kubeconfig)) as made:

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from webhook.judge.decision import Decision, Mutation, ObjectRef, task_of
+from webhook.judge.marks import INJECTED, marked
 from webhook.judge.request import Request
 from webhook.judge.verdict import Verdict
 from webhook.pods.airflow import Component
 from webhook.pods.workload import Metadata, Workload
 from webhook.rules.finding import Mode
-from webhook.rules.rule import Subject
+from webhook.rules.rule import Stage, Subject
+from webhook.variables.injection import State, needs
 
 _MIRROR = "kubernetes.io/config.mirror"
 
@@ -48,8 +50,19 @@ def record(
         verdict=verdict,
         mutation=mutation,
         chart=None if case is None else case.subject.role.chart,
+        injected=_injected(case) if path == "/validate" and case is not None and verdict.allowed else (),
         lookalike=case is None and path == "/validate" and request.looks_like_airflow,
     )
+
+
+def _injected(case: Case) -> tuple[str, ...]:
+    """Return the variables that a new pod's mark names, as far as its spec bears that out: anybody may write a mark."""
+    subject = case.subject
+    claimed = set(marked(subject.workload.metadata, INJECTED)) if subject.stage is Stage.POD else set()
+    if not claimed:
+        return ()
+    asked = needs(subject.workload.spec, subject.role, subject.variables, subject.config_maps, subject.namespace)
+    return tuple(sorted(claimed & {need.variable.name for need in asked if need.state is State.SAME}))
 
 
 def _owner(request: Request, metadata: Metadata) -> ObjectRef | None:

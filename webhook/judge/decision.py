@@ -83,6 +83,7 @@ class Decision:
     seconds: float = 0.0
     hints: tuple[str, ...] = ()  # on /mutate alone: what the person who asks should know
     chart: Chart | None = None  # what made it; None: not Airflow's
+    injected: tuple[str, ...] = ()  # on /validate: variables that the pod is marked with and has as the manifest says
     lookalike: bool = False  # whether it is nobody's, is being made, and looks like Airflow
 
 

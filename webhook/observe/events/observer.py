@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 from webhook.judge.decision import Decision, ObjectRef
 from webhook.observe.events.ledger import Fate, Ledger, Outcome, Write, outcome
-from webhook.observe.events.occurrence import Occurrence, announcement, occurrence
+from webhook.observe.events.occurrence import Occurrence, announcement, injection, occurrence
 
 MOST_QUEUED = 1000
+MOST_INJECTIONS = 4096  # owners and sets of names that are remembered
 VALIDATE = "/validate"
 
 logger = logging.getLogger("airlock.events")
@@ -94,6 +95,7 @@ class Events:
         self._ledger = Ledger(instance, count, time.monotonic())
         # What to add to the ledger: made in the thread, so that whoever observes pays for a clock and a place.
         self._queue: queue.Queue[Callable[[], None]] = queue.Queue(MOST_QUEUED)
+        self._injections: dict[str, None] = {}  # that were told
         self._deadline: float | None = None
         self._troubled = False
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
@@ -102,6 +104,8 @@ class Events:
         """Tell of *decision*, if it is one that Events tell of."""
         if decision.path == VALIDATE and not decision.dry_run and decision.verdict.violations:
             self._put(partial(self._add_decision, decision, self._now()))
+        if decision.injected and decision.owner is not None and not decision.dry_run:
+            self._put(partial(self._add_injection, injection(decision, self._now())))
 
     def announce(self, reason: str, note: str, about: ObjectRef, *, good: bool = False) -> None:
         """Tell what happened to a document, in the object *about*: *good* news is of type Normal, other a Warning."""
@@ -131,6 +135,15 @@ class Events:
 
     def _add_decision(self, decision: Decision, at: datetime) -> None:
         self._add(occurrence(decision, at), partial(self._compose, decision))
+
+    def _add_injection(self, told: Occurrence) -> None:
+        """Tell of an injection once: each pod of one owner is given the same."""
+        if told.key in self._injections:
+            return
+        self._injections[told.key] = None
+        while len(self._injections) > MOST_INJECTIONS:
+            del self._injections[next(iter(self._injections))]
+        self._add(told)
 
     def _add(self, told: Occurrence, compose: Callable[[], str] | None = None) -> None:
         self._ledger.add(told, time.monotonic(), compose)

@@ -67,6 +67,16 @@ def occurrence(decision: Decision, at: datetime) -> Occurrence:
     return replace(told, key=_key(decision, [*whose, ref.uid]), task=_digest(whose), common=common)
 
 
+def injection(decision: Decision, at: datetime) -> Occurrence:
+    """Return what there is to tell about the variables that a pod of the owner of *decision* was given: names alone."""
+    owner = decision.owner or decision.regarding
+    whose = [owner.uid or f"{owner.kind} {owner.namespace}/{owner.name}", *decision.injected]
+    names = ", ".join(decision.injected)
+    note = fitted([f"its pods are given variables of the required-env manifest that they lack: {names}"], LONGEST_NOTE)
+    mark = hashlib.sha256(json.dumps(["injected", *whose]).encode(errors="backslashreplace")).hexdigest()
+    return Occurrence(mark, owner, "Normal", "Injected", "Admission", at, note)
+
+
 def _task(decision: Decision) -> list[str]:
     task = decision.task
     return [decision.regarding.namespace, *((task.dag_id, task.task_id) if task is not None else ("", ""))]
