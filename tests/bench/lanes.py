@@ -188,7 +188,7 @@ def measure(body: bytes, nothing: bytes, documents: dict[str, str]) -> Iterator[
             yield line, Promise("latency", ratio, 0.65, at_most=True)
             mine, theirs, ratio = in_turns(lambda: latency(mutate), lambda: latency(unpatched))
             line = f"nothing to inject: /mutate {mine:.0f} µs, /validate {theirs:.0f} µs"
-            yield line, Promise("mutate", ratio, 1.05, at_most=True)
+            yield line, Promise("mutate", ratio, 1.1, at_most=True)  # a tenth is noise
             mine, theirs, ratio = in_turns(lambda: rate(validate), lambda: rate(constant))
             line = f"{MANY} connections: /validate {mine:.0f} /s, constant Flask route {theirs:.0f} /s"
             yield line, Promise("requests", ratio, 1.5, at_most=False)
