@@ -8,11 +8,13 @@ import pytest
 from tests.harness.scanning import dumped
 from webhook.documents.accepted import KEYS
 from webhook.documents.policy import DEFAULT
+from webhook.documents.release import NONE
 from webhook.documents.required_env import EMPTY, read_manifest
 from webhook.grammar.model import revision
+from webhook.pods.observed import NOTHING, Origin, write_origins
 from webhook.rules.finding import Mode
 from webhook.scan.dump import Dump
-from webhook.scan.installed import POLICY, REQUIRED_ENV, installed, read_sources
+from webhook.scan.installed import POLICY, RELEASE, REQUIRED_ENV, installed, read_seen, read_sources
 from webhook.scan.pages import ListError
 from webhook.scan.supply import Collection
 from webhook.variables.known import Absence
@@ -55,6 +57,21 @@ def test_the_installed_policy_is_taken_and_told_with_its_revision() -> None:
     )
     assert (given.value.mode, given.warning) == (Mode.ENFORCE, "")
     assert given.words == f"ConfigMap airlock/airlock-policy, revision {revision(ENFORCING)}"
+
+
+def test_a_missing_release_needs_no_warning_and_a_bad_one_does() -> None:
+    given = installed(cluster(), RELEASE, "airlock", expected=True)
+    assert (given.value, given.warning) == (NONE, "")
+    bad = installed(cluster(config_map("airlock-release", {"release.yaml": "[]"})), RELEASE, "airlock", expected=True)
+    assert bad.value is NONE
+    assert bad.warning.startswith("no image is taken for expected: ConfigMap airlock/airlock-release is bad")
+
+
+def test_what_registries_said_is_read_where_the_controller_wrote_it_down() -> None:
+    origins = {"docker.io/x/y:1": Origin("sha256:1", ("4f2c9d1",))}
+    there = cluster(config_map("airlock-pins", {"revisions.json": write_origins(origins)}))
+    assert read_seen(there, "airlock").origins == origins
+    assert read_seen(there, "gate") == read_seen(Silent(), "airlock") == NOTHING
 
 
 def test_it_is_looked_for_where_the_registration_says() -> None:

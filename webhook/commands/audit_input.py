@@ -15,7 +15,19 @@ from webhook.documents.release import Release
 from webhook.documents.required_env import RequiredEnv
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
-from webhook.scan.installed import NAMESPACE, POLICY, RELEASE, REQUIRED_ENV, Given, Kind, T, installed, read_sources
+from webhook.pods.observed import NOTHING
+from webhook.scan.installed import (
+    NAMESPACE,
+    POLICY,
+    RELEASE,
+    REQUIRED_ENV,
+    Given,
+    Kind,
+    T,
+    installed,
+    read_seen,
+    read_sources,
+)
 from webhook.scan.look import Admission, Scope, interest, look, read_admission
 from webhook.scan.pages import ListError
 from webhook.scan.server import Progress, Server
@@ -113,7 +125,9 @@ def surveys(ground: Ground, papers: Papers, warn: Callable[[str], None]) -> list
     for warning in documents.warnings:
         warn(warning)
     release = documents.release.value
-    laws = [Law(policy.value, sources.required, sources.config_maps, release) for policy in documents.policies]
+    home = (admission.registration.namespace if admission.registration is not None else "") or NAMESPACE
+    known = read_seen(supply, home) if release.images else NOTHING
+    laws = [Law(policy.value, sources.required, sources.config_maps, release, known) for policy in documents.policies]
     scene = look(supply, ground.scope, admission, interest(laws))
     said = (Remark(Place("documents", 0), warning, usable=True) for warning in documents.warnings)
     remarks = (*ground.remarks, *said, *sources.remarks, *scene.look.remarks)

@@ -14,12 +14,14 @@ from webhook.grammar.model import DocumentError, revision
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.pods import skim
+from webhook.pods.observed import NOTHING, Observed, read_origins
 from webhook.scan.pages import ListError
 from webhook.scan.supply import CONFIG_MAPS, Supply
 from webhook.variables.known import Absence
 
 NAMESPACE = "airlock"  # where an installation is looked for when no registration says where it is
 ACCEPTED = "airlock-accepted"
+PINS = "airlock-pins"
 
 T = TypeVar("T")
 
@@ -112,6 +114,18 @@ def _data(supply: Supply, namespace: str, name: str) -> Mapping[str, str] | None
         return skim.of_type(raw, _ConfigMap).data or {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ListError("it cannot be read", 0) from error
+
+
+def read_seen(supply: Supply, namespace: str) -> Observed:
+    """Return what the controller of the installation in *namespace* has written down of registries, as far as it shows.
+
+    What may not be read is not known: rules that would use it say so.
+    """
+    try:
+        data = _data(supply, namespace, PINS) or {}
+    except ListError:
+        return NOTHING
+    return Observed(read_origins(data.get("revisions.json", "")))
 
 
 @dataclass(frozen=True, slots=True)
