@@ -83,10 +83,13 @@ def in_junit(text: str) -> Counts:
 
 
 def in_page(text: str) -> Counts:
+    """Return what the page's script counts; its rows are workloads, of which a finding may have several."""
     found = re.search(r'(?s)<script type="application/json" id="data">(.*?)</script>', text)
-    body: dict[str, Any] = json.loads(found[1]) if found else {"fields": ["mode"], "texts": [], "rows": []}
-    mode = body["fields"].index("mode") + 1  # behind the number of pods
-    return by_mode(Counter(Mode(body["texts"][row[mode]]) for row in body["rows"]))
+    body: dict[str, Any] = json.loads(found[1]) if found else {"findings": dict.fromkeys(MODES, 0)}
+    counts = {Mode(mode): number for mode, number in body["findings"].items()}
+    told = re.search(r'<p id="count" role="status">(\d+) findings? with', text)
+    assert int(told[1] if told else 0) == sum(counts.values())
+    return counts
 
 
 def in_metrics(survey: Survey, batches: int) -> Counts:

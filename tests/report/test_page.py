@@ -122,7 +122,7 @@ def test_a_cause_is_one_card_with_its_workloads_under_the_fixes_that_they_need(b
     assert "enforce mutable-tag registry.example.com/data/airflow:main" in card.text.replace("\n", " ")
     ways = [way.text for way in card.find_elements("css selector", ".way")]
     assert len(ways) == 2
-    assert "worker_container_tag" in ways[0]
+    assert "executor_config" in ways[0]
     assert "task Pod airflow/sales_daily/load_orders 5 pods" in ways[0]
     assert ways[1].endswith("2 workloads")
     card.find_element("css selector", "summary").send_keys(Keys.ENTER)
@@ -133,7 +133,7 @@ def test_what_to_do_first_names_three_causes_and_what_each_mends(browser: Browse
     browser.open(pages(surveys.story))
     first, second, third = browser.texts(".first > li")
     assert "registry.example.com/data/airflow:main" in first
-    assert "Fix: set images.airflow.tag" in first
+    assert "set images.airflow.tag" in first
     assert "9 more pods would come back; 3 of 13 findings gone, in 3 workloads, 9 pods." in first
     assert "MESSAGE_CALLBACK_ENDPOINT" in second
     assert "docker.io/apache/airflow:2.10.4" in third

@@ -4,6 +4,7 @@ Whatever a template prints is made printable, then escaped. The page's Content-S
 own style and script and forbids all else: no request leaves it, whoever wrote a name that it shows.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -70,7 +71,7 @@ def render(survey: Survey) -> str:
             drifts=[pictures.of_drift(drift, survey) for drift in survey.drifts[:MOST]],
             skews=[pictures.of_skew(skew, survey) for skew in survey.skews[:MOST]],
             choices=_choices(causes),
-            data=_packed(causes, survey.counts.total()),
+            data=_packed(causes, survey.counts),
             modes=_MODES,
             most=MOST,
             few=FEW,
@@ -93,7 +94,7 @@ def _choices(causes: tuple[Problem, ...]) -> dict[str, list[str]]:
     }
 
 
-def _packed(causes: tuple[Problem, ...], findings: int) -> dict[str, Any]:
+def _packed(causes: tuple[Problem, ...], counts: Counter[Mode]) -> dict[str, Any]:
     """Return *causes* for the page's script: each text once, and for each workload the numbers of its texts."""
     numbers: dict[str, int] = {}
 
@@ -106,4 +107,5 @@ def _packed(causes: tuple[Problem, ...], findings: int) -> dict[str, Any]:
         for nth, cause in enumerate(causes)
         for hit in cause.hits
     ]
+    findings = {str(mode): counts[mode] for mode in _MODES}
     return {"fields": list(_FIELDS), "texts": list(numbers), "causes": packed, "rows": rows, "findings": findings}

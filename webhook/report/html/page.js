@@ -13,6 +13,7 @@
   const MODES = ["enforce", "warn", "audit"];
 
   const { fields, texts, causes, rows, findings } = JSON.parse(source.textContent);
+  const total = Object.values(findings).reduce((sum, number) => sum + number, 0);
   const hits = rows.map(([nth, pods, ...numbers]) => {
     const hit = { nth, pods };
     fields.forEach((field, place) => { hit[field] = texts[numbers[place]]; });
@@ -133,7 +134,7 @@
       chosen.every(([field, value]) => hit[field] === value) && wanted.every((word) => words[nth].includes(word)));
     matching = gathered(kept, "nth").map((ones) => ({ ones, named: Boolean(causes[ones[0].nth][2]) }));
     count.textContent = kept.length === hits.length
-      ? `${plural(findings, "finding")} with ${plural(causes.length, "cause")}`
+      ? `${plural(total, "finding")} with ${plural(causes.length, "cause")}`
       : `${matching.length} of ${plural(causes.length, "cause")}, in ${plural(kept.length, "workload")}`;
     turn(0);
   };
