@@ -1,7 +1,6 @@
 """What `airlock serve` serves: sources, gate, observers and routes put together, in the process that serves them."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,6 +32,7 @@ from webhook.sources.lookup import Lookup
 from webhook.sources.source import ConfigMapName, Outcome, Reload, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
     from webhook.cluster import Cluster
@@ -43,6 +43,7 @@ log = structlog.stdlib.get_logger("airlock.service")
 class _Feeder(Protocol):
     def start(self) -> None: ...
     def stop(self) -> None: ...
+    def silent(self) -> float: ...
 
 
 class Airlock:
@@ -66,6 +67,7 @@ class Airlock:
         self._release: Source[Release] = Source(
             "release", read_release, self._reloaded, initial=NONE if options.release is None else None, absent=NONE
         )
+        self.dropped, self.follow = self._metrics.dropped, self._metrics.watch
         self._lookup = Lookup(self._cluster if options.connected else None, self._rebuild)
         self._about: dict[str, ObjectRef] = {}  # the ConfigMap of a document, as last seen
         self._feeders = [
@@ -101,14 +103,6 @@ class Airlock:
         """Return the answer to a small review; None when it is none or may take long."""
         return self._desk.quickly(path, body)
 
-    def dropped(self, reason: str) -> None:
-        """Count a client that got no answer from the routes."""
-        self._metrics.dropped(reason)
-
-    def follow(self, reader: str, silent: Callable[[], float]) -> None:
-        """Show for how many seconds *reader* has given no sign of life."""
-        self._metrics.watch(reader, silent)
-
     def start(self) -> None:
         """Read the documents and begin to watch them; raises OSError when a file cannot be read."""
         self._rebuild()
@@ -116,6 +110,8 @@ class Airlock:
             self._events.start()
         for feeder in self._feeders:
             feeder.start()
+        self.follow("documents", lambda: max((feeder.silent() for feeder in self._feeders), default=0.0))
+        self.follow("sources", self._lookup.silent)
 
     def drain(self) -> None:
         """Stop being ready; whatever still comes is answered."""

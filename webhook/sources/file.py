@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 BIGGEST = 1 << 20  # bytes; the same document in a ConfigMap could not be longer
 LOOK_EVERY = 0.5  # seconds; a change counts when two looks agree
@@ -61,6 +62,7 @@ class FileWatch:
         self._every = every
         self._told: bytes | FileError | None = None
         self._last: bytes | None = None
+        self._looked = monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"file {path.name}", daemon=True)
 
@@ -73,6 +75,10 @@ class FileWatch:
         self._listener.offer(self._last)
         self._thread.start()
 
+    def silent(self) -> float:
+        """Return how many seconds ago it last looked."""
+        return monotonic() - self._looked
+
     def stop(self, timeout: float = 5.0) -> None:
         """End the watching; nobody is told anything afterwards."""
         self._stopping.set()
@@ -84,6 +90,7 @@ class FileWatch:
                 self._look()
             except Exception:  # whoever listens must not end the watching
                 logger.exception("%s: telling of it failed", self._path)
+            self._looked = monotonic()
 
     def _look(self) -> None:
         try:

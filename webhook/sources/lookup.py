@@ -37,6 +37,10 @@ class Lookup:
         states: Mapping[Name, State] = {name: watch.state for name, watch in self._watches.items()}
         return sorted(f"{ns}/{name}" for (ns, name), state in states.items() if state.known is Absence.UNREAD)
 
+    def silent(self) -> float:
+        """Return how many seconds ago the watch that is silent longest last began to ask; 0 without any."""
+        return max((watch.silent() for watch in self._watches.values()), default=0.0)
+
     def want(self, names: frozenset[Name]) -> None:
         """Watch *names* and nothing else from now on."""
         with self._lock:

@@ -82,6 +82,7 @@ class Watch(ABC):
         self._chance = chance
         self._version = ""  # of the cluster, as far as it was told; "" asks for a list
         self._failures = 0
+        self._turned = clock()  # when it last began to ask
         self._lines: Lines | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=thread, daemon=True)
@@ -111,6 +112,10 @@ class Watch(ABC):
         """Begin to watch; the first state comes when the server has answered."""
         self._thread.start()
 
+    def silent(self) -> float:
+        """Return how many seconds ago it last began to ask."""
+        return self._clock() - self._turned
+
     def stop(self, timeout: float = 5.0) -> None:
         """End the watching at once; nobody is told anything afterwards. Also for who is just being told."""
         self._stopping.set()
@@ -124,7 +129,7 @@ class Watch(ABC):
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            began = self._clock()
+            began = self._turned = self._clock()
             try:
                 pause = self._turn() - (self._clock() - began)
             except _Again:

@@ -1,0 +1,29 @@
+"""Every thread that reads what may change shows that it does, and a FIFO in a file's place stops none."""
+
+import os
+from pathlib import Path
+
+from tests.harness.server import serving, wait_for
+
+POLICY = "{apiVersion: airlock/v1, kind: Policy, mode: warn}"
+READERS = ("loop", "certificate", "documents", "sources")
+
+
+def test_readers_go_on_when_a_fifo_takes_the_place_of_a_certificate_or_a_document(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY)
+    with serving(tmp_path, "--policy", str(policy)) as server:
+        certificate = tmp_path / "certs" / "tls.crt"
+        kept = certificate.read_bytes()
+        for path in (certificate, policy):
+            path.unlink()
+            os.mkfifo(path)
+        wait_for(lambda: "not a regular file; still serving" in server.log.read_text(), 20, "the FIFO to be seen")
+        policy.unlink()
+        policy.write_text(POLICY.replace("warn", "audit"))
+        wait_for(lambda: server.metric('airlock_policy_reloads_total{document="policy",outcome="accepted"}') >= 2, 20)
+        certificate.unlink()
+        certificate.write_bytes(kept)
+        for reader in READERS:
+            assert server.metric(f'airlock_reader_silent_seconds{{reader="{reader}"}}') < 10
+        assert server.probe("/metrics")[1].count("airlock_reader_silent_seconds{") == len(READERS)
