@@ -181,7 +181,7 @@ def test_the_page_shows_three_layers_of_the_story_and_that_nobody_looked_for_the
     page = tmp_path / "audit.html"
     assert airlock(story, tmp_path, "-o", "html", "--output-file", str(page)).returncode == 1
     text = page.read_text(encoding="utf-8")
-    assert text.count("</svg> found here</p>") == 3
+    assert text.count("</svg> found</p>") == 3
     assert text.count("</svg> not checked</p>") == 1
     assert short(story.old) in text
     assert short(story.new) in text
