@@ -14,7 +14,8 @@ DOCUMENTS = 20_000  # of a file; a rendered chart has a hundred
 # A line that begins so always ends a document, whatever stands around it (YAML 1.2.2, 9.1.2).
 _SEPARATOR = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 _TEMPLATE = re.compile(r"^# Source: (.+)$", re.MULTILINE)
-_BLANK = re.compile(r"(?:[ \t]*(?:[#%][^\r\n]*|\.\.\.)?(?:\r\n?|\n|\Z))*\Z")
+# Possessive: nothing is remembered for going back, which for a million lines of comments took gigabytes.
+_BLANK = re.compile(r"(?:[ \t]*+(?:[#%][^\r\n]*+|\.\.\.)?+(?:\r\n?|\n|\Z))*+\Z")
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 # Helm's own words, and those of its language that tell why YAML can make nothing of a text.
