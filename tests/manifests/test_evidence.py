@@ -61,4 +61,4 @@ def test_bitnamis_scheduler_is_known_under_another_name() -> None:
     )
     decision, operations = gate.mutate(decode(body), date(2026, 11, 23))
     assert (decision.component, decision.chart) == (Component.SCHEDULER, Chart.BITNAMI)
-    assert [one["path"] for one in operations] == ["/spec/containers/0/env"]
+    assert [one["path"] for one in operations] == ["/spec/containers/0/env", "/metadata/annotations"]
