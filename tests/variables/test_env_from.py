@@ -99,9 +99,9 @@ def test_a_check_counts_what_the_input_gives_by_env_from_as_set(tmp_path: Path) 
     arguments = ["check", "--required-env", str(tmp_path / "required.yaml"), str(tmp_path / "rendered.yaml")]
     told = click.testing.CliRunner().invoke(main, arguments)
     assert told.exit_code == 0, told.output
-    assert "envFrom" not in told.output  # all that it names is in the input
+    assert "may be set by envFrom" not in " ".join(told.output.split())  # all that it names is in the input
 
     lacking = rendered(envFrom=[{"secretRef": {"name": "elsewhere"}}])
     (tmp_path / "rendered.yaml").write_text(yaml.safe_dump_all(lacking))
     told = click.testing.CliRunner().invoke(main, arguments)
-    assert "'DEPLOY_ENV' may be set by envFrom (Secret elsewhere)" in " ".join(told.output.split())
+    assert "may be set by envFrom (Secret elsewhere)" in " ".join(told.output.split())
