@@ -1,5 +1,6 @@
 """The folder listing shows the way: what lies where, and what an import costs."""
 
+import re
 import subprocess
 import sys
 
@@ -35,6 +36,13 @@ def test_a_package_does_no_work_when_it_is_imported(module: str) -> None:
     lines = (ROOT / module).read_text(encoding="utf-8").splitlines()
 
     assert not [line for line in lines if line.startswith(("import ", "from "))]
+
+
+def test_the_map_for_newcomers_names_every_package() -> None:
+    packages = {path.parent.name for path in (ROOT / "webhook").glob("*/__init__.py")}
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+    assert packages == set(re.findall(r"^\| `(\w+)/` \|", text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("module", modules())
