@@ -1,8 +1,8 @@
-"""What to do next about certificates, and why: a pure function of what is there and of the time.
+"""What to do next about certificates, and why: a pure function of the current state and the time.
 
 Two rules bind every step. What is published (the caBundle of a webhook configuration) never loses an authority that a
 replica may still need; and a leaf is signed only by an authority that has been published everywhere for a while.
-Nothing needs to be remembered: a plan that is made anew goes on from what is there.
+The plan keeps no state: each one starts from what is there.
 """
 
 from collections.abc import Mapping

@@ -33,7 +33,7 @@ class Signers:
 
 
 def read_signers(data: Data) -> Signers:
-    """Read the CA Secret; a pair that is incomplete or of no use is left out and told of."""
+    """Read the CA Secret; leave out a pair that is incomplete or unusable, and report it."""
     found: list[Signer] = []
     faults: list[str] = []
     for cert, key in SLOTS:

@@ -1,4 +1,4 @@
-"""For how long things have been seen to be as they are."""
+"""How long things have looked the way they look now."""
 
 from collections.abc import Hashable, Iterable
 from typing import TypeVar
@@ -7,7 +7,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Sightings:
-    """Remembers since when each thing has been there without a break; whoever forgets it only waits once more."""
+    """Remembers how long each thing has been there without a break; after a restart, the wait just starts over."""
 
     def __init__(self) -> None:
         self._since: dict[Hashable, float] = {}

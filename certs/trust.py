@@ -1,4 +1,4 @@
-"""Authorities as others are told of them: certificates one after the other, in a caBundle or in `ca.crt`."""
+"""Authorities as we publish them: certificates one after the other, in a caBundle or in `ca.crt`."""
 
 import re
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ class Trust:
 
 
 def read_trust(pem: bytes) -> Trust:
-    """Read a bundle; what is no authority's certificate is left out, and all of it when it is too long to be read."""
+    """Read a bundle; leave out what is not an authority's certificate, or all of it when it is too long to read."""
     try:
         check_size(pem)
     except CertificateError:

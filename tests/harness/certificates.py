@@ -1,4 +1,4 @@
-"""What an installation's certificates are at a moment, and whether all that is published believes whoever serves."""
+"""An installation's certificates at one moment, and whether everything published trusts every replica that serves."""
 
 import socket
 import ssl
@@ -21,7 +21,7 @@ SECRETS = {CA: "Opaque", TLS: "kubernetes.io/tls"}
 
 
 class Held(Protocol):
-    """An installation of which Secrets and registration can be read."""
+    """An installation whose Secrets and registration can be read."""
 
     def secret(self, name: str) -> dict[str, bytes]:
         """Return the data of a Secret; empty when it is not there."""

@@ -174,7 +174,7 @@ class Installation:
                 stack.enter_context(serving(place, "--port", str(port), *sources, environ=environ))
                 for place, port in zip(folders, self.ports, strict=True)
             )
-            for server in (first, second):  # at once: whoever looks at what they serve would keep them from being quiet
+            for server in (first, second):  # at once: anyone who looks at what they serve keeps them from going quiet
                 stack.callback(server.process.send_signal, signal.SIGINT)
             yield first, second
 

@@ -1,4 +1,4 @@
-"""Requests at a steady rate through the API server, to see whether anybody notices what is done meanwhile."""
+"""Requests at a steady rate through the API server, to see whether clients notice what happens meanwhile."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ THREADS = 4  # clients, and so at most as many requests in flight
 
 @dataclass
 class Load:
-    """Dry-run creations of *pod* in *namespace*, *rate* a second, each of which must be answered with *expected*."""
+    """Dry-run creations of *pod* in *namespace*, *rate* a second; each answer must be *expected*."""
 
     access: Access
     namespace: str

@@ -1,4 +1,4 @@
-"""Five thousand pods of twenty Airflows on a dozen nodes, of which it is known which are wrong, for a real API server.
+"""Five thousand pods of twenty Airflows on a dozen nodes, for a real API server; we know which of them are wrong.
 
 What is wrong: fifty tasks on a moving tag that a node may serve from its cache, and twenty references that run as two
 images, told in each way in which runtimes tell digests. What only looks like it: one image in two names, on two
@@ -152,7 +152,7 @@ def _component(component: str, number: int, namespace: str, node: str) -> dict[s
     return owned(pod, "ReplicaSet", f"{namespace}-{component}-6d4cf")
 
 
-def _pod(  # noqa: PLR0917 - what tells one pod from another, none of which may be left out
+def _pod(  # noqa: PLR0917 - what tells one pod from another; all of it is needed
     name: str,
     namespace: str,
     labels: dict[str, str],

@@ -23,7 +23,7 @@ def assert_sarif(log: Any) -> None:
     Draft4Validator(schema).validate(log)
     uris = list(_uris(log))
     assert uris
-    assert all(_URI.fullmatch(uri) for uri in uris)  # the schema leaves that to whoever checks formats
+    assert all(_URI.fullmatch(uri) for uri in uris)  # the schema leaves that to validators that check formats
 
 
 def _uris(value: Any) -> Iterator[str]:

@@ -36,7 +36,7 @@ _config_map = msgspec.json.Decoder(_ConfigMap)
 
 
 def decode_edit(body: Data, unread: str = "") -> Edit:
-    """Return the edit of a ConfigMap that *body* asks about; raises `ReviewError` for what is no review.
+    """Return the edit of a ConfigMap that *body* asks about; raises `ReviewError` for anything but a review.
 
     With *unread*, a reason, *body* is only the beginning of what was sent.
     """

@@ -36,7 +36,7 @@ Guards = Mapping[tuple[str, str], tuple[Guarded, ...]]  # by namespace and name 
 
 
 def judge(edit: Edit, guards: Guards) -> Judgement:
-    """Judge *edit*: every problem of every document in it, unless they are no news.
+    """Judge *edit*: every problem of every document in it, unless they were there before.
 
     What an edit does not change is not judged again, so that labels can be set whatever the text says. Fields that are
     not known here are warned of: another version of airlock, before or after this one, may know them. So is what is

@@ -34,7 +34,7 @@ class ImageUse:
     image: str  # as it is written
     policy: str
     kind: str  # "digest", "unreadable", or the class of its tag: immutable, mutable, unrecognised, proven
-    digests: tuple[str, ...]  # as which it runs, sorted
+    digests: tuple[str, ...]  # that it runs as, sorted
     pods: int
 
 
@@ -55,7 +55,7 @@ class Group:
     images: tuple[ImageUse, ...]
     found: tuple[Found, ...]
     lifted: tuple[Lifted, ...] = ()
-    distrusted: Component | None = None  # what their labels claim in vain
+    distrusted: Component | None = None  # what their labels claimed but did not earn
     task: TaskRef | None = None
     regarding: ObjectRef | None = None  # the controller owner of one of its pods, else that pod
 

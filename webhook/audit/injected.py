@@ -37,7 +37,7 @@ def _advised(found: Found, names: frozenset[str]) -> Found:
 
 def _is_injected(cause: Cause, names: frozenset[str]) -> bool:
     """Return whether all places of *cause* are containers of the pod spec that are not among *names*."""
-    lists = tuple(f"spec.{name}[" for name in _LISTS)  # ephemeral containers and volumes are nobody's template's
+    lists = tuple(f"spec.{name}[" for name in _LISTS)  # ephemeral containers and volumes come from no template
     return all(place.path.startswith(lists) and place.container not in names for place in cause.places)
 
 

@@ -32,7 +32,7 @@ class Skew:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """Where an audit looked and by what it judged, in words that are shown."""
+    """Where an audit looked and which policy it used, in words that are shown."""
 
     source: str  # "context prod-eu", "dump pods.json"
     policy: str  # "ConfigMap airlock/airlock-policy, revision 45bd7d719826", "the built-in policy"
@@ -47,7 +47,7 @@ class Reach:
     off: tuple[tuple[str, tuple[str, ...]], ...] = ()  # rules, and the namespaces in which the policy turns them off
     namespaces: int = 0  # with pods of Airflow
     compared: int = 0  # Airflows with two components whose images can be compared
-    mixed: tuple[Skew, ...] = ()  # Airflows that run two images and are no finding: as in a rollout
+    mixed: tuple[Skew, ...] = ()  # Airflows that run two images without a finding, such as in a rollout
     across: tuple[str, ...] = ()  # images that run as different digests on nodes whose digests do not compare
     declared: int = 0  # variables in the manifest whose source could be read
     asked: int = 0  # pods that it requires one of

@@ -24,7 +24,7 @@ _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _REFERENCE = f"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::{_TAG})?(?:{_DIGEST})?"
-_ID = "[0-9a-f]{64}"  # of an image, which is no name
+_ID = "[0-9a-f]{64}"  # of an image, which is not a name
 _LONGEST = 1024
 
 # What an ImageGlob's expression has between its parts, and stands for when nothing is asked of one.
@@ -38,7 +38,7 @@ _HOSTED = "(?:localhost|[^/]*[.:A-Z][^/]*)/.*"
 def normalised(image: str) -> str:
     """Return the expression for the whole reference that the text *image* stands for: its host is written out.
 
-    What is an image's id becomes something that is no reference.
+    An image's id becomes something that is not a reference.
     """
     ways = [(cel.matches(image, _HOSTED), image), (cel.matches(image, _ID), f'{image} + "!"')]
     return cel.first(ways, f'"docker.io/" + {image}')

@@ -11,7 +11,7 @@ from webhook.pods.charts import CHARTS
 from webhook.rules import required_env
 from webhook.variables.variable import Variable
 
-CONTAINERS = 10  # of a pod, in each of which a variable can be put; an expression names them one by one
+CONTAINERS = 10  # of a pod that can get variables; an expression names them one by one
 _MUTATING = (
     "only a container that a chart calls like the component, or the only one, is a component's own",
     f"a variable goes into the first {CONTAINERS} containers, and no init container",

@@ -45,7 +45,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the API server said, not parsed: for lists, of which little is needed."""
+    """What the API server said, not parsed: for lists, where little is needed."""
 
     status: int
     data: bytes

@@ -1,4 +1,4 @@
-"""Where `airlock audit` looks, and by what it judges what it sees there."""
+"""Where `airlock audit` looks, and which policy it applies there."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -113,7 +113,7 @@ def ground_of(choice: Choice, progress: Progress) -> Iterator[Ground]:
 def surveys(ground: Ground, papers: Papers, warn: Callable[[str], None]) -> list[Survey]:
     """Return the survey by the policy in *papers*, and one of the same look by the policy to compare with.
 
-    *warn* is told at once what may make them other than whoever asks thinks. Raises OSError when nothing answers.
+    *warn* hears at once what may make them differ from what the caller expects. Raises OSError when nothing answers.
     """
     supply = ground.supply
     try:

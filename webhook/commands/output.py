@@ -13,7 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def report_options(*formats: str) -> Callable[[F], F]:
-    """Return the options for a report in one of *formats*, the first of which is the default."""
+    """Return the options for a report in one of *formats*; the first is the default."""
     options = (
         click.option(
             "--output",

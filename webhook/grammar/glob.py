@@ -12,7 +12,7 @@ WILDCARDS = re.compile(r"\*+|\?")
 
 
 class PatternError(ValueError):
-    """A text that is no pattern of the kind asked for; the message is a sentence for its author."""
+    """A text that is not a pattern of the kind asked for; the message is a sentence for its author."""
 
 
 class Program(Protocol):

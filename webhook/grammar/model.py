@@ -186,7 +186,7 @@ def read(text: str | bytes, model: type[M]) -> M:
         document = model.model_validate(root.value, by_alias=True, by_name=False)
     except ValidationError as error:
         problems += _found(root, error)
-    if root.value.get("kind", kind) != kind:  # another document altogether: its fields are no news
+    if root.value.get("kind", kind) != kind:  # another document altogether: say nothing about its fields
         problems = [problem for problem in problems if problem.path in {"", "apiVersion", "kind"}]
     if document is None or problems:
         raise DocumentError(problems)
@@ -204,7 +204,7 @@ def revision(text: str | bytes) -> str:
 
 
 def place(path: Path) -> str:
-    """Return *path* as people write it; keys that are no plain words are quoted.
+    """Return *path* as people write it; keys that are not plain words are quoted.
 
     What lies below a `value` is not shown: it may be a secret that lacks its quotes.
 
@@ -245,6 +245,6 @@ def located(root: Node, flaw: Flaw) -> Problem | None:
         elif part == "[key]":
             continue
         path.append(part)
-    if node.value is None:  # told of when the YAML was read
+    if node.value is None:  # reported when the YAML was read
         return None
     return Problem(line, place(tuple(path)), flaw.text, flaw.unknown_field)

@@ -48,7 +48,7 @@ class Pattern:
 
     @classmethod
     def expression(cls, source: str) -> str:
-        """Return the RE2 expression for *source*; PatternError when it is no pattern of this kind."""
+        """Return the RE2 expression for *source*; PatternError when it is not a pattern of this kind."""
         return expression(source)
 
     @classmethod

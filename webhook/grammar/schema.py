@@ -1,4 +1,4 @@
-"""JSON Schema of the documents, for editors and for whoever checks them elsewhere."""
+"""JSON Schema of the documents, for editors and for other tools that check them."""
 
 from typing import Any
 

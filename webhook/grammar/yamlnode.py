@@ -68,7 +68,7 @@ class _Stop(Exception):  # noqa: N818 - not an error of the program: reading end
 
 
 def compose(text: str | bytes, loader: Any = _LOADER) -> tuple[Node | None, list[Fault]]:  # noqa: ANN401
-    """Return the mapping that *text* is, and everything wrong with it as YAML; None when it is no mapping.
+    """Return the mapping that *text* is, and everything wrong with it as YAML; None when it is not a mapping.
 
     >>> compose("mode: off")[0].value
     {'mode': 'off'}
@@ -95,7 +95,7 @@ class _Composer:
         self._events = self._read(text, loader)
 
     def document(self) -> Node:
-        """Return the root of the only document; stop when that is no mapping."""
+        """Return the root of the only document; stop when that is not a mapping."""
         next(self._events)  # the stream begins
         if isinstance(next(self._events), yaml.StreamEndEvent):
             raise _Stop(Fault(0, (), "the document is empty; write apiVersion, kind and what it shall say"))

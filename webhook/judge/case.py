@@ -21,7 +21,7 @@ class Case:
 
     request: Request
     subject: Subject
-    distrusted: Component | None  # what the labels claimed in vain
+    distrusted: Component | None  # what the labels claimed but did not earn
     ceiling: Mode  # never judged stricter than this, whatever the rule
 
 

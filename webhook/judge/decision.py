@@ -52,7 +52,7 @@ _LEGAL_ID = re.compile(r"[\w.-]{1,250}")
 def task_ref(labels: Mapping[str, str], annotations: Mapping[str, str]) -> TaskRef | None:
     """Return the task that *annotations* name, else *labels*, whose text is cut to what a label may hold.
 
-    None without the id of a DAG. Text that is no legal id could be anything, so it is left out.
+    None without the id of a DAG. Text that is not a legal id could be anything, so it is left out.
 
     >>> task_ref({"dag_id": "etl", "task_id": "load"}, {"dag_id": "etl.daily", "task_id": "see http://evil.example"})
     TaskRef(dag_id='etl.daily', task_id='load', run_id='', try_number='', map_index='')
@@ -76,7 +76,7 @@ class Decision:
     regarding: ObjectRef  # the object that was judged
     owner: ObjectRef | None  # its controller owner, when that lies in a namespace
     component: Component | None  # None: not Airflow's
-    distrusted: Component | None  # what its labels claimed in vain
+    distrusted: Component | None  # what its labels claimed but did not earn
     task: TaskRef | None
     verdict: Verdict
     mutation: Mutation | None = None  # on /mutate alone
@@ -84,7 +84,7 @@ class Decision:
     hints: tuple[str, ...] = ()  # on /mutate alone: what the person who asks should know
     chart: Chart | None = None  # what made it; None: not Airflow's
     injected: tuple[str, ...] = ()  # on /validate: variables that the pod is marked with and has as the manifest says
-    lookalike: bool = False  # whether it is nobody's, is being made, and looks like Airflow
+    lookalike: bool = False  # whether it belongs to no known Airflow, is being created, and looks like Airflow
 
 
 def task_of(workload: Workload | None) -> TaskRef | None:

@@ -68,7 +68,7 @@ def _line(told: _Told, fix: str) -> str:
 def brief(told: _Told, size: int = 0) -> str:
     """Return *told* in a few words: its rule, image or variable, and half of the condition.
 
-    With a *size*, the image (of which the end tells most) or variable has at most so many characters.
+    With a *size*, the image (its end tells most) or variable has at most that many characters.
     """
     cause = told.cause
     if cause.image:

@@ -27,7 +27,7 @@ class Strictest:
 
 
 def strictest(trust: Trust, request: Request, workload: Workload, judge: Judge) -> Strictest | None:
-    """Return the strictest verdict over every role that the pod *workload* may be, None when it is nobody's.
+    """Return the strictest verdict over every role that the pod *workload* may be, None when it is not Airflow's.
 
     It may be what it claims before the change or after it, and it may be a task.
     """

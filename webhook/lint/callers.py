@@ -25,7 +25,7 @@ class Caller:
     passes: str
     process: str
     failure: str
-    components: tuple[Component, ...]  # any of which may be the process
+    components: tuple[Component, ...]  # any of them may be the process
     arguments: tuple[Value, ...] = ()
 
 

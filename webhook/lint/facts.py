@@ -25,5 +25,5 @@ class Facts:
         if self.image is not None:
             told = told.meets(self.image) or told
         if told == ANY and (given.parameter in ("sla", "sla_miss_callback")):
-            return Versions((2, 0, 0), (2, 999, 999))  # 3 has no SLAs: whoever writes one writes it for 2
+            return Versions((2, 0, 0), (2, 999, 999))  # 3 has no SLAs: a file that has one was written for 2
         return told

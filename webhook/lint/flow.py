@@ -25,7 +25,7 @@ class Flow(Calls):
             scope.names = dict(before)
             if self.run(scope, body):
                 if body is node.body and absent is not None and self.texts(before.get(absent, UNKNOWN)) is not None:
-                    scope.names[absent] = before[absent]  # what happens to an empty text is no use of it
+                    scope.names[absent] = before[absent]  # what happens to an empty text does not count as use
                 reached.append(scope.names)
         scope.names = merged(reached) if reached else before
         return bool(reached)

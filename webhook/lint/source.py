@@ -45,7 +45,7 @@ def parse(file: str, data: bytes, rule: str = "callback") -> Source:
     if b"\0" in data:
         raise SourceError(data.count(b"\n", 0, data.index(b"\0")) + 1, "is no Python: it holds null bytes")
     try:
-        with warnings.catch_warnings():  # about the file's own style, which is nobody's concern here
+        with warnings.catch_warnings():  # about the file's own style, which does not matter here
             warnings.simplefilter("ignore")
             tree = ast.parse(data)
     except SyntaxError as error:

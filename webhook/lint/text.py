@@ -6,7 +6,7 @@ from typing import Any
 from webhook.lint.state import State
 from webhook.lint.values import UNKNOWN, Constant, Items, Method, Scope, Text, Value, Word
 
-# Each keeps what the string is about; what other methods return is nobody's concern.
+# Each keeps what the string is about; what other methods return does not matter.
 _SAME = frozenset({
     "strip", "lstrip", "rstrip", "replace", "lower", "upper", "title", "capitalize", "casefold", "expandtabs",
     "removeprefix", "removesuffix",
@@ -24,7 +24,7 @@ def attribute_of(state: State, scope: Scope, node: ast.AST, text: Text | Word, n
 
 
 def item_of(state: State, scope: Scope, node: ast.AST, text: Text | Word, index: Any) -> Value:  # noqa: ANN401 - a literal
-    """Return `text[index]`, and take note when that is no position, or when it is taken for an item of a list."""
+    """Return `text[index]`, and take note when that is not a position, or is taken for an item of a list."""
     if isinstance(index, str):
         return state.misuse(scope, node, text, f"takes [{index!r}] of")
     return state.misuse(scope, node, text, "takes one item of") if isinstance(text, Text) else text

@@ -13,7 +13,7 @@ Number = tuple[int, int, int]
 
 
 class VersionError(ValueError):
-    """What is written is no version of Airflow that is known here."""
+    """The text is not a version of Airflow that is known here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def resolved(text: str) -> Any:  # noqa: ANN401 - JSON
     if text in _BOOLEANS:
         return _BOOLEANS[text]
     value = core(text)
-    # What no 64 bits hold is no integer in JSON as Kubernetes reads it.
+    # A number that does not fit into 64 bits is not an integer in JSON as Kubernetes reads it.
     return float(value) if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64 else value
 
 

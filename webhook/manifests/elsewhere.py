@@ -53,7 +53,7 @@ def elsewhere(manifest: Manifest) -> str:
 
 
 def stray_words(node: Node, file: str) -> str:
-    """Return what to do about *node*, which is no object, when an Airflow comes from it, else ""; *file* holds it."""
+    """Return what to do about *node*, not an object, when an Airflow comes from it, else ""; *file* holds it."""
     value, last = mapping(node.value), file.rpartition("/")[2]
     if not mentions(node, "airflow"):
         return ""
@@ -68,7 +68,7 @@ def stray_words(node: Node, file: str) -> str:
     return f"looks like Helm values of an Airflow chart, not like manifests; render them first: {command}"
 
 
-# Documents that are no objects: a key that they have, its type, and what to do.
+# Documents that are not objects: a key that they have, its type, and what to do.
 _STRAYS: tuple[tuple[str, type, str], ...] = (
     ("releases", list, "is a helmfile with an Airflow; render it first: helmfile template | airlock check -"),
     (

@@ -125,7 +125,7 @@ class Chest:
             found = self._environment(scheduler, holders)
             values.append(found.values)
             unreached += found.unreached
-        else:  # whoever gets the variables is not in the input
+        else:  # the containers that get the variables are not in the input
             values += [variables(holder.entries.values()) for holder in kin.related(holders, manifest)]
         config = self._config(manifest, holders, scheduler)
         if config is not None:

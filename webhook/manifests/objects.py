@@ -27,7 +27,7 @@ class Manifest:
     namespace: str  # its own, else the one that was asked for
     name: str  # with a `*` behind it when the server completes it
     template: str = ""  # the chart's file it was rendered from
-    source: str = ""  # what it came with, when that is no file: objects of a cluster belong together
+    source: str = ""  # what it came with, when that is not a file: objects of a cluster belong together
 
     @property
     def group(self) -> str:
@@ -76,7 +76,7 @@ class _Origin:
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """A document that is no object: it has no apiVersion and kind."""
+    """A document that is not an object: it has no apiVersion and kind."""
 
     place: Place
     node: Node

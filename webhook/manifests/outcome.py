@@ -56,7 +56,7 @@ class Judged:
     component: Component
     chart: Chart = Chart.CUSTOM
     key: str = ""  # of the ConfigMap or Secret, for the worker pod that the executor makes from it
-    distrusted: Component | None = None  # what the labels claim in vain
+    distrusted: Component | None = None  # what the labels claimed but did not earn
     template: str = ""  # the chart's file it was rendered from
     reported: tuple[Reported, ...] = ()
     spared: tuple[Spared, ...] = ()

@@ -33,7 +33,7 @@ from webhook.pods.provenance import Provenance, under
 from webhook.pods.workload import Workload, decode
 from webhook.rules.finding import Mode
 
-# Stands for whoever will create an object, so that only the owner, or the object's own kind, decides about its labels.
+# Stands for the unknown creator of an object, so that only the owner, or its own kind, decides about its labels.
 _CONTROLLER = "airlock:check:controller"
 
 

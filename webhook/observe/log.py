@@ -16,7 +16,7 @@ from webhook.judge.decision import Decision
 from webhook.rules.finding import Mode
 
 LONGEST = 512  # characters of one string in a record
-LONGEST_TRACEBACK = 8192  # of which the end is kept: it names the error
+LONGEST_TRACEBACK = 8192  # its end is kept: that names the error
 LONGEST_LIST = 32  # items of one list in a record
 
 # Below this level others' loggers stay silent: at debug, HTTP clients print what was sent and answered.
@@ -89,7 +89,7 @@ def _names(names: Iterable[str]) -> list[str] | None:
 
 
 class _Lines:
-    """Where lines go: whole, one after the other; a stream that is gone is no reason to fail a request.
+    """Where lines go: whole, one after the other; a stream that is gone must not fail a request.
 
     structlog calls the method named like the level.
     """
@@ -147,7 +147,7 @@ def _traceback(exc_info: Any) -> str:  # noqa: ANN401  # logging takes True, an 
 
 
 def _bounded(name: str, value: object) -> object:
-    """Return *value* as JSON that is no longer than a line of a log should be."""
+    """Return *value* as JSON, at most as long as a line of a log should be."""
     match value:
         case str():
             return _cut(name, value)

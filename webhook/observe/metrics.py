@@ -43,7 +43,7 @@ def exposition(registry: CollectorRegistry, accept: str = "") -> tuple[bytes, st
     """Return the metrics of *registry* and their content type, in the format that the header *accept* asks for."""
     try:
         encode, content_type = choose_encoder(accept)
-    except (TypeError, ValueError):  # a version that is no number
+    except (TypeError, ValueError):  # a version that is not a number
         encode, content_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
     return encode(registry), content_type
 

@@ -1,4 +1,4 @@
-"""What a pod of Airflow is: components, roles, who may own them, and the rows that labels are looked up in."""
+"""What a pod of Airflow is: components, roles, the owners they can have, and the rows that map labels to them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ class Fleet:
     inconclusive: Mapping[str, int] = field(default_factory=dict)  # containers without a digest to compare, by image
 
     def drift(self, image: str, group: str) -> tuple[Sighting, ...]:
-        """Return the digests as which *image* runs at the same time on nodes of *group*; none unless there are two.
+        """Return the digests that *image* runs as at the same time on nodes of *group*; none unless there are two.
 
         What runs no longer counts only where tasks ran it: they live for seconds, and the next may meet that node.
         """
@@ -43,7 +43,7 @@ class Fleet:
         return found if any(one.pods for one in found) else ()
 
     def drifts(self, image: str) -> tuple[Sighting, ...]:
-        """Return the digests as which *image* runs at the same time, on nodes of every group."""
+        """Return the digests that *image* runs as at the same time, on nodes of every group."""
         groups = dict.fromkeys(one.group for one in self.sightings.get(image, ()))
         return tuple(one for group in groups for one in self.drift(image, group))
 

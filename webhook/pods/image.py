@@ -27,7 +27,7 @@ _IDENTIFIER = re.compile(r"[0-9a-f]{64}+")
 
 
 class ImageError(ValueError):
-    """A text that is no image reference; says which part of it is wrong."""
+    """A text that is not an image reference; says which part of it is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

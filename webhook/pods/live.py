@@ -134,7 +134,7 @@ class LivePod:
 
 
 def decode_pod(raw: bytes | msgspec.Raw) -> LivePod:
-    """Return the pod in the JSON *raw*; raises `UnreadableError` for what is no JSON."""
+    """Return the pod in the JSON *raw*; raises `UnreadableError` for anything but JSON."""
     try:
         pod = skim.decode(_decoder, raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -155,7 +155,7 @@ def decode_pod(raw: bytes | msgspec.Raw) -> LivePod:
 
 
 def slim(pod: LivePod, variables: frozenset[str]) -> LivePod:
-    """Return *pod* without what no rule looks at: variables but *variables*, annotations that are no short facts."""
+    """Return *pod* without what no rule looks at: variables except *variables*, and annotations except short facts."""
     workload = pod.workload
     spec, metadata = workload.spec, workload.metadata
     lists = {

@@ -43,7 +43,7 @@ def resolved(role: Role, spec: PodSpec) -> Role:
     """Return *role* with the name that its own container has in *spec*, None where that cannot be told.
 
     In this order: the name that the row gives; a container named like the component; for tasks `base`, else the first
-    that is no known sidecar; for all others the only one that is no known sidecar.
+    that is not a known sidecar; for all others the only one that is not a known sidecar.
     """
     main = _main(role, spec)
     return role if main == role.main else replace(role, main=main)

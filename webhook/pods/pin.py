@@ -40,7 +40,7 @@ class _Page(msgspec.Struct, frozen=True):
 
 
 class Pinning:
-    """Gathers what schedulers run, pod by pod; *nodes* says of which platforms the nodes are.
+    """Gathers what schedulers run, pod by pod; *nodes* says which platforms the nodes have.
 
     Where they are of several, or nobody knows, a digest that a runtime reports may be that of one platform's manifest,
     which other nodes cannot run: then only one among *indexes* is used, digests that a registry says to be of an index.

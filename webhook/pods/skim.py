@@ -149,7 +149,7 @@ def closed(data: Data) -> bytes:
 
 
 def mended(data: Data) -> bytes:
-    r"""Return *data* as Go would have written it: half a surrogate pair and bytes that are no UTF-8 become U+FFFD.
+    r"""Return *data* as Go would have written it: half a surrogate pair and bytes that are not UTF-8 become U+FFFD.
 
     >>> mended(rb'["\ud800", "\ud83d\ude00", "\\ud800"]')
     b'["\\ufffd", "\\ud83d\\ude00", "\\\\ud800"]'

@@ -192,7 +192,7 @@ def decode(raw: bytes | msgspec.Raw, group: str, kind: str) -> Workload | None:
     """Return the workload in the JSON *raw*, or None for a kind without a pod template.
 
     `managedFields` may be nested as deeply as they like. A field of the wrong type is left out and listed in
-    `unreadable`; bytes that are no JSON raise `UnreadableError`.
+    `unreadable`; bytes that are not JSON raise `UnreadableError`.
     """
     path, decoder = TEMPLATES.get((group, kind)), _DECODERS.get((group, kind))
     if path is None or decoder is None:

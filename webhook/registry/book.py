@@ -1,4 +1,4 @@
-"""What registries were found to say, kept for a while, in bounds: whoever reads here never waits for a registry."""
+"""Answers of registries, cached for a while and bounded: a reader never waits for a registry."""
 
 import threading
 from collections import OrderedDict

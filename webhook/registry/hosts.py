@@ -53,7 +53,7 @@ class Registry:
 
     name: str  # as image references have it: registry.example.com:5000
     origin: Origin
-    realms: frozenset[Origin]  # who may give tokens for it, itself included
+    realms: frozenset[Origin]  # servers that issue tokens for it, itself included
     blobs: frozenset[Origin]  # where it may redirect requests for blobs; these get no credentials
 
 

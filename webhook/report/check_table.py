@@ -9,7 +9,7 @@ from webhook.report import listing, problems
 from webhook.report.terminal import fitted, put
 from webhook.report.wording import Options, shown, summary
 
-_SKIPPED = 10  # lines; a folder may hold any number of files that are no manifests
+_SKIPPED = 10  # lines; a folder may hold any number of files that are not manifests
 _NOTES = 50
 _SCREEN = 4  # lines of a summary for each kind of remark
 

@@ -1,7 +1,7 @@
 """The format `html` of an audit: one page that needs nothing else, in which everything from the cluster stays text.
 
 Whatever a template prints is made printable, then escaped. The page's Content-Security-Policy names the hashes of its
-own style and script and forbids all else: no request leaves it, whoever wrote a name that it shows.
+own style and script and forbids all else: no request leaves it, whatever names it shows.
 """
 
 from collections import Counter

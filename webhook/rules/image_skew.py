@@ -70,7 +70,7 @@ def check(subject: Subject, options: ImageSkewOptions) -> Iterator[Finding]:
         Mode.WARN,
         brief=f"is not the image of the {leader.component}",
         detail=f"as {short(own.digest)}" if own.digest else "",
-        reason=told,  # however the reference is spelled, and as whichever digest it runs
+        reason=told,  # for every spelling of the reference and every digest it runs as
     )
 
 

@@ -80,7 +80,7 @@ class Listed:
 
 
 def keys_of(site: Site) -> Keys | Listed | None:
-    """Return the values that give *site* its image, None when it is no chart's that is known."""
+    """Return the values that give *site* its image, None when no known chart made it."""
     chart = site.role.chart
     if chart is Chart.CUSTOM and site.provenance.chart:
         chart = Chart(site.provenance.chart)

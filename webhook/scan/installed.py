@@ -140,7 +140,7 @@ class Sources:
 def read_sources(supply: Supply, required: RequiredEnv) -> Sources:
     """Return *required* with the ConfigMaps that it names, as far as they may be read.
 
-    airlock itself may well read what whoever looks may not: such a variable is left out, and never said to be missing.
+    airlock itself can often read what the user cannot: such a variable is left out, and never reported as missing.
     """
     found: dict[tuple[str, str], Mapping[str, str] | Absence] = {}
     unseen: dict[tuple[str, str], str] = {}

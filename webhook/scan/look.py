@@ -1,6 +1,6 @@
-"""A look at everything an audit needs, as far as whoever looks may see it; for each thing unseen there is a remark.
+"""Reads everything an audit needs, as far as the user's rights go; each thing it could not read gets a remark.
 
-Pods of an asked namespace that could not be read make the survey incomplete. Whatever else is unseen only says less.
+When the pods of a requested namespace cannot be read, the survey is incomplete. Other gaps only make it say less.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -19,7 +19,7 @@ _HASH = (1 << 64) - 1
 
 T = TypeVar("T")
 
-# Answers that asking again does not change: there is no such collection, or who asks may not see it. But an API server
+# Answers that a retry does not change: no such collection, or the caller may not read it. But an API server
 # that has just started refuses what it will allow as soon as it has read its own rules.
 _FINAL = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -33,7 +33,7 @@ class ListError(OSError):
         self.status = status
 
 
-class Cancelled(Exception):  # noqa: N818 - no error: whoever asked does not want it any more
+class Cancelled(Exception):  # noqa: N818 - not an error: the caller does not want it any more
     """The listing was told to stop."""
 
 
@@ -66,7 +66,7 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How much trouble is put up with, in seconds; it begins anew with each page that comes."""
+    """How long to retry, in seconds; each page that arrives starts it over."""
 
     total: float = 60.0  # from the first failure on; an API server restarts in less
     longest: float = 30.0  # pause that a Retry-After may ask for
@@ -158,12 +158,12 @@ def fetch(connection: Connection, path: str, *, patience: Patience = PATIENCE, s
 class Listing:
     """Yields each item of the collection *path* once, as raw JSON; an object seen twice (by uid) is yielded once.
 
-    Iterate once. Whoever takes an item decodes what it needs and keeps nothing of the raw JSON: it is a view of the
+    Iterate once. The caller decodes what it needs of an item and keeps nothing of the raw JSON: it is a view of the
     whole page. Iterating raises ListError, and Cancelled soon after *stop* is set.
 
     After a 410 Gone in the middle the rest is listed as it is by then, so that *whole* is false: the items are not of
-    one moment. *version* is of the first page in any case, so that whoever watches from there misses nothing: either
-    the server still has all changes since, or it says 410 and the list begins anew.
+    one moment. *version* is of the first page in any case, so that a watch from there misses nothing: either
+    the server still has all changes since, or it says 410 and the list starts over.
     """
 
     def __init__(  # noqa: PLR0913 - what to ask for, and what a test would fake
@@ -204,7 +204,7 @@ class Listing:
                 continue
             items.reverse()
             while items:
-                # A loop holds the last one until the next page has come: that one alone is no view of its page.
+                # A loop holds the last one until the next page has come: that one alone is not a view of its page.
                 item = items.pop() if len(items) > 1 else items.pop().copy()
                 if self._is_new(item):
                     yield item
@@ -216,7 +216,7 @@ class Listing:
         try:
             metadata = skim.decode(_items, item).metadata
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return True  # whoever takes it knows what to say of it
+            return True  # the caller knows what to say about it
         if metadata is None or not metadata.uid:
             return True
         key = hash(metadata.uid) & _HASH

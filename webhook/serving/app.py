@@ -21,7 +21,7 @@ class Collaborators:
     """What the routes need from outside."""
 
     desk: Desk
-    refused: Callable[[str], None]  # counts a body that is no AdmissionReview, by path
+    refused: Callable[[str], None]  # counts a body that is not an AdmissionReview, by path
     failed: Callable[[str, BaseException], None]  # counts and logs a request that broke, by path
     readiness: Callable[[], Readiness]
 

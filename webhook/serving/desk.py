@@ -60,7 +60,7 @@ class Desk:
     def answer(self, path: str, body: Data, unread: str = "") -> Answer:
         """Return the answer to the review in *body*, or what of it came when *unread* says why that is not all.
 
-        Raises `ReviewError` for what is no review, and UnpreparedError.
+        Raises `ReviewError` for anything but a review, and UnpreparedError.
         """
         began = perf_counter()
         if path == GUARD:

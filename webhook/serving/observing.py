@@ -16,7 +16,7 @@ _WINDOW = timedelta(days=30)  # the controller itself forgets sooner; this bound
 
 
 class Observing:
-    """Holds what is known, swapped whole; *changed* is told of each news."""
+    """Holds what is known, swapped whole; calls *changed* with each change."""
 
     def __init__(self, changed: Callable[[], None], now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.value: Observed = NOTHING

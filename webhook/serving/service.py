@@ -165,7 +165,7 @@ class Airlock:
             self._about[source.name] = ObjectRef("v1", "ConfigMap", src.namespace, src.name, uid)
             source.take(state.known, KEYS[source.name], "" if isinstance(state, Present) else state.why)
             if source.ready and not had:
-                self._rebuild()  # also when it is known now that there is none, which is no change to tell
+                self._rebuild()  # also when it is now known that there is none, which is not a change to report
 
         def seen() -> None:
             source.seen()
@@ -202,7 +202,7 @@ class Airlock:
         self._rebuild()
 
     def _rebuild(self) -> None:
-        """Make the gate anew from what is in force; whoever decides meanwhile does so by the old one."""
+        """Rebuild the gate from the current documents; requests in flight keep the old one."""
         with self._lock:
             policy, manifest, release = self._policy.value, self._manifest.value, self._release.value
             if policy is None or manifest is None or release is None:

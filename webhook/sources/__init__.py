@@ -1,1 +1,1 @@
-"""Where documents and values come from: files and ConfigMaps that may change, of which the last good one stays."""
+"""Reads documents and values from files and ConfigMaps, follows their changes, and keeps the last good version."""

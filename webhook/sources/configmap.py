@@ -29,7 +29,7 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Why there are no data: *known* to be so, and what was said about it."""
+    """Why the data are missing: *known* is the kind of reason, and the rest is what the server said about it."""
 
     known: Absence
     why: str = ""

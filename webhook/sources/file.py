@@ -20,7 +20,7 @@ class FileError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told of a file: its bytes, why it cannot be had, or that nothing has changed."""
+    """Hears about a file: its bytes, why it cannot be read, or that nothing has changed."""
 
     offer: Callable[[bytes], None]
     lose: Callable[[str], None]
@@ -88,7 +88,7 @@ class FileWatch:
         while not self._stopping.wait(self._every):
             try:
                 self._look()
-            except Exception:  # whoever listens must not end the watching
+            except Exception:  # a listener's error must not stop the watching
                 logger.exception("%s: telling of it failed", self._path)
             self._looked = monotonic()
 

@@ -194,7 +194,7 @@ class Source(Generic[T]):
         return self._held is None or self._held.revision == BUILT_IN
 
     def lose(self, why: str) -> None:
-        """Take note that there is no document any more, and *why*."""
+        """Take note that the document is gone, and *why*."""
         self._differ(Outcome.LOST, why)
 
     def seen(self) -> None:

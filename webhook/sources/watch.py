@@ -35,7 +35,7 @@ PACE = Pace()
 
 
 class _Again(Exception):  # noqa: N818  # no error: the way on
-    """What was known of the server's versions is worth nothing any more: list anew."""
+    """The resourceVersion has expired: list again."""
 
 
 class FailedError(Exception):
@@ -58,7 +58,7 @@ class _Status(msgspec.Struct, frozen=True):
 class Watch(ABC):
     """Lists the collection *path* and watches it from a thread of its own, for ever.
 
-    Whoever derives from it says how to list, what to do with a change, and what each sign of life means.
+    A subclass says how to list, what to do with a change, and what each sign of life means.
     """
 
     def __init__(  # noqa: PLR0913  # whom to ask for what, and what a test would fake
@@ -136,7 +136,7 @@ class Watch(ABC):
                 self._version, pause = "", self._pace.apart
             except (OSError, FailedError) as error:
                 pause = self._fail(error)
-            except Exception:  # neither a strange answer nor whoever is told may end the watching
+            except Exception:  # neither a strange answer nor an error of a subclass may stop the watching
                 logger.exception("%s: watching it failed", self._label)
                 self._version, pause = "", self._pace.broken
             self._stopping.wait(max(0.0, pause))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from webhook.grammar.complaint import show
 from webhook.grammar.glob import expression, program
 
-# A glob, and what whoever sets such a variable makes a container of Airflow do. The options of Airflow are those whose
+# A glob, and what such a variable makes a container of Airflow do. The options of Airflow are those whose
 # description in config.yml (2.10.5, 3.0.6) speaks of an import, a path to code or a program.
 _RUNS_CODE = (
     ("LD_*", "the dynamic loader loads the libraries it names"),

@@ -101,7 +101,7 @@ def home(control_plane: ControlPlane) -> Iterator[ControlPlane]:
         control_plane.namespace(name)
     yield control_plane
     if made:
-        control_plane.kubectl("delete", "namespaces", *made)  # and wait: the next tests make them anew
+        control_plane.kubectl("delete", "namespaces", *made)  # and wait: the next tests create them again
 
 
 @pytest.fixture

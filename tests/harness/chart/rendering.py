@@ -1,4 +1,4 @@
-"""The chart as helm renders it, and as users set it: VALUES holds a file for each way, named by what it is for."""
+"""The chart as helm renders it with the values that users set: VALUES has a file for each kind of installation."""
 
 import json
 import subprocess

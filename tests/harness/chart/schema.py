@@ -1,4 +1,4 @@
-"""The schemas of airlock's documents within the chart's values.schema.json; as a program, it puts them there anew."""
+"""The schemas of airlock's documents in the chart's values.schema.json; run as a program, it updates them there."""
 
 import json
 from typing import Any

@@ -142,7 +142,7 @@ def kubelet_yaml(folder: Path, network: Network, control_group: str) -> str:
         configMapAndSecretChangeDetectionStrategy="Watch",
         nodeStatusUpdateFrequency="1s",  # that it is ready stands in the second report
         nodeStatusReportFrequency="10s",
-        syncFrequency="1s",  # mounted ConfigMaps and Secrets are written anew when a pod is synchronised
+        syncFrequency="1s",  # the kubelet rewrites mounted ConfigMaps and Secrets when it syncs a pod
         clusterDNS=[str(network.outside)],
         clusterDomain=CLUSTER_DOMAIN,
         resolvConf="",

@@ -28,7 +28,7 @@ class Containers:
         return True
 
     def load(self, archive: Path, name: str) -> None:
-        """Load the image in the OCI *archive* as *name*, of which a present image loses the name.
+        """Load the image in the OCI *archive* as *name*; an image that has the name now loses it.
 
         It is written as in a pod, such as `apache/airflow:2.10.5`.
         """

@@ -40,7 +40,7 @@ def find() -> Programs:
 
 
 def folder() -> Path:
-    """Return the folder of what is no program of Kubernetes, taken from Debian's packages first if it is not there."""
+    """Return the folder of the programs from outside Kubernetes; get them from Debian's packages if they are missing."""
     return _folder(INSTALL)
 
 

@@ -130,7 +130,7 @@ class OpenReports:
         self._missing.pop(namespace, None)
 
     def _refuse(self, namespace: str, why: str) -> None:
-        going = "because it is being terminated" in why  # that is nobody's trouble
+        going = "because it is being terminated" in why  # that is not a problem
         self._refused[namespace] = (self._clock(), "" if going else why)
 
 

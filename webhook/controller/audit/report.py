@@ -16,7 +16,7 @@ OPEN_REPORTS = "openreports.io/v1alpha1"
 VERSION = "airlock/v2"  # of the document in a ConfigMap
 
 LONGEST = 1024  # bytes of one finding's sentence
-_ROOM = LARGEST - 4096  # what is no finding, metadata included, takes less
+_ROOM = LARGEST - 4096  # everything but findings, metadata included, takes less
 _RESULTS = {Mode.ENFORCE: ("fail", "high"), Mode.WARN: ("warn", "medium"), Mode.AUDIT: ("warn", "low")}
 MODES = tuple(_RESULTS)
 _FIGURES = re.compile(r"\d+")

@@ -130,7 +130,7 @@ def as_pod(shape: Shape, pods: int) -> LivePod:
 
 
 def belonging(shape: Shape) -> tuple[str, ...]:
-    """Return what pods that are told of together have in common: namespace and owner, or DAG and task."""
+    """Return what pods that are reported together have in common: namespace and owner, or DAG and task."""
     metadata = shape.workload.metadata
     labels = metadata.labels or {}
     if (owner := metadata.controller) is not None:

@@ -18,7 +18,7 @@ EVERY = 300.0  # seconds
 NODES, NAMESPACES = "/api/v1/nodes", "/api/v1/namespaces"
 
 _PAGE = 50  # a node tells of up to fifty images
-_MOST_STRANGE = 10_000  # nodes that were asked for in vain
+_MOST_STRANGE = 10_000  # nodes that we asked for and did not find
 
 
 class NodeBook:

@@ -35,7 +35,7 @@ class Outcome(StrEnum):
     """What a write came to."""
 
     DONE = "done"
-    GONE = "gone"  # there is no such Event any more: create it anew
+    GONE = "gone"  # the Event does not exist any more: create it again
     RETRY = "retry"
     FINAL = "final"  # never: no right to, or the namespace is gone or going
 
@@ -81,7 +81,7 @@ class _Series:
 class Ledger:
     """Remembers what was told, so that repeats become a number; *count* hears the fate of each occurrence.
 
-    Not for two threads: whoever sends the writes also adds the occurrences.
+    Not thread-safe: the thread that sends the writes also adds the occurrences.
     """
 
     def __init__(self, instance: str, count: Callable[[Fate, int], None], now: float) -> None:
@@ -157,7 +157,7 @@ class Ledger:
             self._forget(write.key, Fate.FAILED)
 
     def hasten(self) -> None:
-        """Have everything be due now: there is no later."""
+        """Make everything due now: there will be no later."""
         for key in self._turns.clear():
             self._dirty[key] = self._known[key]
         for known in self._dirty.values():

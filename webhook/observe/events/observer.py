@@ -93,7 +93,7 @@ class Events:
         self._compose = compose
         self._now = now
         self._ledger = Ledger(instance, count, time.monotonic())
-        # What to add to the ledger: made in the thread, so that whoever observes pays for a clock and a place.
+        # What to add to the ledger: made in the thread, so that the caller pays only for a clock and a place.
         self._queue: queue.Queue[Callable[[], None]] = queue.Queue(MOST_QUEUED)
         self._injections: dict[str, None] = {}  # that were told
         self._deadline: float | None = None

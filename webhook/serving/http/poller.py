@@ -24,7 +24,7 @@ from webhook.serving.http.keeper import TICK
 from webhook.serving.http.room import Room
 from webhook.serving.http.threads import Next, Threads
 
-# Two objects of 3 MiB each; Go's encoder writes `<`, `>`, `&` and what is no UTF-8 as six bytes. And some for the rest.
+# Two objects of 3 MiB each; Go's encoder writes `<`, `>`, `&` and invalid UTF-8 as six bytes. And some for the rest.
 ROOM = 40 * 1024 * 1024
 
 _LARGE = 64 * 1024
@@ -185,7 +185,7 @@ class PollingWorker(Threads):
         try:
             conn.rest()
             self._go_on(conn, after)
-        except (OSError, ValueError):  # the socket is no more
+        except (OSError, ValueError):  # the socket is gone
             self.forget(conn)
 
     def _go_on(self, conn: Connection, after: Next) -> None:

@@ -1,4 +1,4 @@
-"""Room for large bodies: who may be read now, and who waits; pure, first come, first served."""
+"""Room for large bodies: which connection is read now, and which waits; pure, first come, first served."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar

@@ -138,7 +138,7 @@ class LimitedLogger(Logger):  # type: ignore[misc] # gunicorn has no types
     longest = 300  # characters; the request that could not be parsed is quoted
 
     def setup(self, cfg: Any) -> None:  # noqa: ANN401 - gunicorn's
-        """Use *cfg*; leaves handlers and levels to whoever configures logging."""
+        """Use *cfg*; leaves handlers and levels to the code that configures logging."""
         self.cfg = cfg
         self._access_log_enabled = False  # airlock logs decisions
         self.error_log.propagate = True
@@ -197,7 +197,7 @@ class _Application(BaseApplication):  # type: ignore[misc] # gunicorn has no typ
         options = self.options
         settings = {
             "bind": ["127.0.0.1:0"],  # not used, the socket is there already; the default would come from $PORT
-            "forwarded_allow_ips": "",  # nobody's headers say who the client is; the default would come from a variable
+            "forwarded_allow_ips": "",  # no header says who the client is; the default would come from a variable
             "workers": 1,
             "worker_class": Worker,
             "threads": options.threads,

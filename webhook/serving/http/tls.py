@@ -41,7 +41,7 @@ class TlsError(ValueError):
 class DeadlineSocket(ssl.SSLSocket):
     """A TLS socket that gives its client *patience* seconds for everything it sends, from the first send on.
 
-    Without *patience* it is an ordinary socket. To begin anew, set *deadline* (of `time.monotonic()`) to None.
+    Without *patience* it is an ordinary socket. To start over, set *deadline* (of `time.monotonic()`) to None.
     """
 
     patience: float | None = None
@@ -96,7 +96,7 @@ class LiveIdentity:
     """The identity in force for *directory*, looked at every *interval* seconds by a thread of its own.
 
     *on_reload* hears, from that thread, about each change that was accepted and once about each content that was
-    rejected and still stood there at the second look: writers who replace two files one after the other are no news.
+    rejected and still there at the second look, so a writer that replaces two files one by one causes no report.
     A certificate outside its validity at *clock*'s time is rejected as long as the one in force is inside its own.
     """
 
