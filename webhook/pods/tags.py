@@ -81,7 +81,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("pull request", _MUTABLE, rf"{_REQUEST}{_SEP}?\d+{_VARIANTS}"),
     Kind("topic branch", _MUTABLE, rf"{_TOPIC}{_SEP}\d+"),
     # It names the image, whatever branch or stage stands beside it. Letters alone will do (befacaad; one id of seven
-    # digits in a thousand): hexadecimal words of that length (defaced, deadbeef) name no branch; facade has six letters.
+    # digits in a thousand): hexadecimal words that long (defaced, deadbeef) are not a branch; facade has six letters.
     Kind("commit id", _IMMUTABLE, f"{_BEFORE}(?:g|git|sha)?(?:{_HEX}){_AFTER}"),
     Kind("dated build", _IMMUTABLE, f"{_BEFORE}v?{_DATE}{_AFTER}"),
     # 1234567 is a commit id without a letter (one in 27 of seven digits) or a pipeline's number: neither is used twice.

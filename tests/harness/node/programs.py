@@ -40,7 +40,7 @@ def find() -> Programs:
 
 
 def folder() -> Path:
-    """Return the folder of the programs from outside Kubernetes; get them from Debian's packages if they are missing."""
+    """Return the folder of the programs from outside Kubernetes; get them from Debian's packages if need be."""
     return _folder(INSTALL)
 
 
