@@ -1,4 +1,4 @@
-"""What a certificate in a PEM file says: names, validity, who signed it."""
+"""What a certificate in a PEM file says: names, validity, and its signer."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

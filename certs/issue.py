@@ -1,4 +1,4 @@
-"""New certificates, ECDSA on P-256: an authority, and leaves for a TLS server. Pure but for the keys drawn."""
+"""New certificates, ECDSA on P-256: an authority, and leaves for a TLS server. Pure except for the random keys."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

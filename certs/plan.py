@@ -1,7 +1,7 @@
 """What to do next about certificates, and why: a pure function of the current state and the time.
 
-Two rules bind every step. What is published (the caBundle of a webhook configuration) never loses an authority that a
-replica may still need; and a leaf is signed only by an authority that has been published everywhere for a while.
+Two rules bind every step. A published bundle (the caBundle of a webhook configuration) never loses an authority that a
+replica may still need. And an authority signs a leaf only after it has been published everywhere for a while.
 The plan keeps no state: each one starts from what is there.
 """
 

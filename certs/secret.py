@@ -1,4 +1,4 @@
-"""What the two Secrets hold: `airlock-ca` the authorities with their keys, `airlock-tls` the leaf. Pure."""
+"""The contents of the two Secrets: `airlock-ca` has the authorities with their keys, `airlock-tls` the leaf. Pure."""
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error

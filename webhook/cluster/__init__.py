@@ -1,6 +1,6 @@
-"""The API server of a cluster: the only place that imports `kubernetes`, half a second others pay only if they need it.
+"""Talks to a cluster's API server; only this package imports `kubernetes`, which takes half a second.
 
-Everything is asked in plain JSON: the client's models cost fourteen times the parsing and thirty times the memory.
+It uses plain JSON: the client's models cost fourteen times the parsing time and thirty times the memory.
 """
 
 from webhook.cluster.answers import Answer, Change, Lines, Page, UnreachableError

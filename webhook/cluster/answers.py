@@ -1,4 +1,4 @@
-"""What an API server says: whole answers, pages that are not parsed, the events of a watch, and that nobody answers."""
+"""Answers of an API server: whole ones, unparsed pages, the events of a watch, and errors when none comes."""
 
 import json
 import time

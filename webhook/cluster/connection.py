@@ -1,4 +1,4 @@
-"""One API server, asked as one user: which, by kubeconfig or by the pod's own credentials, and with which limits."""
+"""Connects to one API server as one user, by kubeconfig or with the pod's own credentials, and within limits."""
 
 import os
 import time

@@ -1,1 +1,1 @@
-"""How YAML that people write is read, or refused with line and path; it does not know what the documents say."""
+"""Reads YAML that people write, or refuses it with line and path; it does not know what the documents mean."""

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, in our sentences: the offending value, what is allowed, and the nearest thing to it."""
+"""Turns pydantic's errors into our sentences: the offending value, what is allowed, and the nearest match."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Globs as expressions, and the one place that knows RE2 (google-re2, untyped), on which all patterns run."""
+"""Globs as expressions, and the only module that uses RE2 (google-re2, untyped), which runs all patterns."""
 
 import re
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Documents that people write (YAML): read whole or refused with every problem, its line and its path."""
+"""Reads documents that people write (YAML) whole, or refuses them with every problem, its line and its path."""
 
 import hashlib
 import re

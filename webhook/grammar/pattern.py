@@ -1,6 +1,6 @@
 """Patterns that people write in documents: globs of namespaces, users and images, and expressions for tags.
 
-Each is a pydantic type whose value was compiled when the document was read; none can hang (`webhook.grammar.glob`).
+Each is a pydantic type that is compiled when the document is read; none can hang (`webhook.grammar.glob`).
 """
 
 import re

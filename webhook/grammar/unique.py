@@ -1,4 +1,4 @@
-"""Entries of a list that each need a name of their own."""
+"""Lists whose entries must have unique names."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Texts with a grammar of their own: names of Kubernetes, parts of image references, words of people, days, moments."""
+"""Texts with a grammar of their own: Kubernetes names, parts of image references, people's words, dates and times."""
 
 import re
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """YAML as nodes that know their lines, with bounds on depth and number, and every fault at once.
 
-What is said repeats no text of the document but keys, since any of it may be somebody's secret out of its quotes. The
-text is read as events: the composer of libyaml recurses without a limit and takes duplicate keys.
+Messages repeat no text of the document except keys, because any of it may be a secret that lost its quotes. It reads
+the text as events: libyaml's composer recurses without a limit and accepts duplicate keys.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""YAML as text: what can be read at all, scalars by the core schema of YAML 1.2, and printing by the same schema."""
+"""YAML as text: what is readable at all, and scalars, read and printed by the core schema of YAML 1.2."""
 
 import re
 from typing import Any

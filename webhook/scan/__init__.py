@@ -1,1 +1,1 @@
-"""Looking at a whole cluster, or at a dump of one; it knows a connection, and not who keeps it."""
+"""Reads a whole cluster, or a dump of one, over a connection that the caller opens."""

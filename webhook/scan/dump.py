@@ -1,6 +1,6 @@
-"""A dump of a cluster, as `kubectl get ... -o json` writes it: Lists and objects, one document after the other.
+"""Reads a dump of a cluster as `kubectl get ... -o json` writes it: Lists and objects, one document after the other.
 
-The bytes may be a map of a file: only what is looked at is decoded, and nothing is copied.
+The bytes may be a memory-mapped file: it decodes only what it needs, and copies nothing.
 """
 
 import re
@@ -72,7 +72,7 @@ class _Entry:
 
 
 class Dump:
-    """The objects in what was taken; *remarks* are about what could not be read."""
+    """The objects in the documents taken; *remarks* say what could not be read."""
 
     name = "the dump"
 

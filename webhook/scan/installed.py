@@ -1,4 +1,4 @@
-"""The documents that an installation goes by, read where it has them; and what the manifest's `from` names."""
+"""Reads the documents that an installation uses from where it keeps them, and what the manifest's `from` names."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

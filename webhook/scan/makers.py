@@ -1,4 +1,4 @@
-"""What makes pods of Airflow: workloads that people wrote, and the ConfigMaps with the executor's template."""
+"""Finds what creates Airflow's pods: workloads that people wrote, and ConfigMaps with the executor's template."""
 
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
@@ -31,7 +31,7 @@ class Makers:
     def read(self, within: Iterable[str | None], namespaces: set[str]) -> None:
         """Read the workloads in the namespaces *within* (None: all), and the ConfigMaps beside them or in *namespaces*.
 
-        Secrets, which may hold a template too, are for nobody who only looks.
+        Secrets may hold a template too, but a reader has no business in them.
         """
         asked = list(within)
         for kinds in WORKLOADS:

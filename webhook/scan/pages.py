@@ -1,4 +1,4 @@
-"""A collection of the API server, read in pages through whatever befalls it; no page outlives its items."""
+"""Reads a collection of the API server in pages, and survives errors on the way; no page outlives its items."""
 
 import random
 import time
@@ -95,7 +95,7 @@ class _Item(msgspec.Struct, frozen=True):
     metadata: _Uid | None = None
 
 
-class _Expired(Exception):  # noqa: N818 - no error: the way on
+class _Expired(Exception):  # noqa: N818 - not an error: the way to continue
     def __init__(self, token: str) -> None:
         super().__init__(token)
         self.token = token  # for the remainder as it is now; "" when there is none
@@ -107,7 +107,7 @@ _items = msgspec.json.Decoder(_Item)
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """Asks until there is an answer that stays the same however often one asks."""
+    """Retries until it has an answer that another retry would not change."""
 
     connection: Connection
     patience: Patience
@@ -166,7 +166,7 @@ class Listing:
     the server still has all changes since, or it says 410 and the list starts over.
     """
 
-    def __init__(  # noqa: PLR0913 - what to ask for, and what a test would fake
+    def __init__(  # noqa: PLR0913 - what to ask for, and what a test fakes
         self,
         connection: Connection,
         path: str,
@@ -186,7 +186,7 @@ class Listing:
         self._query = {**(query or {}), "limit": str(limit)}
         self._restarts = patience.restarts
         self._uids = array("Q")  # hashes; eight bytes for each item
-        self._known: frozenset[int] = frozenset()  # those of before the list began again
+        self._known: frozenset[int] = frozenset()  # seen before the list started over
 
     def __iter__(self) -> Iterator[msgspec.Raw]:
         token, restarts = "", 0

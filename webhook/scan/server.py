@@ -1,4 +1,4 @@
-"""A cluster through its API server; nothing is ever asked but to get and to list."""
+"""A cluster through its API server; it only ever gets and lists."""
 
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -35,7 +35,7 @@ class Server:
         self._patience = patience
         self._stop = stop
         self._answered = False
-        self._dead = ""  # why nothing is to be had any more
+        self._dead = ""  # why reading stopped for good
 
     def items(self, collection: Collection, namespace: str | None) -> Iterator[msgspec.Raw]:
         """Yield each object of *collection*; see `Supply`."""
@@ -72,7 +72,7 @@ class Server:
         return found
 
     def _patience_now(self) -> Patience:
-        if self._dead:  # to be as patient again with each collection would take minutes
+        if self._dead:  # retrying that long for each collection would take minutes
             raise ListError(self._dead)
         return self._patience if self._answered else FIRST
 

@@ -1,4 +1,4 @@
-"""Where objects come from: a cluster or a dump of one, asked in the same words."""
+"""Where objects come from: a cluster or a dump of one, behind the same interface."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One ConfigMap, watched: its data are told when they change, and why when they cannot be had."""
+"""Watches one ConfigMap: reports its data when they change, and the reason when they cannot be read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -48,11 +48,11 @@ class Connection(Watching, Protocol):
 class ConfigMapWatch(Watch):
     """Watches *name* in *namespace* from a thread of its own.
 
-    *changed* is told each new state, *seen* each time the server has shown that the state is the present one. The
-    rights needed are list and watch, which RBAC grants for a single name only to who asks for that name.
+    It calls *changed* with each new state, and *seen* each time the server confirms the current one. It needs the
+    rights to list and watch; RBAC grants these for a single name only to requests that select that name.
     """
 
-    def __init__(  # noqa: PLR0913  # whom to ask for what, and whom to tell
+    def __init__(  # noqa: PLR0913  # the server, the object and the listeners
         self,
         connection: Connection,
         namespace: str,
@@ -77,7 +77,7 @@ class ConfigMapWatch(Watch):
 
     @property
     def state(self) -> State:
-        """What was told last."""
+        """The state that was reported last."""
         return self._state
 
     def _list(self) -> float:
@@ -112,7 +112,7 @@ class ConfigMapWatch(Watch):
 
 
 def _state(object_: dict[str, Any] | msgspec.Raw) -> State:
-    """Return what the ConfigMap *object_* holds; that it cannot be had when it cannot be read."""
+    """Return what the ConfigMap *object_* holds, or that it is unreadable."""
     try:
         read: dict[str, Any] = skim.value(object_) if isinstance(object_, msgspec.Raw) else object_
         metadata = read["metadata"]

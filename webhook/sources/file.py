@@ -1,4 +1,4 @@
-"""A file that may change: its bytes are told when they are there, when they change and when they are gone."""
+"""Watches one file: reports its bytes at the start and after each change, and when the file is gone."""
 
 import logging
 import stat
@@ -28,7 +28,7 @@ class Listener:
 
 
 def read(path: Path) -> bytes:
-    """Return the bytes of *path*, a regular file behind whatever symbolic links, of at most `BIGGEST` bytes.
+    """Return the bytes of *path*, a regular file of at most `BIGGEST` bytes; symbolic links are followed.
 
     Raises FileError.
     """
@@ -52,8 +52,8 @@ def _bytes(path: Path) -> bytes:
 class FileWatch:
     """Looks at *path* from a thread of its own and tells *listener*.
 
-    It reads instead of asking for the time of change: that can stay the same over two writes, and follows no link that
-    is swapped, as the kubelet does with a mounted ConfigMap.
+    It reads the file instead of its mtime: that can stay the same over two writes, and does not show a swapped link,
+    which is how the kubelet updates a mounted ConfigMap.
     """
 
     def __init__(self, path: Path, listener: Listener, *, every: float = LOOK_EVERY) -> None:
@@ -67,7 +67,7 @@ class FileWatch:
         self._thread = threading.Thread(target=self._run, name=f"file {path.name}", daemon=True)
 
     def start(self) -> None:
-        """Tell the bytes that are there now, then watch.
+        """Report the bytes that are there now, then watch.
 
         Raises FileError when there are none: a path that is wrong from the start is a mistake, not a change.
         """
@@ -80,7 +80,7 @@ class FileWatch:
         return monotonic() - self._looked
 
     def stop(self, timeout: float = 5.0) -> None:
-        """End the watching; nobody is told anything afterwards."""
+        """Stop watching; the listener hears nothing afterwards."""
         self._stopping.set()
         self._thread.join(timeout)
 
@@ -101,7 +101,7 @@ class FileWatch:
         settled, self._last = data == self._last, data
         if data == self._told:
             self._listener.seen()
-        elif settled:  # a file that is being written in place is first seen half
+        elif settled:  # a file that is written in place is half there at first
             self._told = data
             self._listener.offer(data)
 

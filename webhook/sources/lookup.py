@@ -1,4 +1,4 @@
-"""The ConfigMaps that the manifest's `from` names: watched as long as it names them."""
+"""Watches the ConfigMaps that the manifest's `from` names, for as long as it names them."""
 
 import logging
 import threading
@@ -13,9 +13,9 @@ _log = logging.getLogger("airlock.lookup")
 
 
 class Lookup:
-    """Keeps one watch for each ConfigMap that is wanted, and tells *changed* when any of them has changed.
+    """Keeps one watch for each wanted ConfigMap, and calls *changed* when any of them changes.
 
-    *connect* is called when the first is wanted; without it nothing can be had, and `known` is None.
+    It calls *connect* for the first one. Without *connect* it cannot read any, and `known` is None.
     """
 
     def __init__(self, connect: Callable[[], Connection] | None, changed: Callable[[], None]) -> None:
@@ -26,7 +26,7 @@ class Lookup:
 
     @property
     def known(self) -> ConfigMaps | None:
-        """What each wanted ConfigMap holds, or why it cannot be had."""
+        """What each wanted ConfigMap holds, or why it cannot be read."""
         if self._connect is None:
             return None
         return {name: watch.state.known for name, watch in self._watches.items()}
@@ -38,7 +38,7 @@ class Lookup:
         return sorted(f"{ns}/{name}" for (ns, name), state in states.items() if state.known is Absence.UNREAD)
 
     def silent(self) -> float:
-        """Return how many seconds ago the watch that is silent longest last began to ask; 0 without any."""
+        """Return how many seconds ago the quietest watch last sent a request; 0 without any."""
         return max((watch.silent() for watch in self._watches.values()), default=0.0)
 
     def want(self, names: frozenset[Name]) -> None:
@@ -61,13 +61,13 @@ class Lookup:
         except (
             OSError,
             ValueError,
-        ) as error:  # the manifest is good all the same; its findings will say what is missing
+        ) as error:  # the manifest is still good; its findings will say what is missing
             _log.error("no ConfigMap can be read: %s", error)
             self._connect = None
             return {}
         return {name: ConfigMapWatch(connection, *name, lambda _: self._changed()) for name in names}
 
     def stop(self) -> None:
-        """End all watches."""
+        """Stop all watches."""
         for watch in self._watches.values():
             watch.stop()

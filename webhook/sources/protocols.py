@@ -1,4 +1,4 @@
-"""The API server as a watch needs it: four protocols, so that sources know no client."""
+"""What a watch needs from an API server, as four protocols: the sources depend on no client."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -35,7 +35,7 @@ class Change(Protocol):
 
 
 class Lines(Protocol):
-    """What the API server says bit by bit; iterating raises OSError when the connection breaks."""
+    """The lines of a watch as they arrive; iterating raises OSError when the connection breaks."""
 
     @property
     def refusal(self) -> Answer | None:
@@ -44,14 +44,14 @@ class Lines(Protocol):
     def __iter__(self) -> Iterator[Change]: ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the connection."""
 
     def interrupt(self) -> None:
-        """End it from another thread than the one that iterates."""
+        """End it from a thread other than the one that iterates."""
 
 
 class Watching(Protocol):
     """An API server that can be watched; raises OSError when it cannot be reached."""
 
     def watch(self, path: str, *, query: Mapping[str, str], seconds: float) -> Lines:
-        """Ask for a watch that is over after *seconds*, or broken."""
+        """Start a watch that ends after *seconds*, or breaks."""

@@ -1,4 +1,4 @@
-"""A document that may change while airlock runs, a file or a ConfigMap: the last good one stays in force."""
+"""A document in a file or ConfigMap that may change while airlock runs: the last good version stays in force."""
 
 import logging
 import re
@@ -12,15 +12,15 @@ from typing import Generic, TypeVar
 from webhook.grammar.model import DocumentError, revision
 from webhook.variables.known import Absence
 
-BUILT_IN = "built-in"  # the revision of what nobody wrote down
-PATIENCE = 45.0  # seconds; a watch that works says more often than this that nothing has changed
+BUILT_IN = "built-in"  # the revision of a default that nobody wrote
+PATIENCE = 45.0  # seconds; a working watch confirms more often than this that nothing has changed
 
 logger = logging.getLogger("airlock.source")
 T = TypeVar("T")
 
 
 class SourceError(ValueError):
-    """What was given as a source is none, or cannot be read at the start."""
+    """The argument does not name a source, or the source cannot be read at the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Outcome(StrEnum):
 
     ACCEPTED = "accepted"  # it is in force
     REJECTED = "rejected"  # it cannot be understood; the last good one stays
-    LOST = "lost"  # it is gone or may not be read any more; the last good one stays
+    LOST = "lost"  # it is gone or no longer readable; the last good one stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,11 @@ class _Held(Generic[T]):
 
 
 class Source(Generic[T]):
-    """Holds the document in force; one feeder at a time tells it what is there now.
+    """Holds the document in force; one feeder at a time reports what is there now.
 
     *read* turns text into a value or raises DocumentError, *report* hears of each change once, and *initial* is in
-    force until a document comes; *absent*, of an optional document, once it is known that there is no ConfigMap.
-    What is read here by other threads is one attribute each, swapped whole.
+    force until a document comes; *absent*, for an optional document, once we know that its ConfigMap does not exist.
+    Other threads read one attribute at a time, and each is swapped whole.
     """
 
     def __init__(  # noqa: PLR0913 - what stands in for a document, and a clock for tests
@@ -115,11 +115,11 @@ class Source(Generic[T]):
         self._held: _Held[T] | None = None if initial is None else _Held(initial, BUILT_IN)
         self._present: bytes | str | None = None  # what is there now, however good, or why there is nothing
         self._problems: tuple[str, ...] = ()
-        self._confirmed: float | None = None  # when the document in force was last the present one; None: never fed
+        self._confirmed: float | None = None  # when the one in force was last confirmed as current; None: never fed
 
     @property
     def value(self) -> T | None:
-        """The document in force; None until there was a good one."""
+        """The document in force; None before the first good one."""
         return self._held.value if self._held else None
 
     @property
@@ -134,21 +134,21 @@ class Source(Generic[T]):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why what is there now is not what is in force; empty when it is."""
+        """Why the current document is not in force; empty when it is."""
         return self._problems
 
     @property
     def stale(self) -> float:
-        """Seconds since the document in force was last known to be the present one; 0 while it is."""
+        """Seconds since the document in force was last confirmed as current; 0 while it is."""
         if self._held is None or self._confirmed is None:
             return 0.0
         age = self._clock() - self._confirmed
         return age if self._problems or age > PATIENCE else 0.0
 
     def seed(self, text: str, why: str) -> bool:
-        """Put *text* in force, a document that was good once, though not the present one: *why* says so.
+        """Put *text* in force: a document that was good once but may not be the current one; *why* explains.
 
-        Returns whether it was; not when it is no good either or something better is there.
+        Returns whether it did. It does not when *text* is bad too, or when something better is in force.
         """
         if self._held is not None:
             return False
@@ -160,7 +160,7 @@ class Source(Generic[T]):
         return True
 
     def offer(self, content: str | bytes) -> None:
-        """Take *content*, the text that is there now: it is in force afterwards, or its problems are told."""
+        """Take *content*, the current text: put it in force, or report its problems."""
         data = content if isinstance(content, bytes) else content.encode(errors="surrogatepass")
         if data == self._present:
             self.seen()
@@ -173,7 +173,7 @@ class Source(Generic[T]):
             self._refuse(Outcome.REJECTED, problems)
 
     def take(self, found: Mapping[str, str] | Absence, key: str, why: str = "") -> None:
-        """Take the ConfigMap as it was *found*: the text under *key*, or *why* it cannot be had."""
+        """Take the ConfigMap as it was *found*: the text under *key*, or *why* it cannot be read."""
         if isinstance(found, Absence):
             if found is Absence.MISSING and self._absent is not None and self._is_absent:
                 self._held, self._problems, self._confirmed = _Held(self._absent, BUILT_IN), (), self._clock()
@@ -181,7 +181,7 @@ class Source(Generic[T]):
             said = f"the ConfigMap {found}{why and f': {why}'}"
             if found in (Absence.MISSING, Absence.FORBIDDEN, Absence.UNREADABLE):
                 self.lose(said)
-            elif self._held is None:  # nobody has seen it yet; no news about what is in force
+            elif self._held is None:  # not read yet: that says nothing about what is in force
                 self._problems = (said,)
         elif key in found:
             self.offer(found[key])
@@ -190,7 +190,7 @@ class Source(Generic[T]):
 
     @property
     def _is_absent(self) -> bool:
-        """Whether there was never a good document."""
+        """Whether no good document has come yet."""
         return self._held is None or self._held.revision == BUILT_IN
 
     def lose(self, why: str) -> None:
@@ -198,7 +198,7 @@ class Source(Generic[T]):
         self._differ(Outcome.LOST, why)
 
     def seen(self) -> None:
-        """Take note that nothing has changed until now."""
+        """Note that nothing has changed until now."""
         if not self._problems:
             self._confirmed = self._clock()
 
@@ -214,7 +214,7 @@ class Source(Generic[T]):
             return None, tuple(str(problem) for problem in error.problems)
         except UnicodeDecodeError as error:
             return None, (f"byte {error.start} is not UTF-8",)
-        except Exception as error:  # a reader's mistake must not end the watching
+        except Exception as error:  # a bug in a reader must not stop the watching
             logger.exception("%s: reading it failed", self.name)
             return None, (f"reading it failed: {type(error).__name__}",)
 

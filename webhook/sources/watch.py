@@ -1,4 +1,4 @@
-"""A collection of the API server, listed and then watched, whatever networks and servers do to the watch."""
+"""Lists a collection of the API server, then watches it, and recovers from whatever the network and server do."""
 
 import logging
 import random
@@ -21,14 +21,14 @@ logger = logging.getLogger("airlock.watch")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often the server is asked, in seconds; together less than 30 s pass until a dead connection is left."""
+    """How often to ask the server, in seconds; in all, a dead connection is dropped in less than 30 s."""
 
-    longest: float = 25.0  # until the server ends a watch, which is a sign of life
-    jitter: float = 5.0  # less than that, by chance
-    slack: float = 3.0  # without that sign, and the connection counts as dead
+    longest: float = 25.0  # a watch lasts: its end is a sign of life
+    jitter: float = 5.0  # less than that, at random
+    slack: float = 3.0  # without that sign, then the connection counts as dead
     apart: float = 1.0  # between the beginnings of two requests that did not fail
-    forbidden: float = 30.0  # until it is asked again whether it may be read now
-    broken: float = 15.0  # after a mistake on this side
+    forbidden: float = 30.0  # before asking again whether reading is allowed now
+    broken: float = 15.0  # after an error on this side
 
 
 PACE = Pace()
@@ -56,12 +56,12 @@ class _Status(msgspec.Struct, frozen=True):
 
 
 class Watch(ABC):
-    """Lists the collection *path* and watches it from a thread of its own, for ever.
+    """Lists the collection *path* and watches it from a thread of its own, until stopped.
 
     A subclass says how to list, what to do with a change, and what each sign of life means.
     """
 
-    def __init__(  # noqa: PLR0913  # whom to ask for what, and what a test would fake
+    def __init__(  # noqa: PLR0913  # the server, the collection, and what a test fakes
         self,
         connection: Watching,
         label: str,
@@ -80,44 +80,44 @@ class Watch(ABC):
         self._pace = pace
         self._clock = clock
         self._chance = chance
-        self._version = ""  # of the cluster, as far as it was told; "" asks for a list
+        self._version = ""  # the resourceVersion to watch from; "" asks for a list
         self._failures = 0
-        self._turned = clock()  # when it last began to ask
+        self._turned = clock()  # when it last sent a request
         self._lines: Lines | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=thread, daemon=True)
 
     @abstractmethod
     def _list(self) -> float:
-        """Read everything and set `_version`, or leave that empty; return how long after the beginning to go on.
+        """Read everything and set `_version`, or leave that empty; return how long after its start to continue.
 
         Raises OSError or FailedError.
         """
 
     @abstractmethod
     def _take(self, kind: str, object_: msgspec.Raw) -> None:
-        """Take note of a change: *kind* is ADDED, MODIFIED or DELETED."""
+        """Handle a change: *kind* is ADDED, MODIFIED or DELETED."""
 
-    def _seen(self) -> None:  # noqa: B027  # not everybody minds
-        """Take note that the server has shown what is known to be the present state."""
+    def _seen(self) -> None:  # noqa: B027  # optional
+        """Note that the server has confirmed the current state."""
 
     def _failing(self, error: Exception) -> None:  # noqa: B027  # same
-        """Take note that *error* is in the way."""
+        """Note that *error* stops the watch for now."""
 
     def _unwanted(self) -> bool:
-        """Return whether a watch that begins now is to end at once: it could not be interrupted before."""
+        """Return whether a watch that starts now must end at once: earlier, there was nothing to interrupt."""
         return self._stopping.is_set()
 
     def start(self) -> None:
-        """Begin to watch; the first state comes when the server has answered."""
+        """Start watching; the first state comes when the server has answered."""
         self._thread.start()
 
     def silent(self) -> float:
-        """Return how many seconds ago it last began to ask."""
+        """Return how many seconds ago it last sent a request."""
         return self._clock() - self._turned
 
     def stop(self, timeout: float = 5.0) -> None:
-        """End the watching at once; nobody is told anything afterwards. Also for who is just being told."""
+        """Stop watching at once; nothing is reported afterwards. A listener may call it too."""
         self._stopping.set()
         self._interrupt()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
@@ -142,7 +142,7 @@ class Watch(ABC):
             self._stopping.wait(max(0.0, pause))
 
     def _turn(self) -> float:
-        """Ask once, list or watch; return how long after its beginning to ask again."""
+        """List or watch once; return how long after its start to ask again."""
         if not self._version:
             return self._list()
         self._follow()
@@ -193,7 +193,7 @@ class Watch(ABC):
     def _refused(self, answer: Answer) -> None:
         if answer.status == HTTPStatus.GONE:
             raise _Again
-        if answer.status == HTTPStatus.FORBIDDEN:  # then only a list can say what is the case
+        if answer.status == HTTPStatus.FORBIDDEN:  # then only a list can say why
             self._version = ""
         raise FailedError(f"{answer.status} {answer.why}")
 

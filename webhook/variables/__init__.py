@@ -1,1 +1,1 @@
-"""A required variable: declared, looked up, injected."""
+"""Required variables: how they are declared, looked up and injected."""

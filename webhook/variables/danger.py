@@ -1,4 +1,4 @@
-"""Names of variables that are not to be set without a second thought: they run code, or hold a secret."""
+"""Names of variables to think twice about before setting them: they run code, or hold a secret."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a container's `envFrom` gives: ConfigMaps and Secrets whose keys become variables, as far as they are known."""
+"""What a container's `envFrom` gives: the keys of ConfigMaps and Secrets become variables, as far as we know them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

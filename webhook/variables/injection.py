@@ -1,7 +1,7 @@
-"""Which variables a pod lacks, and the operations that add them: never another field, never `envFrom`.
+"""Which variables a pod lacks, and the operations that add them; they touch no other field, and never `envFrom`.
 
-Injected variables stand before the container's own, which may refer to them, and one that refers to a container's own
-name stands right after that. They are moved there again when another webhook has changed the order.
+Injected variables come before the container's own, which may refer to them; one that refers to a container's own
+variable comes right after that one. When another webhook changes the order, airlock moves them back.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What airlock knows of the cluster when it decides: the ConfigMaps that `from` names, read beforehand."""
+"""What airlock knows about the cluster when it decides: the ConfigMaps that `from` names, read in advance."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -1,7 +1,7 @@
-"""Where injected variables stand among a container's own: after all that they refer to, before all that refers to them.
+"""Where injected variables go among a container's own: after all that they refer to, before all that refers to them.
 
-The kubelet expands `$(NAME)` to what stands before it in `env`, and to nothing else there (kubelet_pods.go,
-makeEnvironmentVariables). What `envFrom` gives is known before the first entry.
+In `env`, the kubelet expands `$(NAME)` only from entries that come before it (kubelet_pods.go,
+makeEnvironmentVariables). It reads `envFrom` before the first entry.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

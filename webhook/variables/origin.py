@@ -1,4 +1,4 @@
-"""Where the value of a variable comes from that does not stand in the manifest."""
+"""Where a variable's value comes from when it is not in the manifest."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""JSON Patch (RFC 6902) operations, built directly: never by diffing two objects."""
+"""JSON Patch (RFC 6902) operations, built directly and never by diffing two objects."""
 
 from typing import Any
 

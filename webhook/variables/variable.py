@@ -1,4 +1,4 @@
-"""One variable that components must have: what it is called, who needs it, and where its value comes from."""
+"""One variable that components must have: its name, the components that need it, and where its value comes from."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
