@@ -7,16 +7,16 @@ import click
 # The module of each command, and its summary in the list of commands: loading them all would take half a second.
 COMMANDS = {
     "serve": ("serve", "Serve the webhook until SIGTERM."),
-    "controller": ("controller", "Keep certificates and caBundles, and audit what runs, until SIGTERM."),
-    "check": ("check", "Judge manifests as the cluster would, before it does."),
-    "lint": ("lint", "Say which callbacks of DAG files Airflow cannot call."),
-    "audit": ("audit", "Judge what runs in a cluster as if it were made again."),
-    "fix": ("fix", "Print the values or digests that make findings go."),
-    "diagnose": ("diagnose", "Say which of the four layers keeps a task from running."),
-    "policy": ("policy", "Check and show the documents that people write."),
-    "certs": ("certs", "Show what is served and trusted; make certificates by hand."),
-    "probe": ("probe", "Ask a webhook about a good pod and a bad one."),
-    "version": ("version", "Say what this is: version, commit and libraries."),
+    "controller": ("controller", "Manage certificates and caBundles, and audit running pods, until SIGTERM."),
+    "check": ("check", "Check manifests before you deploy them, as the webhook would."),
+    "lint": ("lint", "Find callbacks in DAG files that Airflow cannot call."),
+    "audit": ("audit", "Check the pods that run in a cluster as if they were recreated."),
+    "fix": ("fix", "Print the Helm values or digests that fix the findings."),
+    "diagnose": ("diagnose", "Show which of the four layers keeps a task from running."),
+    "policy": ("policy", "Check, show, test and export your documents."),
+    "certs": ("certs", "Show which certificates are served and trusted; create some by hand."),
+    "probe": ("probe", "Send a good and a bad pod to a webhook, and show its answers."),
+    "version": ("version", "Print the version, the commit and the libraries."),
 }
 
 

@@ -378,7 +378,7 @@ PULLED = {"image": {"repository": "registry.example.com/airlock"}}
                 "webhooks.failurePolicyForOthers is Fail",
                 "webhooks.allowFailAtInstall is set",
                 "The image is localhost/airlock:main",
-                'image.tag "main" may move',
+                'image.tag "main" can move',
             ],
         ),
         (
@@ -390,14 +390,14 @@ PULLED = {"image": {"repository": "registry.example.com/airlock"}}
 def test_the_notes_warn_of_risky_values(values: Object, warned: list[str]) -> None:
     told = re.findall(r"^  \* (.*)$", notes(values), re.MULTILINE)
     kinds = ("serviceMonitor.enabled", "prometheusRule.enabled")
-    monitoring = [line for line in told if line.startswith(kinds)]  # a client knows no such kind
+    monitoring = [line for line in told if line.startswith(kinds)]  # a client has no such kind
     found = [line for line in told if line not in monitoring]
     assert len(found) == len(warned), found
     assert all(line.startswith(start) for line, start in zip(found, warned, strict=True)), found
 
 
 def test_the_notes_say_what_a_tool_that_only_renders_does_not_check() -> None:
-    assert "No cluster was asked, so these were not checked" in notes()
+    assert "Helm rendered this without a cluster" in notes()
 
 
 def test_the_notes_warn_where_airlock_would_not_judge_its_own_neighbours() -> None:
@@ -410,7 +410,8 @@ def test_the_notes_warn_of_alerts_that_nobody_feeds() -> None:
     assert warning in notes(on)
     assert warning not in notes(on | fed)
     assert warning not in notes({"prometheusRule": {"enabled": True, "job": "airlock"}})
-    assert "knows no monitoring.coreos.com/v1: there are no alerts" in notes(on | fed)  # a client knows no such kind
+    # A client knows no such kind.
+    assert "does not have monitoring.coreos.com/v1: there are no alerts" in notes(on | fed)
 
 
 def test_helm_owns_no_secret_and_no_data_that_the_controller_writes() -> None:

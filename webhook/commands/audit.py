@@ -21,14 +21,14 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 @click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
 @click.option("--context", metavar="NAME", help="The context of the kubeconfig; without it the current one.")
 @click.option("--kubeconfig", metavar="FILE", help="The kubeconfig; else $KUBECONFIG, this pod's, ~/.kube/config.")
-@click.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="Look at all namespaces.")
+@click.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="Audit all namespaces.")
 @click.option(
     "--namespace",
     "-n",
     "namespaces",
     metavar="NAME",
     multiple=True,
-    help="Look at this namespace; may be given several times. Without -A and -n: the context's namespace.",
+    help="Audit this namespace; repeatable. Without -A and -n: the context's namespace.",
 )
 @click.option(
     "--file",
@@ -36,40 +36,40 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
     "files",
     metavar="FILE",
     multiple=True,
-    help="Look at a dump (kubectl get pods,nodes,... -A -o json), not at a cluster; may be given several times.",
+    help="Audit a dump (kubectl get pods,nodes,... -A -o json) instead of a cluster; repeatable.",
 )
 @click.option(
     "--policy",
     type=click.Path(path_type=Path),
-    help="The policy, a file; without it the installed one, else the built-in.",
+    help="The policy file; without it the installed policy, else the built-in one.",
 )
 @click.option(
     "--required-env",
     type=click.Path(path_type=Path),
-    help="The required-env manifest, a file; else the installed one.",
+    help="The required-env manifest file; without it the installed one.",
 )
 @click.option(
     "--release",
     type=click.Path(path_type=Path),
-    help="The release manifest, a file; else the installed one, if there is one.",
+    help="The release manifest file; without it the installed one, if there is one.",
 )
 @click.option(
     "--compare",
     metavar=f"FILE|{INSTALLED}",
-    help="Say what --policy would newly deny or admit, compared with this policy.",
+    help="Show what --policy would newly deny or admit, compared with this policy.",
 )
 @click.option(
     "--dags",
     metavar="PATH",
     multiple=True,
-    help="Also read the callbacks of this DAG folder, as airlock lint does: the fourth layer.",
+    help="Also check the callbacks in this DAG folder, as airlock lint does: the fourth layer.",
 )
 @click.option(
     "--as",
     "as_mode",
     type=click.Choice(["enforce"]),
     envvar="AIRLOCK_AS",
-    help="Judge as if every rule that is not off had this mode.",
+    help="Treat every rule that is not off as if it had this mode.",
 )
 @click.option(
     "--fail-on",
@@ -99,7 +99,7 @@ def audit(  # noqa: PLR0913 - an argument for each option
     summary: bool,
     show_exempted: bool,
 ) -> None:
-    """Judge the Airflow pods that run in a cluster as if they were made again now.
+    """Check the Airflow pods that run in a cluster as if they were recreated now.
 
     \b
       airlock audit -A
@@ -108,12 +108,12 @@ def audit(  # noqa: PLR0913 - an argument for each option
       airlock audit -A --dags dags/ -o html --output-file audit.html
       kubectl get pods,nodes,namespaces -A -o json | airlock audit -f -
 
-    The first line of its answer is how many running pods would not come back: what the next drain of a node takes away.
-    It reads, with whatever rights it has (docs/audit.md has the table), and never writes. What it may not read it says.
+    The first line says how many running pods would not come back after, for example, a node drain. It only reads, with
+    the rights you have (docs/audit.md has the table), and says what it was not allowed to read.
 
-    It exits with 0 when all is well, with 1 when a finding is as strict as --fail-on (by default: something would not
-    come back), with 2 when pods that it was asked for could not be read. Every option has an environment variable:
-    --fail-on is AIRLOCK_FAIL_ON.
+    Exits with 0 if all is well, with 1 if a finding is as strict as --fail-on (by default: a pod would not come back),
+    with 2 if it could not read the pods you asked for. Every option has an environment variable: --fail-on is
+    AIRLOCK_FAIL_ON.
     """  # noqa: D301 - click reads the backspace
     for nonsense, why in (
         (everywhere and namespaces, "-A and -n exclude each other"),

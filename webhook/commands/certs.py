@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def certs() -> None:
-    """Show what is served and trusted, and make certificates by hand."""
+    """Show which certificates are served and trusted, and create certificates by hand."""
 
 
 @certs.command()
 @click.argument("addresses", metavar="[HOST:PORT]...", nargs=-1)
 @setting("--namespace", default="airlock", show_default=True, help="airlock's own namespace.")
-@setting("--ca-secret", default="airlock-ca", show_default=True, help="The Secret of the authority.")
-@setting("--tls-secret", default="airlock-tls", show_default=True, help="The Secret that replicas serve from.")
+@setting("--ca-secret", default="airlock-ca", show_default=True, help="The Secret with the CA.")
+@setting("--tls-secret", default="airlock-tls", show_default=True, help="The Secret with the replicas' certificate.")
 @setting("--service-name", default="airlock", show_default=True, help="The Service that the API server calls.")
 @setting(
     "--webhook-configuration",
@@ -37,9 +37,9 @@ def certs() -> None:
     multiple=True,
     default=("airlock",),
     show_default=True,
-    help="The name of webhook configurations; may be repeated.",
+    help="The name of the webhook configurations; repeatable.",
 )
-@setting("--kubeconfig", help="Whose cluster to look at; without it $KUBECONFIG, else ~/.kube/config.")
+@setting("--kubeconfig", help="The kubeconfig of the cluster; without it $KUBECONFIG, else ~/.kube/config.")
 def show(  # noqa: PLR0913 - an argument for each option
     *,
     addresses: tuple[str, ...],
@@ -50,9 +50,9 @@ def show(  # noqa: PLR0913 - an argument for each option
     webhook_configuration: tuple[str, ...],
     kubeconfig: str | None,
 ) -> None:
-    """Show what the Secrets hold, the webhook configurations trust and each replica serves, and when that ends.
+    """Show the certificates in the Secrets, in the caBundles and on each replica, and when they expire.
 
-    With HOST:PORT, show what is served there and ask no cluster. Exits with 1 when something cannot be had.
+    With HOST:PORT, show only the certificate served there, without a cluster. Exits with 1 if something cannot be read.
     """
     if addresses:
         _show_addresses(addresses, f"{service_name}.{namespace}.svc")
@@ -94,12 +94,12 @@ def report(site: "Site", scene: "Scene", now: datetime) -> Iterator[str]:
 @certs.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--name", "names", metavar="NAME", multiple=True, required=True, help="A DNS name or IP address.")
-@click.option("--life", type=Span(), default=LEAF_LIFE, help="For how long; 365d by default.")
+@click.option("--life", type=Span(), default=LEAF_LIFE, help="How long the certificate is valid; 365d by default.")
 def issue(directory: Path, names: tuple[str, ...], life: timedelta) -> None:
-    """Make tls.crt, tls.key and ca.crt in DIRECTORY for each --name.
+    """Create tls.crt, tls.key and ca.crt in DIRECTORY for the given names.
 
-    For installations without `airlock controller` and without cert-manager: ca.crt is what goes into the caBundle.
-    The authority's key is thrown away. A set that is there stays, unless it was made here and is of no more use.
+    For installations without `airlock controller` and without cert-manager: put ca.crt into the caBundle. It throws the
+    CA's key away. It keeps existing files, unless airlock created them and they are no longer usable.
     """
     try:
         outcome = ensure_self_signed(directory, parse_names(names), datetime.now(UTC), life=life)

@@ -24,16 +24,27 @@ from webhook.rules.finding import Mode
 @click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
 @click.argument("paths", metavar="FILE|DIR|-...", nargs=-1, required=True)
 @click.option(
-    "--policy", type=click.Path(path_type=Path), help="The policy, a file; without it the built-in one, which warns."
+    "--policy",
+    type=click.Path(path_type=Path),
+    help="The policy file; without it the built-in policy, which only warns.",
 )
 @click.option(
-    "--required-env", type=click.Path(path_type=Path), help="The required-env manifest, a file; without it none is."
+    "--required-env",
+    type=click.Path(path_type=Path),
+    help="The required-env manifest file; without it no variables are required.",
 )
 @click.option(
-    "--release", type=click.Path(path_type=Path), help="The release manifest, a file; without it no image is expected."
+    "--release",
+    type=click.Path(path_type=Path),
+    help="The release manifest file; without it images are not compared with a release.",
 )
 @click.option(
-    "--namespace", "-n", metavar="NAME", default="default", show_default=True, help="Of objects that name no namespace."
+    "--namespace",
+    "-n",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="The namespace of objects that do not name one.",
 )
 @click.option(
     "--fail-on",
@@ -42,7 +53,7 @@ from webhook.rules.finding import Mode
     show_default=True,
     help="Exit with 1 when a finding has this mode or a stricter one.",
 )
-@click.option("--require-airflow", is_flag=True, help="Exit with 2 when no Airflow workload was found.")
+@click.option("--require-airflow", is_flag=True, help="Exit with 2 if the input has no Airflow workload.")
 @report_options("table", "json", "sarif", "junit", "markdown")
 def check(  # noqa: PLR0913 - an argument for each option
     *,
@@ -59,18 +70,18 @@ def check(  # noqa: PLR0913 - an argument for each option
     summary: bool,
     show_exempted: bool,
 ) -> None:
-    """Judge the Airflow pods that manifests will make, as the webhook would.
+    """Check the Airflow pods in manifests, as the webhook would.
 
     \b
       helm template airflow apache-airflow/airflow -f values.yaml -n airflow | airlock check -n airflow -
       airlock check --policy policy.yaml manifests/
 
-    Read are YAML and JSON, Lists, AdmissionReviews, what helm template prints, and folders of those (*.yaml, *.yml,
-    *.json). The worker pods of the KubernetesExecutor are composed from the pod template and the settings that the
-    chart puts in a ConfigMap or a Secret. Findings on a template show the mode that its Pod will meet.
+    It reads YAML and JSON, Lists, AdmissionReviews, the output of helm template, and folders of these (*.yaml, *.yml,
+    *.json). It builds the KubernetesExecutor's worker pods from the pod template and the settings that the chart puts
+    in a ConfigMap or a Secret. Findings on a template show the mode that applies to its Pods.
 
-    It exits with 0 when all is well, with 1 when a finding is as strict as --fail-on, with 2 when something could not
-    be read (the rest is still judged). Every option has an environment variable: --fail-on is AIRLOCK_FAIL_ON.
+    Exits with 0 if all is well, with 1 if a finding is as strict as --fail-on, with 2 if something could not be read
+    (it still checks the rest). Every option has an environment variable: --fail-on is AIRLOCK_FAIL_ON.
     """  # noqa: D301 - click reads the backspace
     asked = Asked(
         DEFAULT if policy is None else document(policy, read_policy).value,

@@ -21,112 +21,122 @@ AUDIT = AuditOptions()
 
 @click.command()
 @setting("--namespace", required=True, help="airlock's own namespace, where its Service, Secrets and ConfigMaps are.")
-@setting("--ca-secret", default="airlock-ca", show_default=True, help="The Secret of the authority and its key.")
-@setting("--tls-secret", default="airlock-tls", show_default=True, help="The Secret that replicas serve from.")
+@setting("--ca-secret", default="airlock-ca", show_default=True, help="The Secret with the CA and its key.")
+@setting("--tls-secret", default="airlock-tls", show_default=True, help="The Secret with the replicas' certificate.")
 @setting("--service-name", default="airlock", show_default=True, help="The Service that the API server calls.")
 @setting(
     "--webhook-configuration",
     metavar="NAME",
     multiple=True,
-    help="The Mutating- and ValidatingWebhookConfiguration of this name get the caBundle; may be repeated. Either may"
-    " be absent: none is ever created.",
+    help="Set the caBundle in the Mutating- and ValidatingWebhookConfiguration of this name; repeatable. Either can"
+    " be missing: the controller never creates one.",
 )
 @accepted()
-@setting("--policy", type=ConfigMapSrc(), help="Where the policy is (key policy.yaml).")
-@setting("--required-env", type=ConfigMapSrc(), help="Where the manifest is (key required-env.yaml).")
-@setting("--release", type=ConfigMapSrc(), help="Where the release manifest is, if there is one (key release.yaml).")
+@setting("--policy", type=ConfigMapSrc(), help="The policy's ConfigMap (key policy.yaml).")
+@setting("--required-env", type=ConfigMapSrc(), help="The required-env manifest's ConfigMap (key required-env.yaml).")
+@setting("--release", type=ConfigMapSrc(), help="The release manifest's ConfigMap, if there is one (key release.yaml).")
 @setting("--host", default="0.0.0.0", show_default=True, help="The address of the metrics port.")  # noqa: S104 - scraped from elsewhere
 @metrics_port()
 @setting(
     "--certificates/--no-certificates",
     default=True,
-    help="Whether to make certificates and set caBundles; not when cert-manager does.",
+    help="Whether to create certificates and set caBundles; turn it off with cert-manager.",
 )
 @setting(
     "--break-glass-label",
     metavar="KEY",
     default="airlock/skip",
     show_default=True,
-    help="The label of namespaces that the webhook configurations leave out; each is told of in an Event.",
+    help="The label of namespaces that the webhook configurations exclude; an Event reports each one.",
 )
-@setting("--ca-life", type=Span(), default=CA_LIFE, help="For how long an authority is made; 3650d by default.")
-@setting("--leaf-life", type=Span(), default=LEAF_LIFE, help="For how long a leaf is made; 365d by default.")
+@setting("--ca-life", type=Span(), default=CA_LIFE, help="How long a new CA is valid; 3650d by default.")
+@setting(
+    "--leaf-life", type=Span(), default=LEAF_LIFE, help="How long a new server certificate is valid; 365d by default."
+)
 @setting(
     "--propagation",
     type=click.FloatRange(0),
     default=PACE.propagation,
     show_default=True,
-    help="Seconds for which an authority is trusted everywhere before it signs.",
+    help="How many seconds a new CA must be trusted everywhere before it signs.",
 )
 @setting(
     "--settling",
     type=click.FloatRange(0),
     default=PACE.settling,
     show_default=True,
-    help="Seconds for which an old authority stays after the last leaf of it was replaced, at least.",
+    help="How many seconds, at least, an old CA stays trusted after its last certificate was replaced.",
 )
 @setting(
-    "--interval", type=click.FloatRange(0.05, 60), default=2.0, show_default=True, help="Seconds between two looks."
+    "--interval",
+    type=click.FloatRange(0.05, 60),
+    default=2.0,
+    show_default=True,
+    help="Seconds between two reconciles.",
 )
 @setting(
     "--replica",
     metavar="HOST:PORT",
     multiple=True,
-    help="A replica that the Service's Endpoints do not name; entries that call it by URL are airlock's too. May be"
-    " repeated.",
+    help="A replica that is not in the Service's Endpoints; webhook entries with its URL count as airlock's too."
+    " Repeatable.",
 )
 @setting(
     "--audit/--no-audit",
     default=True,
     show_default=True,
-    help="Whether to look at the pods that run, and tell as Events, metrics and reports what is wrong with them. It"
-    " denies and changes nothing.",
+    help="Whether to audit running pods, and report findings as Events, metrics and reports. The audit denies and"
+    " changes nothing.",
 )
 @setting(
     "--audit-interval",
     type=click.FloatRange(0.05, 3600),
     default=AUDIT.interval,
     show_default=True,
-    help="Seconds between two audits; an edit of a document is followed by one at once.",
+    help="Seconds between two audits; an edit of a document triggers one at once.",
 )
 @setting(
     "--audit-window",
     type=Span(),
     default=AUDIT.window,
-    help="For how long it is remembered as which digest an image has run, also over a restart; 24h by default. Workers"
-    " live for seconds, and drift shows only when two of them are compared.",
+    help="How long to remember which digests an image ran as, also across restarts; 24h by default. Workers live for"
+    " seconds, so drift shows only when pods that ran at different times are compared.",
 )
 @setting(
     "--audit-reports/--no-audit-reports",
     default=True,
     show_default=True,
-    help="Whether to write one report for each namespace: a Report of openreports.io where the cluster has those, else"
-    " one of the ConfigMaps airlock-report-0 to -15 beside airlock, which have to be there.",
+    help="Whether to write one report per namespace: an openreports.io Report if the cluster has that API, else in"
+    " one of the ConfigMaps airlock-report-0 to -15 in airlock's namespace, which must exist.",
 )
 @setting(
     "--old-report",
     metavar="NAME",
     multiple=True,
-    help="A ConfigMap beside airlock in which an earlier version kept a report; it is deleted. May be repeated.",
+    help="A ConfigMap in airlock's namespace where an earlier version kept a report; the controller deletes it."
+    " Repeatable.",
 )
 @setting(
     "--registry",
     metavar="HOST[:PORT][;OPTION]...",
     multiple=True,
-    help="A registry that may be asked which revision an image was built from; may be repeated. Options: realm=HOST and"
-    " blobs=HOST, where else it may send airlock for a token and for blobs; plain-http. Without it none is asked.",
+    help="A registry to ask which revision an image was built from; repeatable. Options: realm=HOST and blobs=HOST,"
+    " the other hosts it can redirect airlock to for a token and for blobs; plain-http. Without this option airlock"
+    " asks none.",
 )
 @setting(
     "--registry-config",
     type=click.Path(path_type=Path),
-    help="A docker config (.dockerconfigjson) with the credentials for these registries; read again each time.",
+    help="A Docker config (.dockerconfigjson) with the credentials for these registries; read on every use.",
 )
 @setting(
     "--registry-ca",
     type=click.Path(path_type=Path),
-    help="Authorities (PEM) that their certificates may be of, besides the system's.",
+    help="CA certificates (PEM) to trust for these registries, in addition to the system's.",
 )
-@setting("--kubeconfig", help="Whose cluster to work in; without it $KUBECONFIG, else the one this pod runs in.")
+@setting(
+    "--kubeconfig", help="The kubeconfig of the cluster; without it $KUBECONFIG, else the cluster this pod runs in."
+)
 @log_level()
 def controller(  # noqa: PLR0913 - an argument for each option
     *,
@@ -160,19 +170,18 @@ def controller(  # noqa: PLR0913 - an argument for each option
     kubeconfig: str | None,
     log_level: str,
 ) -> None:
-    """Keep certificates, caBundles and the accepted documents until SIGTERM.
+    """Manage certificates and caBundles, and audit running pods, until SIGTERM.
 
-    It makes the authority and the certificate, renews both long before they end, and sets the caBundle in webhook
-    configurations that exist; it never creates one. airlock's namespace becomes their owner, so that they go with it.
-    The ConfigMaps that it fills have to be there: the chart makes them. Everything is decided from what is there and
-    written only if that has not changed meanwhile: it may be killed at any time, and two at once do no harm.
+    It creates the CA and the certificate, renews both long before they expire, and sets the caBundle in existing
+    webhook configurations; it never creates one. It makes airlock's namespace their owner, so that Kubernetes deletes
+    them with it. The chart creates the ConfigMaps that it fills; they must exist. It writes an object only if that has
+    not changed since it was read, so you can kill it at any time, and two at once do no harm.
 
-    Beside that it watches the pods of the whole cluster and tells what the policy and the manifest say of those that
-    run: what would be denied today, one tag that runs as two images, components that run different ones, variables
-    that are missing. Digests are kept in the ConfigMap airlock-sightings.
+    It also watches the pods of the whole cluster and checks running Airflow pods against the policy and the manifest:
+    pods that the policy would deny today, one tag that runs as two images, components that run different images,
+    missing variables. It keeps digests in the ConfigMap airlock-sightings.
 
-    It exits with 0 after SIGTERM or Ctrl-C, with 1 when the port is taken or no cluster can be found, with 2 for a
-    wrong option.
+    Exits with 0 after SIGTERM or Ctrl-C, with 1 if the port is taken or it finds no cluster, with 2 for a wrong option.
     """
     from webhook.cluster import ClusterError, connect  # noqa: PLC0415 - importing `kubernetes` takes half a second
     from webhook.controller.certificates import Lives  # noqa: PLC0415 - same

@@ -36,29 +36,40 @@ _MOST_EVENTS = 8  # that are shown
 @click.argument("pod", required=False)
 @click.option("--context", metavar="NAME", help="The context of the kubeconfig; without it the current one.")
 @click.option("--kubeconfig", metavar="FILE", help="The kubeconfig; else $KUBECONFIG, this pod's, ~/.kube/config.")
-@click.option("--namespace", "-n", metavar="NAME", help="Where Airflow runs; without it the context's namespace.")
 @click.option(
-    "--file", "-f", "files", metavar="FILE", multiple=True, help="Look at a dump, not at a cluster; may be repeated."
+    "--namespace", "-n", metavar="NAME", help="The namespace where Airflow runs; without it the context's namespace."
 )
-@click.option("--dag", metavar="ID", default="", help="The DAG.")
-@click.option("--task", metavar="ID", default="", help="The task, with its --dag.")
+@click.option(
+    "--file", "-f", "files", metavar="FILE", multiple=True, help="Use a dump instead of a cluster; repeatable."
+)
+@click.option("--dag", metavar="ID", default="", help="The ID of the DAG.")
+@click.option("--task", metavar="ID", default="", help="The ID of the task; needs --dag.")
 @click.option(
     "--message",
     type=click.File(),
-    help="The scheduler's message, a file or - for standard input: DAG, task and answer are read from it.",
+    help="The scheduler's message, a file or - for standard input; airlock reads DAG, task and answer from it.",
 )
 @click.option(
-    "--dags", type=click.Path(), multiple=True, help="A folder of DAG files, for the fourth layer; may be repeated."
+    "--dags", type=click.Path(), multiple=True, help="A folder of DAG files, for the fourth layer; repeatable."
 )
-@click.option("--policy", type=click.Path(path_type=Path), help="The policy, a file; without it the installed one.")
+@click.option("--policy", type=click.Path(path_type=Path), help="The policy file; without it the installed one.")
 @click.option(
-    "--required-env", type=click.Path(path_type=Path), help="The required-env manifest, a file; else the installed one."
+    "--required-env",
+    type=click.Path(path_type=Path),
+    help="The required-env manifest file; without it the installed one.",
 )
 @click.option(
-    "--output", "-o", type=click.Choice(["text", "json", "html"]), default="text", show_default=True, help="The format."
+    "--output",
+    "-o",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="The output format.",
 )
 @click.option(
-    "--output-file", type=click.Path(path_type=Path, dir_okay=False), help="Write there, not to standard output."
+    "--output-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this file instead of standard output.",
 )
 def diagnose(  # noqa: PLR0913 - an argument for each option
     *,
@@ -76,18 +87,18 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
     output: str,
     output_file: Path | None,
 ) -> None:
-    """Say which of the four layers keeps a task from running, and how to mend each.
+    """Show which of the four layers keeps a task from running, and how to fix each one.
 
     \b
       airlock diagnose -n airflow --dag sales_daily --task load_orders --dags dags/
       airlock diagnose -n airflow sales-daily-load-orders-swd42sz2
       kubectl logs deploy/airflow-scheduler -n airflow | grep "state attribute is queued" | airlock diagnose --message -
 
-    It reads what runs, what would start, the Events of the task and, with --dags, the callbacks. Each layer is the
-    cause, not the cause, or cannot be known, with the reason. None hides another. A reader's rights are enough
-    (docs/audit.md has the table); nothing is written.
+    It reads running pods, pods that would start, the Events of the task and, with --dags, the callbacks. For each layer
+    it says whether that is the cause, is not the cause, or cannot be known, and why. No layer hides another. Read-only
+    access is enough (docs/audit.md has the table); it writes nothing.
 
-    It exits with 0 when no cause was found, with 1 when one was, with 2 when what was asked for could not be read.
+    Exits with 0 if it found no cause, with 1 if it found one, with 2 if it could not read what you asked for.
     """  # noqa: D301 - click reads the backspace
     if task and not dag:
         raise click.UsageError("--task needs the --dag that it is in")

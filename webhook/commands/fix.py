@@ -20,7 +20,7 @@ from webhook.report.wording import shown
 
 @click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
 @click.argument("paths", metavar="[FILE|DIR|-]...", nargs=-1)
-@click.option("--pin", is_flag=True, help="Name images by the digests that run now; of a cluster or a dump.")
+@click.option("--pin", is_flag=True, help="Pin images to the digests that run now, in a cluster or a dump.")
 @click.option(
     "--output",
     "-o",
@@ -30,14 +30,18 @@ from webhook.report.wording import shown
     help="A patch of Helm values; or, with --pin, lines of kubectl set image.",
 )
 @click.option(
-    "--output-file", type=click.Path(path_type=Path, dir_okay=False), help="Write there, not to standard output."
+    "--output-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this file instead of standard output.",
 )
 @click.option(
-    "--policy", type=click.Path(path_type=Path), help="The policy, a file; else the installed or built-in one."
+    "--policy", type=click.Path(path_type=Path), help="The policy file; without it the installed or built-in one."
 )
-@click.option("--namespace", "-n", "namespaces", metavar="NAME", multiple=True, help="As in check and audit.")
-@click.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="Look at all namespaces of the cluster.")
-@click.option("--file", "-f", "files", metavar="FILE", multiple=True, help="Look at a dump, not at a cluster.")
+@click.option(
+    "--namespace", "-n", "namespaces", metavar="NAME", multiple=True, help="The namespace, as in check and audit."
+)
+@click.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="Use all namespaces of the cluster.")
+@click.option("--file", "-f", "files", metavar="FILE", multiple=True, help="Use a dump instead of a cluster.")
 @click.option("--context", metavar="NAME", help="The context of the kubeconfig.")
 @click.option("--kubeconfig", metavar="FILE", help="The kubeconfig.")
 def fix(  # noqa: PLR0913 - an argument for each option
@@ -53,18 +57,18 @@ def fix(  # noqa: PLR0913 - an argument for each option
     context: str | None,
     kubeconfig: str | None,
 ) -> None:
-    """Print the values or digests that make findings go.
+    """Print the Helm values or digests that fix the findings.
 
     \b
       helm template airflow apache-airflow/airflow -f values.yaml | airlock fix - > fixed.yaml
       airlock fix -n airflow --pin
       airlock fix -n airflow --pin -o kubectl
 
-    The values are those of the chart that is in use. With FILEs it goes by what check finds in them; without, by what
-    audit finds in the cluster, or in a dump with -f. Each value has its reason above it. What no value does alone, such
-    as a container in a list of yours, is a comment. It changes nothing itself.
+    The values fit the chart you use. With FILEs it fixes what check finds in them; without, what audit finds in the
+    cluster, or in a dump with -f. A comment above each value says why. If a value alone cannot fix a finding, for
+    example in your own list of containers, it prints a comment instead. It changes nothing itself.
 
-    Exits with 0, or with 2 when something could not be read.
+    Exits with 0, or with 2 if something could not be read.
     """  # noqa: D301 - click reads the backspace
     if pin and paths:
         raise click.UsageError("--pin needs what runs: leave FILE out, or give a dump with -f")

@@ -43,24 +43,31 @@ class _Version(click.ParamType[Versions]):
 @click.option(
     "--airflow",
     type=_Version(),
-    help="2, 2.10, 3, 3.1, ...; with a + behind it, that or later. Else what the imports say, or a pod's image.",
+    help="The Airflow version: 2, 2.10, 3, 3.1, ...; 2.10+ means 2.10 or later. Without it, airlock goes by the"
+    " imports, or a pod's image.",
 )
 @click.option(
-    "--executor", metavar="NAME", default="", help="The executor, as in [core] executor; else --manifests tell."
+    "--executor",
+    metavar="NAME",
+    default="",
+    help="The executor, as in [core] executor; without it, airlock looks in --manifests.",
 )
 @click.option(
     "--plugins",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="The folder of plugins; else a folder `plugins` beside the DAG folder.",
+    help="The plugins folder; without it, a folder `plugins` next to the DAG folder.",
 )
 @click.option(
-    "--required-env", type=click.Path(path_type=Path), help="The required-env manifest: variables that airlock injects."
+    "--required-env",
+    type=click.Path(path_type=Path),
+    help="The required-env manifest, with the variables that airlock injects.",
 )
 @click.option(
     "--manifests",
     type=click.Path(),
     multiple=True,
-    help="Manifests of the installation, a file or a folder: the variables, images and executor of each component.",
+    help="Manifests of the installation, a file or a folder, with the variables, images and executor of each"
+    " component.",
 )
 @click.option(
     "--variables",
@@ -91,17 +98,17 @@ def lint(  # noqa: PLR0913 - an argument for each option
     summary: bool,
     show_exempted: bool,
 ) -> None:
-    """Say which callbacks of DAG and plugin files Airflow cannot call, or calls with what they do not take.
+    """Find callbacks in DAG and plugin files that Airflow cannot call, or calls with arguments they do not accept.
 
     \b
       airlock lint dags/
       airlock lint --airflow 2.10 --required-env required-env.yaml dags/ plugins/
 
-    Files are read as text and never imported or run. A callback is followed through helpers and imports of the same
-    folder. What the files do not tell is no finding. `# airlock: ignore[callback] REASON` spares a line.
+    It reads files as text and never imports or runs them. It follows a callback through helpers and imports within the
+    folder, and reports only what the files show. `# airlock: ignore[callback] REASON` skips a line.
 
-    It exits with 0 when all is well, with 1 when a finding is as strict as --fail-on, with 2 when something could not
-    be read (the rest is still judged). Every option has an environment variable: --fail-on is AIRLOCK_FAIL_ON.
+    Exits with 0 if all is well, with 1 if a finding is as strict as --fail-on, with 2 if something could not be read
+    (it still checks the rest). Every option has an environment variable: --fail-on is AIRLOCK_FAIL_ON.
     """  # noqa: D301 - click reads the backspace
     required = EMPTY if required_env is None else document(required_env, read_manifest).value
     told = declarations(manifests, required, datetime.now(UTC).date())

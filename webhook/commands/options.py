@@ -27,7 +27,7 @@ def log_level() -> Callable[[F], F]:
         type=click.Choice(["debug", "info", "warning", "error"]),
         default="info",
         show_default=True,
-        help="What the log tells.",
+        help="The level from which to log.",
     )
 
 
@@ -38,7 +38,7 @@ def metrics_port() -> Callable[[F], F]:
         type=click.IntRange(0, 65535),
         default=9090,
         show_default=True,
-        help="The plain HTTP port of /metrics, /healthz and /readyz; 0 takes any free one.",
+        help="The plain HTTP port of /metrics, /healthz and /readyz; 0 picks a free one.",
     )
 
 
@@ -47,8 +47,8 @@ def accepted() -> Callable[[F], F]:
     return setting(
         "--accepted",
         type=ConfigMapSrc(),
-        help="The ConfigMap with the last good documents. The controller writes it; a new replica starts from it when"
-        " the present documents are bad.",
+        help="The ConfigMap with the last good documents. The controller writes it; a new replica starts with it when"
+        " the current documents are bad.",
     )
 
 

@@ -21,20 +21,18 @@ def report_options(*formats: str) -> Callable[[F], F]:
             type=click.Choice(formats),
             default=formats[0],
             show_default=True,
-            help="The format.",
+            help="The output format.",
         ),
         click.option(
             "--output-file",
             type=click.Path(path_type=Path, dir_okay=False),
-            help="Write there, not to standard output.",
+            help="Write to this file instead of standard output.",
         ),
-        click.option("--no-fixes", is_flag=True, help="Leave out of table and markdown what to change."),
-        click.option("--summary", is_flag=True, help="Print the table on one screen."),
+        click.option("--no-fixes", is_flag=True, help="Leave the fixes out of table and markdown."),
+        click.option("--summary", is_flag=True, help="Shorten the table to one screen."),
         # What it asked for is the default now; scripts that say it go on working.
         click.option("--fix-hints", is_flag=True, hidden=True, expose_value=False),
-        click.option(
-            "--show-exempted", is_flag=True, help="Tell of findings that an exemption covers; json always does."
-        ),
+        click.option("--show-exempted", is_flag=True, help="Show findings that an exemption covers; json always does."),
     )
 
     def decorate(command: F) -> F:

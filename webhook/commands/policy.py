@@ -44,7 +44,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
 
 @click.group()
 def policy() -> None:
-    """Check and show the documents that people write: the policy, the required-env manifest and the release."""
+    """Check, show, test and export your documents: the policy, the required-env manifest and the release."""
 
 
 policy.add_command(test)
@@ -53,15 +53,18 @@ policy.add_command(export)
 
 @policy.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--input", "inputs", metavar="FILE|DIR|-", multiple=True, help="Manifests; repeatable.")
-@click.option("--namespace", "-n", metavar="NAME", default="default", help="Of objects that name none.")
+@click.option(
+    "--input", "inputs", metavar="FILE|DIR|-", multiple=True, help="Manifests to try the policy on; repeatable."
+)
+@click.option(
+    "--namespace", "-n", metavar="NAME", default="default", help="The namespace of objects that do not name one."
+)
 def check(files: tuple[Path, ...], inputs: tuple[str, ...], namespace: str) -> None:
-    """Check each of FILES, a Policy, a RequiredEnv or a Release; - is standard input.
+    """Check FILES, each a Policy, a RequiredEnv or a Release; - is standard input.
 
-    Every problem of every file is printed as FILE:LINE: path: what is wrong. An exemption that has ended is a warning
-    and no problem. With --input it is said how many workloads in there each row of components knows, and what looks
-    like Airflow all the same. Exits with 0 when there is no problem, with 1 when there is one, with 2 when a file
-    cannot be read.
+    It prints every problem as FILE:LINE: path: what is wrong. An expired exemption is only a warning. With --input it
+    also says how many workloads each row of components matches, and which others look like Airflow. Exits with 0 if
+    there is no problem, with 1 if there is one, with 2 if a file cannot be read.
     """
     codes = [_check(path, inputs, namespace) for path in files]
     sys.exit(max(codes))
@@ -117,7 +120,7 @@ def _caught(policy: Policy, inputs: tuple[str, ...], namespace: str) -> Iterator
 @policy.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def show(file: Path | None) -> None:
-    """Print the Policy or Release in FILE with all its defaults, or without FILE the built-in policy."""
+    """Print the Policy or Release in FILE with all its defaults; without FILE, the built-in policy."""
     try:
         click.echo(effective(DEFAULT) if file is None else _effective(read(file)), nl=False)
     except FileError as error:

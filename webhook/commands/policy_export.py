@@ -18,27 +18,32 @@ VALIDATING, MUTATING = "validating-admission-policy", "mutating-admission-policy
 
 
 @click.command()
-@click.option("--as", "kind", type=click.Choice([VALIDATING, MUTATING]), required=True, help="What to export.")
-@click.option("--policy", type=click.Path(path_type=Path), help="The policy, a file; without it the built-in one.")
+@click.option(
+    "--as", "kind", type=click.Choice([VALIDATING, MUTATING]), required=True, help="The kind of policy to export."
+)
+@click.option("--policy", type=click.Path(path_type=Path), help="The policy file; without it the built-in policy.")
 @click.option(
     "--required-env",
     type=click.Path(path_type=Path),
-    help="The required-env manifest, a file: what the mutating policy injects.",
+    help="The required-env manifest file, with the variables that the mutating policy injects.",
 )
 @click.option(
     "--deny",
     is_flag=True,
-    help="Deny what the policy enforces. Without it they warn: the API server asks its own policies before airlock.",
+    help="Deny what the policy enforces. Without it the exported policies only warn, because the API server runs them"
+    " before airlock.",
 )
 @click.option(
     "--exclude-namespace",
     "excluded",
     metavar="NAME",
     multiple=True,
-    help="A namespace that is never judged, besides kube-system; may be repeated.",
+    help="A namespace that is never checked, in addition to kube-system; repeatable.",
 )
 @click.option(
-    "--output-file", type=click.Path(path_type=Path, dir_okay=False), help="Write there, not to standard output."
+    "--output-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this file instead of standard output.",
 )
 def export(  # noqa: PLR0913 - an argument for each option
     *,
@@ -49,16 +54,16 @@ def export(  # noqa: PLR0913 - an argument for each option
     excluded: tuple[str, ...],
     output_file: Path | None,
 ) -> None:
-    """Print the core rules as policies that the API server evaluates itself, so that they hold while airlock is away.
+    """Print the core rules as policies that the API server runs itself, so that they also apply while airlock is down.
 
     \b
       airlock policy export --as validating-admission-policy --policy policy.yaml | kubectl apply -f -
       airlock policy export --as mutating-admission-policy --required-env required-env.yaml | kubectl apply -f -
 
-    The first needs Kubernetes 1.30, the second 1.36. What CEL cannot say is left out; the first lines list it, and
-    docs/backstop.md explains it. Export again after each edit of the policy, and before its exemptions end.
+    The first needs Kubernetes 1.30, the second 1.36. The first lines of the output list what CEL cannot express and was
+    left out; docs/backstop.md explains it. Export again after each edit of the policy, and before an exemption expires.
 
-    It exits with 0, or with 2 when a document is bad or there is nothing to export.
+    Exits with 0, or with 2 if a document is bad or there is nothing to export.
     """  # noqa: D301 - click reads the backspace
     judging = DEFAULT if policy is None else document(policy, read_policy).value
     choice = Choice(datetime.now(UTC).date(), deny, tuple(dict.fromkeys(("kube-system", *excluded))))

@@ -34,15 +34,17 @@ class Suite:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--policy", type=click.Path(path_type=Path), help="Test this policy, not the one that FILES name.")
+@click.option("--policy", type=click.Path(path_type=Path), help="Test this policy instead of the one that FILES name.")
 @click.option(
-    "--output", "-o", type=click.Choice(["text", "junit"]), default="text", show_default=True, help="The format."
+    "--output", "-o", type=click.Choice(["text", "junit"]), default="text", show_default=True, help="The output format."
 )
 @click.option(
-    "--output-file", type=click.Path(path_type=Path, dir_okay=False), help="Write there, not to standard output."
+    "--output-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this file instead of standard output.",
 )
 def test(*, files: tuple[Path, ...], policy: Path | None, output: str, output_file: Path | None) -> None:
-    """Run the tests in FILES (kind: PolicyTest): each asks the policy about an object and compares the answer.
+    """Run the tests in FILES (kind: PolicyTest): each one checks an object and compares the findings.
 
     \b
       tests:
@@ -52,10 +54,10 @@ def test(*, files: tuple[Path, ...], policy: Path | None, output: str, output_fi
           user: system:serviceaccount:airflow-prod:airflow-scheduler
           expect: [{rule: mutable-tag, mode: enforce, reason: "'latest' is mutable"}]
 
-    The way is that of a request: the pod is completed as /mutate would, then judged as /validate would. expect lists
-    all findings; [] means that the object passes without a word. `airlock policy schema PolicyTest` has every field.
+    Each test works like a request: it changes the pod as /mutate would, then checks it as /validate would. expect lists
+    all findings; [] means that there are none. `airlock policy schema PolicyTest` has every field.
 
-    It exits with 0 when every answer is the expected one, with 1 when one is not, with 2 when a file cannot be used.
+    Exits with 0 if every test passes, with 1 if one fails, with 2 if a file cannot be used.
     """  # noqa: D301 - click reads the backspace
     suites = [_suite(file, policy) for file in files]
     write(_junit(suites) if output == "junit" else _text(suites), output_file)

@@ -76,20 +76,18 @@ class Webhook:
 @click.option(
     "--ca",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The authority that is trusted, such as ca.crt; without it those of this machine.",
+    help="The CA to trust, such as ca.crt; without it this machine's CAs.",
 )
+@click.option("--namespace", default="airlock-probe", show_default=True, help="The namespace to use in the reviews.")
+@click.option("--connect", metavar="HOST:PORT", help="Where to connect to, instead of the host in the URL.")
 @click.option(
-    "--namespace", default="airlock-probe", show_default=True, help="The namespace that the reviews are about."
-)
-@click.option("--connect", metavar="HOST:PORT", help="Where to connect to, in place of the host that the URL names.")
-@click.option(
-    "--patience", type=click.FloatRange(0), default=0.0, help="Seconds for which to ask again while there is no answer."
+    "--patience", type=click.FloatRange(0), default=0.0, help="How many seconds to retry while there is no answer."
 )
 def probe(url: str, ca: Path | None, namespace: str, connect: str | None, patience: float) -> None:
-    """Ask the webhook at URL, such as https://airlock.airlock.svc, about a good and a bad scheduler's pod.
+    """Send a good and a bad scheduler pod to the webhook at URL, such as https://airlock.airlock.svc.
 
-    Both go through /mutate and /validate as dry runs. Prints what came; exits with 0 when the good pod is admitted and
-    the bad one is denied or warned of, with 1 when not.
+    Both go through /mutate and /validate as dry runs. Prints the answers. Exits with 0 if airlock admits the good pod
+    and denies or warns about the bad one, else with 1.
     """
     try:
         webhook = Webhook(url.rstrip("/"), _address(url, connect), ssl.create_default_context(cafile=ca), patience)

@@ -22,40 +22,48 @@ from webhook.sources.source import ConfigMapName
 @setting(
     "--policy",
     type=Src(),
-    help="The policy: a file (read again when its bytes change) or configmap:NAMESPACE/NAME (watched, key"
-    " policy.yaml). Without it the built-in policy applies, which warns and blocks nothing.",
+    help="The policy: a file (reloaded when it changes) or configmap:NAMESPACE/NAME (watched, key policy.yaml)."
+    " Without it, airlock uses the built-in policy, which only warns.",
 )
 @setting(
     "--required-env",
     type=Src(),
-    help="The required-env manifest: a file or configmap:NAMESPACE/NAME (key required-env.yaml). Without it"
-    " no variable is required.",
+    help="The required-env manifest: a file or configmap:NAMESPACE/NAME (key required-env.yaml). Without it, no"
+    " variables are required.",
 )
 @setting(
     "--release",
     type=Src(),
-    help="The release manifest: a file or configmap:NAMESPACE/NAME (key release.yaml; there may be none). Without it no"
-    " image is expected.",
+    help="The release manifest: a file or configmap:NAMESPACE/NAME (key release.yaml; it does not need to exist)."
+    " Without it, airlock does not compare images with a release.",
 )
-@setting("--pins", type=ConfigMapSrc(), help="Where the controller writes what it has seen (configmap airlock-pins).")
-@setting("--sightings", type=ConfigMapSrc(), help="Where it keeps the digests that images ran as (airlock-sightings).")
+@setting(
+    "--pins",
+    type=ConfigMapSrc(),
+    help="The ConfigMap (airlock-pins) where the controller writes the schedulers' digests.",
+)
+@setting(
+    "--sightings",
+    type=ConfigMapSrc(),
+    help="The ConfigMap (airlock-sightings) where the controller keeps the digests that images ran as.",
+)
 @accepted()
 @setting(
     "--cert-dir",
     type=click.Path(path_type=Path),
     required=True,
-    help="The folder of tls.crt, tls.key and ca.crt; served anew when they change.",
+    help="The folder with tls.crt, tls.key and ca.crt; reloaded when they change.",
 )
 @setting(
     "--self-signed",
     is_flag=True,
-    help="Make the certificate when there is none, for localhost, 127.0.0.1, ::1 and --service-name.",
+    help="Create a certificate if there is none, for localhost, 127.0.0.1, ::1 and --service-name.",
 )
 @setting(
     "--service-name",
     metavar="NAME",
     multiple=True,
-    help="A name that the self-signed certificate is for, such as airlock.airlock.svc; may be repeated.",
+    help="Another name for the self-signed certificate, such as airlock.airlock.svc; repeatable.",
 )
 @setting(
     "--host",
@@ -68,7 +76,7 @@ from webhook.sources.source import ConfigMapName
     type=click.IntRange(0, 65535),
     default=8443,
     show_default=True,
-    help="The TLS port of /validate and /mutate; 0 is any free one.",
+    help="The TLS port of /validate and /mutate; 0 picks a free one.",
 )
 @metrics_port()
 @setting(
@@ -76,28 +84,28 @@ from webhook.sources.source import ConfigMapName
     type=click.Choice(EventsTo, case_sensitive=False),
     default=EventsTo.AUTO,
     show_default=True,
-    help="Where Events go; auto is the cluster inside one or when a document is a ConfigMap, else the log.",
+    help="Where Events go. auto: to the cluster if airlock runs in one or a document is a ConfigMap, else to the log.",
 )
 @setting(
     "--excluded-namespace",
     metavar="NAME",
     multiple=True,
-    help="A namespace that the webhook configurations leave out; may be repeated. No Event is written there: the API"
-    " server never asks about it, so a review that does is forged.",
+    help="A namespace that the webhook configurations exclude; repeatable. airlock writes no Events there: the API"
+    " server never asks about it, so such a review is forged.",
 )
 @setting(
     "--threads",
     type=click.IntRange(1, 256),
     default=16,
     show_default=True,
-    help="Requests decided at the same time.",
+    help="How many requests to handle at the same time.",
 )
 @setting(
     "--drain-seconds",
     type=click.FloatRange(0, 120),
     default=5.0,
     show_default=True,
-    help="For how long SIGTERM still serves, at least; readiness fails meanwhile.",
+    help="How long to keep serving after SIGTERM, at least; /readyz fails during that time.",
 )
 @log_level()
 def serve(  # noqa: PLR0913 - an argument for each option
@@ -129,9 +137,9 @@ def serve(  # noqa: PLR0913 - an argument for each option
       airlock serve --cert-dir /certs --policy configmap:airlock/airlock-policy
                     --required-env configmap:airlock/airlock-required-env
 
-    It exits with 0 after SIGTERM or Ctrl-C, with 1 when a port is taken or the certificate cannot be served, with 2
-    for a wrong option, with 3 when a document's file cannot be read. A document that is bad from the start keeps it
-    from being ready, and /readyz says why; one that becomes bad changes nothing.
+    Exits with 0 after SIGTERM or Ctrl-C, with 1 if a port is taken or the certificate cannot be used, with 2 for a
+    wrong option, with 3 if a document's file cannot be read. If a document is bad at the start, the replica does not
+    become ready, and /readyz says why. If it turns bad later, the last good one stays in force.
     """  # noqa: D301 - click reads the backspace
     configure(log_level)
     if self_signed:

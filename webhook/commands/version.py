@@ -15,10 +15,9 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 @click.command()
 @click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def version(*, output: str) -> None:
-    """Say what this is: version, commit, Python and libraries.
+    """Print the version, the commit, and the versions of Python and libraries.
 
-    The commit is known in an image that was built with --build-arg REVISION=..., and after an installation from a
-    repository.
+    The commit is known in an image built with --build-arg REVISION=..., and after an installation from a repository.
     """
     found = distribution(DISTRIBUTION)
     facts = {

@@ -4,7 +4,7 @@
 {{- $name | trunc 48 | trimSuffix "-" -}}
 {{- end }}
 
-{{- /* What selects the pods of .component; it cannot change in a Deployment's life. */}}
+{{- /* The selector of .component's pods; a Deployment's selector cannot change. */}}
 {{- define "airlock.selector" -}}
 app.kubernetes.io/name: airlock
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -78,7 +78,7 @@ env: {{- toYaml . | nindent 2 }}
 {{- /* How the API server calls .path: the same for every webhook. */}}
 {{- define "airlock.call" -}}
 clientConfig:
-  # No caBundle here: the controller (or cert-manager) sets it and owns it, so an upgrade does not take it away.
+  # No caBundle here: the controller (or cert-manager) sets and owns it, so an upgrade does not remove it.
   service:
     namespace: {{ .root.Release.Namespace }}
     name: {{ include "airlock.fullname" .root }}
@@ -90,18 +90,18 @@ matchPolicy: Equivalent
 timeoutSeconds: {{ .root.Values.webhooks.timeoutSeconds }}
 {{- end }}
 
-{{- /* The namespaces that are never judged, as a JSON list. */}}
+{{- /* The namespaces that airlock never checks, as a JSON list. */}}
 {{- define "airlock.excluded" -}}
 {{ concat (list "kube-system" .Release.Namespace) .Values.webhooks.excludeNamespaces | uniq | toJson }}
 {{- end }}
 
-{{- /* Every namespace but those that are never judged; .more are further expressions. */}}
+{{- /* Every namespace except those that airlock never checks; .more adds expressions. */}}
 {{- define "airlock.namespaces" -}}
 matchExpressions:
   - key: kubernetes.io/metadata.name
     operator: NotIn
     values: {{ include "airlock.excluded" .root }}
-  # Break-glass: with this label, whatever its value, a namespace is not judged. The controller tells of it.
+  # Break-glass: airlock skips a namespace with this label, whatever its value. The controller reports it.
   - key: airlock/skip
     operator: DoesNotExist
 {{- with .more }}
@@ -118,9 +118,9 @@ matchExpressions:
 {{- if semverCompare ">=1.28.0-0" .Capabilities.KubeVersion.Version }}true{{ end }}
 {{- end }}
 
-{{- /* matchConditions that leave out what can never matter. They mind absent fields: an error would skip the webhook. */}}
+{{- /* matchConditions that leave out what can never matter. They handle absent fields, because an error would skip the webhook. */}}
 {{- define "airlock.matters" -}}
-# The kubelet's picture of a static pod, which runs whatever is said here.
+# The mirror pod of a static pod, which runs whatever airlock answers.
 - name: not-a-mirror-pod
   expression: >-
     !(has(request.userInfo.groups) && "system:nodes" in request.userInfo.groups &&
@@ -128,7 +128,7 @@ matchExpressions:
 {{- end }}
 
 {{- define "airlock.changes" -}}
-# Of a pod that exists only its images count, and labels that may make it Airflow's. The keys that Airflow's executor and
+# On an update only images count, and labels that can make the pod Airflow's. The keys that Airflow's executor and
 # operators change themselves pass, so that a scheduler can always adopt its pods. The sizes come first: they cost nothing,
 # and what follows would exceed the API server's budget (1,000,000 a condition) with some ten thousand labels; a condition
 # that exceeds it skips the webhook.
@@ -150,7 +150,7 @@ matchExpressions:
     !(has(object.metadata.labels) && k in object.metadata.labels))
 {{- end }}
 
-{{- /* The CEL expression for who meets failurePolicy: by default the controllers, which try again. */}}
+{{- /* The CEL expression for whose pods failurePolicy applies to: by default the controllers', because they retry. */}}
 {{- define "airlock.strict" -}}
 {{- with .Values.webhooks -}}
 {{- $everywhere := or (not .failNamespaces) (has "*" .failNamespaces) -}}
@@ -167,7 +167,7 @@ has(request.namespace) && request.namespace in {{ toJson .failNamespaces }}
 {{- end }}
 {{- end }}
 
-{{- /* Which changes of pods are asked about. */}}
+{{- /* Which pod changes the API server asks about. */}}
 {{- define "airlock.updates" -}}
 - {apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [UPDATE], scope: Namespaced}
 - {apiGroups: [""], apiVersions: [v1], resources: [pods/ephemeralcontainers], operations: [UPDATE], scope: Namespaced}
@@ -183,14 +183,14 @@ has(request.namespace) && request.namespace in {{ toJson .failNamespaces }}
 {{- if and .Values.audit.enabled .Values.audit.reports }}true{{ end }}
 {{- end }}
 
-{{- /* Whether a cluster answers: "true", or "" where a tool only renders. */}}
+{{- /* Whether Helm reaches a cluster: "true", or "" if a tool only renders. */}}
 {{- define "airlock.asked" -}}
 {{- if lookup "v1" "Namespace" "" "kube-system" }}true{{ end }}
 {{- end }}
 
 {{- /*
-Whether the chart makes the ConfigMap .name: "true", or "" when it is there and not Helm's. Earlier versions of the
-controller made such ones, and an upgrade that brought them again would fail.
+Whether the chart creates the ConfigMap .name: "true", or "" if it exists and Helm does not own it. Earlier versions of
+the controller created these, and an upgrade that created them again would fail.
 */}}
 {{- define "airlock.mine" -}}
 {{- $there := lookup "v1" "ConfigMap" .root.Release.Namespace .name | default dict }}
@@ -208,7 +208,7 @@ controller made such ones, and an upgrade that brought them again would fail.
 {{- toJson $names }}
 {{- end }}
 
-{{- /* ConfigMaps in which earlier versions kept a report on one namespace, as JSON: the controller deletes them. */}}
+{{- /* ConfigMaps where earlier versions kept a report on one namespace, as JSON: the controller deletes them. */}}
 {{- define "airlock.oldReports" -}}
 {{- $names := list }}
 {{- if include "airlock.reports" . }}
