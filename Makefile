@@ -10,7 +10,7 @@ METRICS_PORT ?= 9090
 .DEFAULT_GOAL := help
 .PHONY: help run test test-node test-all test-charts test-long test-callers check format cluster node bench test-lowest clean
 
-help: ## say what there is
+help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 $(VENV)/.ready: pyproject.toml
@@ -25,11 +25,11 @@ $(VENV)/.ready: pyproject.toml
 run: $(VENV)/.ready ## start airlock on examples/, show the story's pods, go on serving (ONCE=1: end after that)
 	@$(BIN)/python -m examples.demo --port $(PORT) --metrics-port $(METRICS_PORT) --folder $(RUN) $(if $(ONCE),--once)
 
-test: $(VENV)/.ready ## run all tests; the first run builds a real control plane, about ten minutes
+test: $(VENV)/.ready ## run all tests; the first run builds a real control plane (about ten minutes)
 	@tests/harness/control_plane/build
 	@$(BIN)/python -m pytest -m "not node and not long and not callers" $(ARGS)
 
-test-node: $(VENV)/.ready ## install the chart on a real node and do to it what happens in life (Debian 12, root)
+test-node: $(VENV)/.ready ## test the chart on a real node, with restarts, drains and outages (Debian 12, root)
 	@tests/harness/control_plane/build control-plane node
 	@$(BIN)/python -m pytest -m "node and not long" $(ARGS)
 
@@ -37,23 +37,23 @@ test-all: $(VENV)/.ready ## both of these in one run, as CI does
 	@tests/harness/control_plane/build control-plane node
 	@$(BIN)/python -m pytest -m "not long and not callers" $(ARGS)
 
-test-charts: $(VENV)/.ready ## follow every printed fix in the charts for Airflow that lie in CHARTS=FOLDER, each unpacked in a folder
+test-charts: $(VENV)/.ready ## apply every printed fix to the Airflow charts in CHARTS=FOLDER, each unpacked in its own folder
 	@CHARTS="$(CHARTS)" $(BIN)/python -m pytest tests/rules/test_fixes.py $(ARGS)
 
-test-long: $(VENV)/.ready ## run the tests that take longer than CI can give: rotations, blows, twenty rollouts
+test-long: $(VENV)/.ready ## run the tests that are too slow for CI: rotations, outages, twenty rollouts
 	@tests/harness/control_plane/build control-plane node
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
-test-callers: $(VENV)/.ready ## run lint's cases by the real callers of Airflow 2 and 3 from PyPI (venvs in ~/.cache/airlock, a few minutes once)
+test-callers: $(VENV)/.ready ## run lint's cases with the real Airflow 2 and 3 from PyPI (venvs in ~/.cache/airlock, a few minutes once)
 	@$(BIN)/python -m pytest -m callers tests/callers $(ARGS)
 
-check: $(VENV)/.ready ## lint, format, types, import direction
+check: $(VENV)/.ready ## check lint, formatting, types and import layers
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: $(VENV)/.ready ## put the code into shape
+format: $(VENV)/.ready ## format the code and apply lint fixes
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
@@ -65,7 +65,7 @@ node: $(VENV)/.ready ## start a real one-node cluster, print its kubeconfig, lea
 	@tests/harness/control_plane/build control-plane node
 	@$(BIN)/python -m tests.harness.node
 
-bench: $(VENV)/.ready ## print what a decision costs, as ratios measured in one run
+bench: $(VENV)/.ready ## measure the cost of a decision, as ratios within one run
 	@$(BIN)/python -m tests.bench
 
 test-lowest: ## run the tests that need no cluster with the lowest versions that pyproject.toml allows
@@ -74,5 +74,5 @@ test-lowest: ## run the tests that need no cluster with the lowest versions that
 	@$(VENV)-lowest/bin/uv pip install --quiet --resolution lowest-direct --python $(VENV)-lowest/bin/python --editable ".[dev]"
 	@$(VENV)-lowest/bin/python -m pytest -m "not cluster and not node and not long and not callers" $(ARGS)
 
-clean: ## remove what the other commands made here (not the cache of the control plane)
+clean: ## remove what the other commands created here (not the control plane's cache)
 	@rm -rf $(VENV) $(VENV)-lowest $(RUN) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

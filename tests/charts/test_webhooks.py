@@ -349,7 +349,7 @@ def test_no_condition_looks_at_a_label_of_a_new_pod() -> None:
 
 def test_the_notes_of_a_default_installation_say_how_to_see_it_work() -> None:
     told = notes()
-    assert "mode warn: nothing is denied" in told
+    assert "mode warn: denies nothing" in told
     assert "helm test airlock -n airlock" in told
     assert "mode warn, enforce in places" in notes(values_of("production"))
     assert "kubectl delete validatingwebhookconfigurations,mutatingwebhookconfigurations airlock" in told
@@ -374,7 +374,7 @@ PULLED = {"image": {"repository": "registry.example.com/airlock"}}
             values_of("everywhere"),
             [
                 "webhooks.failurePolicy is Fail with fewer than 2 replicas",
-                "webhooks.failurePolicy Fail holds in every namespace",
+                "webhooks.failurePolicy Fail applies in every namespace",
                 "webhooks.failurePolicyForOthers is Fail",
                 "webhooks.allowFailAtInstall is set",
                 "The image is localhost/airlock:main",
@@ -401,7 +401,7 @@ def test_the_notes_say_what_a_tool_that_only_renders_does_not_check() -> None:
 
 
 def test_the_notes_warn_where_airlock_would_not_judge_its_own_neighbours() -> None:
-    assert "airlock is in namespace airflow, which is therefore not judged" in notes(namespace="airflow")
+    assert "airlock is in namespace airflow and does not check its own namespace" in notes(namespace="airflow")
 
 
 def test_the_notes_warn_of_alerts_that_nobody_feeds() -> None:
