@@ -1,1 +1,1 @@
-"""`airlock controller`: keeps certificates, caBundles and the accepted documents; never in the way of a request."""
+"""`airlock controller`: maintains certificates, caBundles and the accepted documents; no request waits for it."""

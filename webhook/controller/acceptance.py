@@ -1,4 +1,4 @@
-"""The accepted documents: policy and manifest as they were when they were last good, kept for replicas that start."""
+"""Stores the accepted documents, the last good policy and manifest, for replicas that start later."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The few requests that the controller makes: every write says what it was decided upon, and fails if that is over."""
+"""The controller's requests: every write names the version it was decided on, and fails when that has changed."""
 
 from collections.abc import Mapping
 from copy import deepcopy

@@ -1,4 +1,4 @@
-"""A step of the plan carried out: one conditional write, which fails when what it was decided upon is over."""
+"""Carries out a step of the plan: one conditional write, which fails when the state it was decided on has changed."""
 
 from collections.abc import Callable
 from copy import deepcopy

@@ -1,4 +1,4 @@
-"""Whether a policy enforces anything, for what it means when the webhook fails open. Pure."""
+"""Whether a policy enforces anything, which decides what it means when the webhook fails open. Pure."""
 
 from webhook.documents.policy import Policy
 from webhook.rules.catalogue import RULES

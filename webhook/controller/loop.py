@@ -1,4 +1,4 @@
-"""The controller's loop: look, plan, act; each part of the work by itself, so that none waits for another's trouble."""
+"""The controller's loop: look, plan, act; each part runs by itself, so that a failing part holds up no other."""
 
 import random
 import threading

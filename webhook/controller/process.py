@@ -1,4 +1,4 @@
-"""The process of `airlock controller`: connection, metrics port, signals, put around the loop."""
+"""The process of `airlock controller`: connection, metrics port and signals around the loop."""
 
 import os
 import signal

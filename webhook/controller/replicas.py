@@ -1,4 +1,4 @@
-"""The replicas of airlock: where they are, and which certificate each of them serves."""
+"""Finds airlock's replicas, and which certificate each of them serves."""
 
 import socket
 import ssl

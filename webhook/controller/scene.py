@@ -1,4 +1,4 @@
-"""What is there: the Secrets, the webhook configurations and what each replica serves, read for one plan."""
+"""Reads the state for one plan: the Secrets, the webhook configurations and what each replica serves."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace

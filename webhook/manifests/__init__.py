@@ -1,1 +1,1 @@
-"""Manifests as files hold them: read with their lines, opened where charts hide pods, and judged as admission would."""
+"""Reads manifests from files with their lines, opens what charts hide in them, and judges them as admission would."""

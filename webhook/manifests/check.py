@@ -1,4 +1,4 @@
-"""All files of one check: read one after the other, and judged together, since one may complete what another holds."""
+"""Reads all files of one check, then judges them together, because one file may complete another."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,7 @@
-"""One text of YAML -> trees of nodes that know their lines, in the sense that kubectl and helm give it.
+"""One YAML text -> trees of nodes that know their lines, read as kubectl and helm read it.
 
-More lenient than `webhook.grammar`, which reads what airlock alone must understand. Bounds are on the number and the
-depth of values, aliases counted each time.
+More lenient than `webhook.grammar`, which reads only airlock's own documents. It limits the number and the depth of
+values, and counts an alias each time.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What ConfigMaps and Secrets hold: each key's text, and the line of the file that each of its lines is."""
+"""The contents of ConfigMaps and Secrets: each key's text, and where each of its lines is in the file."""
 
 from base64 import b64decode
 from binascii import Error

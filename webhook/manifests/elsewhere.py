@@ -1,4 +1,4 @@
-"""Documents that stand for an Airflow without holding its pods: what renders them, and the command for it."""
+"""Documents that describe an Airflow but not its pods: which tool renders them, and with which command."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

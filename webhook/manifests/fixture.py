@@ -1,4 +1,4 @@
-"""A policy's tests, run: each case goes the way of a request, from an AdmissionReview to the verdict."""
+"""Runs a policy's tests: each case takes the path of a request, from an AdmissionReview to the verdict."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

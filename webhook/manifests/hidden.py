@@ -1,4 +1,4 @@
-"""What charts hide in ConfigMaps, Secrets and files: the executor's pod template, and the settings that complete it."""
+"""Finds what charts hide in ConfigMaps, Secrets and files: the executor's pod template, and settings to complete it."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Which objects of the input belong to one Airflow: those of one release, and of these the nearest files."""
+"""Which objects of the input belong to one Airflow: those of one release, in the nearest files."""
 
 from collections.abc import Iterable
 from typing import Protocol, TypeVar

@@ -1,4 +1,4 @@
-"""The schedulers of the input, whose variables are settings, and the others that say which image an Airflow runs."""
+"""The schedulers of the input, whose variables are settings, and other workloads that show an Airflow's image."""
 
 from dataclasses import dataclass
 

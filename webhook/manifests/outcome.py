@@ -1,4 +1,4 @@
-"""What came out of judging manifests: values that every format prints."""
+"""The results of judging manifests: values that every format prints."""
 
 from collections import Counter
 from dataclasses import dataclass

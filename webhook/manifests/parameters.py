@@ -1,4 +1,4 @@
-"""OpenShift's Templates: their objects, with the values that their parameters have by default."""
+"""OpenShift Templates: their objects, with the default values of their parameters."""
 
 import re
 from collections.abc import Mapping

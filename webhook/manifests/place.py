@@ -1,4 +1,4 @@
-"""Where something stands: file and line, found from the path of a field."""
+"""Where something is: file and line, looked up by the path of a field."""
 
 import re
 from dataclasses import dataclass

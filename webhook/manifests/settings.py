@@ -1,4 +1,4 @@
-"""Airflow's settings of the KubernetesExecutor, wherever a chart puts them: variables first, then airflow.cfg.
+"""Reads the KubernetesExecutor's settings wherever a chart puts them: variables first, then airflow.cfg.
 
 Airflow reads a variable before the file, and an option of today's section before one of the section's old name
 (airflow/configuration.py, `get`; apache-airflow-providers-cncf-kubernetes, kube_config.py).

@@ -1,4 +1,4 @@
-"""Where pod templates stand in an object: by the table of kinds, else wherever one has the shape of a pod template."""
+"""Where an object has pod templates: by the table of kinds, else wherever something looks like a pod template."""
 
 from collections.abc import Iterator
 from dataclasses import replace

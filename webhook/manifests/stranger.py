@@ -1,4 +1,4 @@
-"""The note on a workload that looks like Airflow and that no row knows: why, and the row to add to the policy."""
+"""The note on a workload that looks like Airflow but matches no row: why, and the row to add to the policy."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Objects of a cluster as manifests: JSON that has no lines, so that the object stands for the place."""
+"""Objects of a cluster as manifests: their JSON has no lines, so the object itself is the place."""
 
 from typing import Any
 

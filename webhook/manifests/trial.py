@@ -1,9 +1,9 @@
-"""One manifest judged as admission would judge its pods: the same gate, the same rules, the same sentences.
+"""Judges one manifest as admission would judge its pods: the same gate, the same rules, the same sentences.
 
-Nobody knows who will create what a file holds. So labels are believed of an object with a pod template if its own kind
-fits, and of a bare Pod only if a controller owns it, as in a dump of a cluster; any other bare Pod with labels of
-Airflow is a task, which is what admission makes of a pod that no controller made. Findings on a template have the mode
-that its Pod will meet, and a Pod is first completed as `/mutate` would do.
+A file does not say who will create its objects. So airlock believes the labels of an object with a pod template if its
+kind fits, and those of a bare Pod only if a controller owns it, as in a dump of a cluster. Any other bare Pod with
+labels of Airflow counts as a task, as admission treats a pod that no controller made. Findings on a template have the
+mode that its Pod will meet, and a Pod is first completed as `/mutate` would do.
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Images that a file does not hold yet: none at all, or a placeholder that something fills in later."""
+"""Images that a file does not have yet: none at all, or a placeholder that something fills in later."""
 
 import re
 from collections.abc import Iterator

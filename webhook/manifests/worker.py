@@ -1,4 +1,4 @@
-"""The worker pod as the KubernetesExecutor makes it from its template and settings.
+"""Builds the worker pod as the KubernetesExecutor does, from its template and settings.
 
 The image of the first container is `worker_container_repository:worker_container_tag` when both are set, whatever the
 template says: a digest there is dropped, and the pull policy there stays. The container becomes `base`, and the

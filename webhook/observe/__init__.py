@@ -1,1 +1,1 @@
-"""Who hears of a decision: metrics, log and Events. They know the decision and not each other."""
+"""Observers of decisions: metrics, log and Events. They know the decision but not each other."""

@@ -1,4 +1,4 @@
-"""Metrics that are asked for when somebody looks, so that they are right then."""
+"""Metrics that are computed at each scrape, so that they are current."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

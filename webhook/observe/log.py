@@ -1,4 +1,4 @@
-"""The log: one line of JSON a record on one stream, whatever anybody put into it, and never more than it may tell."""
+"""The log: each record is one line of JSON, whatever it contains, with only the fields that are allowed there."""
 
 import json
 import logging

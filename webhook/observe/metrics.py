@@ -1,6 +1,6 @@
 """The metrics of one replica, in a registry of their own.
 
-Whatever has no label *dry_run* leaves dry runs out, so that no alert fires because somebody asked what would happen.
+Metrics without a *dry_run* label leave dry runs out, so that no alert fires because someone tried what would happen.
 """
 
 from collections.abc import Callable, Iterable

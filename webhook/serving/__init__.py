@@ -1,1 +1,1 @@
-"""What `airlock serve` runs: the routes, what they are put together from, and the HTTP server below."""
+"""What `airlock serve` runs: the routes, the parts behind them, and the HTTP server below."""

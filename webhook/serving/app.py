@@ -1,4 +1,4 @@
-"""The HTTP routes of both ports; what is answered on them is decided at the desk."""
+"""The HTTP routes of both ports; the desk decides the answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

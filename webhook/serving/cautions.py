@@ -1,4 +1,4 @@
-"""What is doubtful in the documents and in the values they name, said once in the log when it is read."""
+"""Logs what is doubtful in the documents and in the values they name, once when they are read."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Reviews answered: bytes in, one pure decision, bytes out; the same for every lane that a request may come by."""
+"""Answers reviews: bytes in, one pure decision, bytes out; the same for every lane that a request can take."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace

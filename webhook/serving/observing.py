@@ -1,4 +1,4 @@
-"""What the controller has seen, as replicas learn it: from ConfigMaps that it writes and they watch, if they exist."""
+"""How replicas learn what the controller has seen: they watch the ConfigMaps that it writes, if these exist."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

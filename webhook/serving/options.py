@@ -1,4 +1,4 @@
-"""What `airlock serve` was told: where its documents come from, and where its Events go."""
+"""The settings of `airlock serve`: where its documents come from, and where its Events go."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What `airlock serve` serves: sources, gate, observers and routes put together, in the process that serves them."""
+"""Puts together what `airlock serve` serves: sources, gate, observers and routes, in the serving process."""
 
 import threading
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""The background audit: what runs in the cluster, watched in little memory, judged again and again, and told."""
+"""The background audit: watches what runs in the cluster in little memory, judges it regularly, and reports."""

@@ -1,4 +1,4 @@
-"""The background audit, in threads of its own: look, judge, tell; what is in its way is in the way of nothing else."""
+"""Runs the background audit in its own threads: look, judge, report; its problems hold up nothing else."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""The report on one namespace while the audit's surveys come in, some groups at a time. Pure."""
+"""Builds the report on one namespace while the audit's surveys arrive, some groups at a time. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable

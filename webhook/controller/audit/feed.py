@@ -1,4 +1,4 @@
-"""The pods of the cluster, listed in pages, then watched; what is not Airflow's is dropped at once."""
+"""Lists the cluster's pods in pages, then watches them; keeps only Airflow's."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""The audit's metrics: what the last run saw, replaced as a whole, in a bounded number of series."""
+"""The audit's metrics: what the last run saw, replaced all at once, in a bounded number of series."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The ConfigMap that keeps the notes of the audit over a restart: read once, written seldom, always conditionally."""
+"""The ConfigMap that keeps the audit's notes across restarts: read once, written rarely, always conditionally."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

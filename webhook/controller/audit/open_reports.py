@@ -1,4 +1,4 @@
-"""Reports as openreports.io has them: one called `airlock` in each namespace, written only when it has changed."""
+"""Writes openreports.io Reports: one called `airlock` in each namespace, and only when it has changed."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

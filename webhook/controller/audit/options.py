@@ -1,4 +1,4 @@
-"""How the cluster is audited."""
+"""The options of the background audit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where an audit's findings go: Events, reports, and the notes for the next life; none is in the way of another."""
+"""Sends an audit's findings to Events, reports, and the notes for the next start; if one fails, the others go on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

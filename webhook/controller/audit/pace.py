@@ -1,4 +1,4 @@
-"""How often reports are written, and how long they stay."""
+"""How often the audit writes reports, and how long they stay."""
 
 from dataclasses import dataclass
 

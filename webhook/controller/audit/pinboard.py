@@ -1,4 +1,4 @@
-"""The ConfigMap by which replicas learn what the controller has seen: pins, and revisions that registries say."""
+"""The ConfigMap that tells replicas what the controller has seen: pins, and revisions that registries report."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""Where reports go: to openreports.io where the cluster serves that, else into the chart's ConfigMaps."""
+"""Publishes reports: as openreports.io objects if the cluster serves them, else in the chart's ConfigMaps."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The registries that the controller asks for revisions, in a thread of its own: an audit never waits for one."""
+"""Asks registries for revisions in a thread of its own, so that an audit never waits for a registry."""
 
 import ssl
 import threading

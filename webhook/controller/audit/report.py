@@ -1,4 +1,4 @@
-"""The report on one namespace: failures only, no larger than it may be, without times. Pure."""
+"""The report on one namespace: only failures, within a size limit, and without times. Pure."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What pods that are alike have in common, and no more of it than rules look at. Pure."""
+"""What similar pods have in common, and only as much of it as rules look at. Pure."""
 
 from array import array
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,6 @@
-"""One of the sixteen ConfigMaps of reports: pages of findings by namespace, each finding with its age, in bounds. Pure.
+"""One of the sixteen report ConfigMaps: pages of findings by namespace, each finding with its age, bounded. Pure.
 
-Somebody else may have written what is read back, so anything that does not look right is left out.
+Someone else may have written what it reads back, so it skips anything that does not look right.
 """
 
 import hashlib

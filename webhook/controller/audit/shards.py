@@ -1,4 +1,4 @@
-"""Reports in the ConfigMaps that the chart makes for them: read, filled and emptied, never made or deleted."""
+"""Keeps reports in ConfigMaps that the chart creates: reads, fills and empties them, never creates or deletes any."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

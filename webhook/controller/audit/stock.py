@@ -1,8 +1,8 @@
-"""What runs, in memory that hardly grows with the number of pods: those that are alike are kept once. Pure.
+"""What runs, in memory that hardly grows with the number of pods: it keeps similar pods once. Pure.
 
-Kept is what rules look at and no more: of variables only those that the manifest names. Pods are of one shape when that
-is the same, their owner (or DAG and task), the digests they run and the group of their nodes included. Of a single pod
-nothing stays but its shape, in the table, and of nodes some names.
+It keeps only what rules look at, so only the variables that the manifest names. Pods have one shape when all that is
+the same, including their owner (or DAG and task), the digests they run and the group of their nodes. For a single pod
+the table keeps nothing but its shape, and for nodes some names.
 """
 
 from collections import abc

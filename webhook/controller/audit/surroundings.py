@@ -1,4 +1,4 @@
-"""What a judgement needs beside the pods: the nodes, and which namespaces admission sees; read now and then."""
+"""What a judgement needs besides the pods: the nodes, and which namespaces admission sees; refreshed now and then."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Numbers by uid in some thirty bytes each, where a dict takes two hundred. Pure."""
+"""Maps uids to numbers in some thirty bytes each; a dict takes two hundred. Pure."""
 
 import struct
 from array import array

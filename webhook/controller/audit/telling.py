@@ -1,4 +1,4 @@
-"""Which findings become Events: an owner's together when one of them is new, and a few Events at a time. Pure."""
+"""Which findings become Events: all of an owner's together when one is new, and a few Events at a time. Pure."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What is in the way of a run, by the part that it concerns: one part's trouble does not end the others."""
+"""What keeps parts of a run from working, by part: when one fails, the others go on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

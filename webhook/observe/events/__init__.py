@@ -1,1 +1,1 @@
-"""Kubernetes Events: what they say, which are written and when, and the observer that writes them."""
+"""Kubernetes Events: what they say, which ones airlock writes and when, and the observer that writes them."""

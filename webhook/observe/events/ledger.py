@@ -1,4 +1,4 @@
-"""Which Events are written, and when: one for what repeats, few in all, nothing for ever; time is an argument."""
+"""Decides which Events to write, and when: one for repeats, few in all, none kept for ever; time is an argument."""
 
 import math
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""The Events of the cluster: an observer of decisions that writes them from a thread of its own."""
+"""Writes Kubernetes Events: an observer of decisions that writes from a thread of its own."""
 
 import logging
 import math

@@ -1,4 +1,4 @@
-"""What an Event says: pure functions from a decision, or from news of a document, to `events.k8s.io/v1`."""
+"""What an Event says: pure functions from a decision, or from a change of a document, to `events.k8s.io/v1`."""
 
 import hashlib
 import json

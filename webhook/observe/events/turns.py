@@ -1,8 +1,8 @@
-"""Which new Event is next: namespaces take turns, so that a flood in one of them silences no other. Pure.
+"""Which new Event is next: namespaces take turns, so that a flood in one cannot silence the others. Pure.
 
-Anyone who reaches the port can forge reviews for any namespace. A namespace in which an Event was really written has a
-line of its own; all others, invented ones among them, share one. Lines are short, and what finds its line full is
-dropped: the number of lines and of places is bounded, whatever is asked.
+Anyone who reaches the port can forge reviews for any namespace. A namespace where airlock has really written an Event
+has its own queue; all others, invented ones included, share one. Queues are short, and an Event that finds its queue
+full is dropped: the number of queues and of places is bounded, whatever requests come.
 """
 
 from collections import OrderedDict, deque

@@ -1,4 +1,4 @@
-"""One client's connection: its bytes are taken as they come, and nothing in here waits for a client to send."""
+"""One client's connection: it takes the bytes as they arrive, and never waits for a client to send."""
 
 import socket
 import ssl

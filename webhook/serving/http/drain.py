@@ -1,4 +1,4 @@
-"""When a server that was told to end may end: pure, its clock is an argument."""
+"""When a server that was told to stop may stop. Pure: its clock is an argument."""
 
 from dataclasses import dataclass
 

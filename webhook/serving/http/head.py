@@ -1,6 +1,6 @@
-"""The head of a plain request, read by hand: what an API server sends, and nothing that could be read two ways.
+"""Parses the head of a plain request, as an API server sends it, and nothing that is ambiguous.
 
-Everything else is left to gunicorn's parser.
+gunicorn's parser handles everything else.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What has come over one connection, given out one request at a time, however it was cut on its way."""
+"""Collects the bytes of one connection and hands out one request at a time, however the network split them."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Who is connected: clients wait in the poller under deadlines, and where there are too many the oldest gives way."""
+"""The connected clients: they wait in the poller under deadlines, and when there are too many, the oldest gives way."""
 
 import errno
 import selectors

@@ -1,4 +1,4 @@
-"""gunicorn's thread worker with one thing changed: its threads never wait for what a client has not sent yet.
+"""gunicorn's thread worker with one change: its threads never wait for bytes that a client has not sent yet.
 
 gthread gives a new connection to a thread, which then waits without limit for the handshake, the head and the body:
 as many silent clients as there are threads stop the service (gunicorn #2652). Here a connection waits in the poller

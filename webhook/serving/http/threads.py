@@ -1,4 +1,4 @@
-"""What threads do for a connection: its handshake, and every answer that the loop does not give itself."""
+"""The work of threads for a connection: its handshake, and every answer that the loop does not give itself."""
 
 import ssl
 from collections.abc import Callable

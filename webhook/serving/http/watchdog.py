@@ -1,4 +1,4 @@
-"""Says when the loop that serves everybody is held up, and where."""
+"""Reports when something blocks the loop that serves all clients, and where."""
 
 import logging
 import sys
