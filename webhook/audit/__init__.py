@@ -1,1 +1,1 @@
-"""What a cluster runs, judged: surveys of the pods that are there, and what another policy would make of them."""
+"""Judges what a cluster runs: surveys of its pods, and what another policy would say about them."""

@@ -1,4 +1,4 @@
-"""One look at a cluster, judged by one policy: what runs, and what would make pods."""
+"""Judges one look at a cluster by one policy: what runs, and what would create pods."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ class Law:
     """What to judge by."""
 
     policy: Policy = DEFAULT
-    required: RequiredEnv = EMPTY  # without the variables whose source cannot be had
+    required: RequiredEnv = EMPTY  # without the variables whose source cannot be read
     config_maps: ConfigMaps = field(default_factory=dict)  # those that `from` names
     release: Release = NONE
     observed: Observed = NOTHING

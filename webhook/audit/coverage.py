@@ -1,4 +1,4 @@
-"""Which namespaces admission sees: read off the registration in the cluster and the labels of its namespaces."""
+"""Which namespaces admission sees, by the registration in the cluster and the labels of its namespaces."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The findings of an audit in the unit that every format and metric counts: one cause, one finding.
+"""An audit's findings, in the unit that every format and metric counts: one cause, one finding.
 
 A group has one for each cause already. A rule that is `shared` says one thing of all workloads that show the same cause
 (one reference that runs as several images), so that counts once and lists the workloads; where a single one must be

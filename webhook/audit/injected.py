@@ -1,4 +1,4 @@
-"""Containers that run and stand in no template of their owner: another webhook put them in, and has their images."""
+"""Containers that run but are in no template of their owner: another webhook added them, and sets their images."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,7 +1,7 @@
-"""The four layers of the story that airlock is made for, and what one look at a cluster says about each.
+"""The four layers of the problem that airlock solves, and what one look at a cluster says about each.
 
-There are four words: found, not found, not checked (why) and not comparable (how many). What nobody looked at is never
-"not found".
+There are four words: found, not found, not checked (why) and not comparable (how many). A layer that was not checked is
+never "not found".
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What an edit of the policy would change: two surveys of one look, compared group by group."""
+"""What an edit of the policy would change: compares two surveys of one look, group by group."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Pods -> survey: each pod judged by the gate, and those of one owner told together."""
+"""Pods -> survey: the gate judges each pod, and pods of one owner are reported together."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What would make pods and has none with the same fault: scaled to zero, refused, or the executor's template."""
+"""What would create pods but has none with the same fault: scaled to zero, refused, or the executor's template."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace

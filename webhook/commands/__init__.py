@@ -1,1 +1,1 @@
-"""The commands, a module each; `webhook.__main__` puts them together."""
+"""The commands, one module each; `webhook.__main__` puts them together."""

@@ -1,4 +1,4 @@
-"""`airlock audit`: what runs in a cluster, judged as the webhook would judge it if it were made again."""
+"""`airlock audit`: judges what runs in a cluster as the webhook would judge it if it were created again."""
 
 import sys
 from dataclasses import replace

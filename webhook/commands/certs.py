@@ -1,4 +1,4 @@
-"""`airlock certs`: what is served and trusted, and certificates made by hand."""
+"""`airlock certs`: shows what is served and trusted, and makes certificates by hand."""
 
 import time
 from collections.abc import Iterator

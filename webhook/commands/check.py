@@ -1,4 +1,4 @@
-"""`airlock check`: manifests judged as the cluster would judge them, before it does."""
+"""`airlock check`: judges manifests as the cluster would, before it does."""
 
 import sys
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""`airlock controller`: certificates, caBundles and the accepted documents of an installation."""
+"""`airlock controller`: maintains an installation's certificates, caBundles and accepted documents."""
 
 from datetime import timedelta
 from pathlib import Path

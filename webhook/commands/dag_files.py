@@ -1,6 +1,6 @@
-"""Python files on disk: which ones a path means, and what they hold.
+"""Python files on disk: which ones a path means, and their contents.
 
-Questions to the disk go to os.path, which answers no where pathlib raises: a folder that may not be looked into.
+It uses os.path, which answers no where pathlib raises: for a folder without permission to read it.
 """
 
 # ruff: noqa: PTH110, PTH112, PTH113

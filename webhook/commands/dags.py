@@ -1,4 +1,4 @@
-"""The fourth layer for `airlock audit --dags`: what `airlock lint` says about the callbacks of a DAG folder."""
+"""The fourth layer for `airlock audit --dags`: what `airlock lint` finds in the callbacks of a DAG folder."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Files for `airlock audit -f`: mapped where that is possible, so that a large dump costs no memory of its own."""
+"""Files for `airlock audit -f`: memory-mapped where possible, so that a large dump takes no memory of its own."""
 
 import shutil
 import stat

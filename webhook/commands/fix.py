@@ -1,4 +1,4 @@
-"""`airlock fix`: from findings to a patch of Helm values, or to digests; it prints, and changes nothing."""
+"""`airlock fix`: turns findings into a patch of Helm values, or into digests; it prints, and changes nothing."""
 
 import sys
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Files, folders and standard input, as the commands that judge manifests take them."""
+"""Reads files, folders and standard input for the commands that judge manifests."""
 
 import os
 import sys

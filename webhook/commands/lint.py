@@ -1,4 +1,4 @@
-"""`airlock lint`: the callbacks of DAG files, read and never run."""
+"""`airlock lint`: reads the callbacks of DAG files, and never runs them."""
 
 import gc
 import sys

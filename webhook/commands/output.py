@@ -1,4 +1,4 @@
-"""Where a report goes, and the options that say so."""
+"""Where a report goes, and the options for it."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""`airlock policy`: the documents that people write, checked and shown."""
+"""`airlock policy`: checks and shows the documents that people write."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""`airlock policy export`: the core rules as admission policies of the API server itself."""
+"""`airlock policy export`: writes the core rules as admission policies that the API server runs itself."""
 
 from datetime import UTC, datetime
 from pathlib import Path

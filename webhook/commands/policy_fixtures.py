@@ -1,4 +1,4 @@
-"""`airlock policy test`: a policy's own tests, run before anybody applies it."""
+"""`airlock policy test`: runs a policy's own tests before anyone applies it."""
 
 import sys
 from collections.abc import Mapping

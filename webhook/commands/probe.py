@@ -1,6 +1,6 @@
-"""`airlock probe`: asks a webhook about a pod in order and one that is not, as the API server would.
+"""`airlock probe`: asks a webhook about a good pod and a bad one, as the API server would.
 
-It is what `helm test` runs. Nothing is created, and the reviews are dry runs: no Event is written and no alert fires.
+`helm test` runs it. It creates nothing, and its reviews are dry runs: airlock writes no Event and no alert fires.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""What commands that read a cluster say meanwhile: how far they are, and warnings."""
+"""What commands print while they read a cluster: progress and warnings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

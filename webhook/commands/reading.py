@@ -1,4 +1,4 @@
-"""Documents in files, as commands that judge once take them: good, or the end."""
+"""Reads documents from files for commands that judge once: a bad one ends the command."""
 
 import sys
 from collections.abc import Callable

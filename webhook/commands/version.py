@@ -1,4 +1,4 @@
-"""`airlock version`: what this is and what it is made of, for a bug report."""
+"""`airlock version`: this version and its parts, for a bug report."""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""The documents that people write, and where they lie."""
+"""The documents that people write, and where airlock finds them."""

@@ -1,4 +1,4 @@
-"""Where documents lie in ConfigMaps: each under its key, and the last accepted ones together in one of our own."""
+"""Where ConfigMaps hold documents: each under its key, and the last accepted ones together in one of our own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a good document says and its author hardly means: it is in force all the same, and told with its line. Pure."""
+"""What a valid document says but its author hardly means: it is in force anyway, and reported with its line. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

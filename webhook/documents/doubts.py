@@ -1,4 +1,4 @@
-"""What a good manifest says that is most likely a mistake: told, and never a reason to refuse it."""
+"""What a valid manifest says that is most likely a mistake: reported, but never a reason to refuse it."""
 
 import re
 from collections.abc import Iterator, Mapping

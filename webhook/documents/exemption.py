@@ -1,4 +1,4 @@
-"""Exemptions: declared reasons, each with an end, not to apply rules."""
+"""Exemptions: declared reasons not to apply rules, each with an end."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date

@@ -1,4 +1,4 @@
-"""Tests of a policy: what a team expects its policy to say of objects that it cares about."""
+"""Tests of a policy: what a team expects its policy to say about objects that matter to it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal

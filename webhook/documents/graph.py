@@ -1,4 +1,4 @@
-"""Names in an order in which each stands after those it refers to."""
+"""Sorts names so that each comes after those it refers to."""
 
 from collections.abc import Mapping
 

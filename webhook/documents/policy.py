@@ -1,4 +1,4 @@
-"""The policy: which rules apply where, how strictly, and what is exempted."""
+"""The policy: which rules apply where, how strictly, and what is exempt."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date

@@ -1,4 +1,4 @@
-"""The release manifest: which image each component is to run, and since when; a delivery pipeline writes it."""
+"""The release manifest: which image each component must run, and since when; a delivery pipeline writes it."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime

@@ -1,1 +1,1 @@
-"""A request becomes a decision, and the sentences that tell it."""
+"""Turns a request into a decision, and into the sentences that explain it."""

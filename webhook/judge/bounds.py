@@ -1,6 +1,6 @@
 """unreadable: an object that airlock cannot read to its end, or that has more parts than it judges.
 
-It may run anything, so it is never passed over in silence. The finding has the strictest mode that any rule has in the
+It may run anything, so airlock never ignores it. The finding has the strictest mode that any rule has in the
 namespace, and no exemption covers it. It is also what a rule says when it stops looking: that not all could be judged.
 """
 

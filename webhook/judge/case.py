@@ -1,4 +1,4 @@
-"""A request that concerns Airflow while it is judged, and the record of what was decided about it."""
+"""A request about Airflow while the gate judges it, and the record of the decision."""
 
 from dataclasses import dataclass
 

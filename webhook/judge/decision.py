@@ -1,4 +1,4 @@
-"""One decision as every observer (metrics, Events, log) sees it: facts that may be told, never the object."""
+"""One decision as every observer (metrics, Events, log) sees it: facts that may be shown, never the object."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class Mutation(StrEnum):
     INJECTED = "injected"  # a patch was sent
     UNCHANGED = "unchanged"  # nothing was missing
     WITHHELD = "withheld"  # something was missing, and the mode or an exemption says to leave it so
-    UNAVAILABLE = "unavailable"  # something was missing, and its source cannot be had
+    UNAVAILABLE = "unavailable"  # something was missing, and its source cannot be read
     UNREADABLE = "unreadable"  # too little of the pod could be read to say what it lacks
     IGNORED = "ignored"  # not a pod of Airflow, or not its creation
 

@@ -1,4 +1,4 @@
-"""A finding weighed against the exemptions: it counts, or one of them covers it."""
+"""Checks a finding against the exemptions: it counts, or one of them covers it."""
 
 from dataclasses import dataclass
 from datetime import date

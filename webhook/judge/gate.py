@@ -1,4 +1,4 @@
-"""The decision: a request, the documents in force and what is known of the cluster -> verdict and operations."""
+"""Decides: a request, the documents in force and what we know about the cluster -> verdict and operations."""
 
 from collections.abc import Mapping
 from dataclasses import replace

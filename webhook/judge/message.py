@@ -1,4 +1,4 @@
-"""The sentences that everybody prints: denial, admission warning, Event and report say the same.
+"""The sentences that denials, admission warnings, Events and reports share.
 
 The first line alone says what is wrong with which object; then each finding has a line. Nothing that fits is cut: where
 room is short, what to do gives way first, then the whole reason, and last of all a finding.

@@ -1,4 +1,4 @@
-"""What `/mutate` does to a new Pod: variables that it lacks, digests of its release, and annotations that say so."""
+"""What `/mutate` adds to a new Pod: variables that it lacks, digests of its release, and annotations that say so."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the API server asks about, without the envelope that it came in."""
+"""What the API server asks about, without the envelope."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time

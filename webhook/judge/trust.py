@@ -1,4 +1,4 @@
-"""Whose labels are believed: the role of a workload by its labels, its containers, its owner and its creator."""
+"""Which labels to believe: a workload's role by its labels, its containers, its owner and its creator."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""What is decided about an object that could not be read: a violation of its own, unless it cannot matter."""
+"""Decides about an unreadable object: it is a violation, unless it cannot matter."""
 
 from webhook.judge.bounds import UNREADABLE
 from webhook.judge.decision import Mutation

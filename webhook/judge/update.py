@@ -1,4 +1,4 @@
-"""What of a pod that changes is judged, and as what: by its old labels or its new ones, whichever is stricter."""
+"""What to judge when a pod changes, and in which role: by its old or its new labels, whichever is stricter."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

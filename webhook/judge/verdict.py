@@ -1,8 +1,9 @@
-"""What the rules' findings come to: violations, what was exempted, and the verdict over both.
+"""The outcome of the rules' findings: violations, exempted ones, and the verdict on both.
 
-One cause is one finding: what one rule says of one workload, with one image or variable, one reason and one fix, is one
-`Violation` with a list of places. `merged` makes it so, and every answer, Event, report and metric counts its results.
-An audit merges again by the same `key`: over the pods of one workload, and, for a rule that is `shared`, over all.
+One cause is one finding: what one rule says about one workload, with one image or variable, one reason and one fix,
+is one `Violation` with a list of places. `merged` makes it so; every answer, Event, report and metric counts its
+results. An audit merges again by the same `key`: over the pods of one workload, and, for a rule that is `shared`,
+over all.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Places in words: containers by name, fields only where no container is concerned."""
+"""Places in words: containers by name, and fields only where no container is involved."""
 
 import re
 from collections.abc import Sequence

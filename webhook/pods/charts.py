@@ -1,8 +1,8 @@
-"""The table of charts: the labels of their pod templates, their words for components, and what proves a chart.
+"""The table of charts: the labels of their pod templates, their names for components, and what proves a chart.
 
 Read from apache/airflow chart 1.15 to 1.22 (Astronomer's chart wraps it), airflow-helm/charts 8.9.0, bitnami/airflow
-25.1.0 and Cloud Composer 2. Labels such as `app: airflow` are anybody's: they say that a pod is Airflow's and which
-component, and no more.
+25.1.0 and Cloud Composer 2. Anyone can use labels such as `app: airflow`: they only say that a pod is Airflow's and
+which component.
 """
 
 import re

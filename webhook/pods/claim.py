@@ -1,4 +1,4 @@
-"""What a workload claims to be: by the labels of a chart or of the policy's rows, and by those of tasks."""
+"""What a workload claims to be, by the labels of a chart, of the policy's rows, or of tasks."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -1,6 +1,6 @@
-"""What runs as what, over all pods of Airflow that are there or were lately: the images by digest, the parts by image.
+"""What all current and recent pods of Airflow run as: each image by its digests, each part of Airflow by its images.
 
-Digests are compared only as `webhook.pods.nodes` says they can be. Time is an argument.
+It compares digests only where `webhook.pods.nodes` says that they compare. Time is an argument.
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
 """Image references as github.com/distribution/reference reads them: parse, normalise, print.
 
-What is said here of that library was read in its reference.go, regexp.go and normalize.go at 0965666.
+The facts about that library come from its reference.go, regexp.go and normalize.go at 0965666.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""A pod that is there, as a list or a watch shows it: what was asked for, what its node runs, where and since when.
+"""A live pod, as a list or a watch shows it: what its spec asks for, what its node runs, where and since when.
 
-Hints of a field's type are those of the API; a pod that has other types is read as far as `webhook.pods.workload` can.
+Fields have the API's types; of a pod with other types, it reads what `webhook.pods.workload` can.
 """
 
 import re

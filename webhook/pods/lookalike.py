@@ -1,7 +1,7 @@
-"""What looks like Airflow though no row of the table knows its labels: something to tell people, never to judge.
+"""What looks like Airflow although no row of the table matches its labels: reported to people, never judged.
 
-One distinctive sign is enough, such as a variable AIRFLOW__CORE__EXECUTOR; of signs that others have too, such as a
-container called `worker`, it takes two.
+One distinctive sign is enough, such as a variable AIRFLOW__CORE__EXECUTOR; it takes two signs that other software has
+too, such as a container called `worker`.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Nodes: which of them say digests that can be compared, and which digests they say to be one image."""
+"""Nodes: which of them report digests that compare, and which digests they report for one image."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,6 +1,6 @@
-"""What is remembered beyond the moment: sightings of digests, and what was told; bounded, and kept as JSON. Pure.
+"""What the audit remembers: sightings of digests, and what it has reported; bounded, and kept as JSON. Pure.
 
-What is read back was written by nobody knows whom: each entry that is not as it should be is left out.
+Anyone may have written what it reads back, so it skips each entry that is not valid.
 """
 
 import re

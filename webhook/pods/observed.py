@@ -1,4 +1,4 @@
-"""What the controller has seen of a cluster and of registries, as far as a rule may use it: facts, never a guess."""
+"""What the controller has seen of a cluster and of registries that rules may use: facts, never guesses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

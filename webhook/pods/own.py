@@ -1,4 +1,4 @@
-"""The component's own container among those of a pod, beside sidecars that others add."""
+"""Finds the component's own container in a pod, among sidecars that others add."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the schedulers of each release run, which its tasks and workers may be pinned to; and how it is kept. Pure."""
+"""What each release's schedulers run, so that its tasks and workers can be pinned to it; and how it is stored. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Where an image came from before it stood in a pod, as far as files say: the chart, its place in others, settings."""
+"""Where a pod's image came from, as far as files show: the chart, its place inside other charts, settings."""
 
 import re
 from collections.abc import Mapping

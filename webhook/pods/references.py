@@ -1,4 +1,4 @@
-"""What a pod's variables refer to in its own namespace, and which ConfigMaps and Secrets are known, by name and key."""
+"""What a pod's variables refer to in its namespace, and which ConfigMaps and Secrets we know, by name and key."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What can be read of an object whose fields have wrong types, as no API server sends it."""
+"""Reads what it can of an object whose fields have wrong types; an API server never sends one."""
 
 import re
 from dataclasses import dataclass

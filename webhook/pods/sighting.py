@@ -1,4 +1,4 @@
-"""What one container was seen to run: a reference as a digest, for one Airflow, on nodes whose digests compare."""
+"""What one container ran when it was seen: a reference as a digest, for one Airflow, on nodes whose digests compare."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace

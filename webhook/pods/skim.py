@@ -1,7 +1,7 @@
 """JSON that is too deep, too large, torn or cut off: linear scans, without recursion, that keep what airlock reads.
 
 msgspec descends into what it skips and stops at some 990 levels on Python 3.11, while the API server keeps 9,995.
-`metadata.managedFields` is the only free-form JSON in the objects that airlock reads, and nobody here reads it.
+`metadata.managedFields` is the only free-form JSON in the objects that airlock reads, and airlock does not use it.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Classes of image tags, as one table: which tags name one image for good, and which are pushed again."""
+"""Classes of image tags, in one table: which tags name one image for good, and which get pushed again."""
 
 from dataclasses import dataclass
 from enum import StrEnum

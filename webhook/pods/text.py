@@ -1,4 +1,4 @@
-"""Words in our sentences: other people's, printable, on one line and of bounded length; and how many of a thing."""
+"""Words for our sentences: other people's text made printable, on one line and bounded; and counts of things."""
 
 _QUOTED = 160
 

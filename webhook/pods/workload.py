@@ -1,6 +1,6 @@
-"""Where pod specs, images and variables lie in each kind of object: the table, and the types that hold them.
+"""Where each kind of object has its pod spec, images and variables: the table, and the types that hold them.
 
-Only the fields that rules look at are decoded; all others are skipped unread.
+It decodes only the fields that rules look at, and skips all others.
 """
 
 from collections.abc import Iterator
