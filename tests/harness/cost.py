@@ -17,4 +17,4 @@ def _once(work: Callable[[], object]) -> float:
 
 def grows_linearly(work: Callable[[int], Callable[[], object]], size: int) -> bool:
     """Return whether four times the *size* takes at most eight times the CPU: sixteen times would be a square."""
-    return cpu(work(4 * size)) <= 8 * cpu(work(size))
+    return cpu(work(4 * size), runs=5) <= 8 * cpu(work(size), runs=5)
