@@ -119,7 +119,7 @@ Step = AddAuthority | DropAuthorities | Publish | IssueLeaf | Rest
 
 
 def plan(seen: Observed, now: datetime, pace: Pace) -> Step:
-    """Return the next step; it is the same for everybody who sees the same."""
+    """Return the next step; the same state always gives the same step."""
     usable = tuple(authority for authority in seen.authorities if authority.valid(now))
     if not usable:
         return AddAuthority((), _no_authority(seen))

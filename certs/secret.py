@@ -26,7 +26,7 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """The CA Secret: who can sign, oldest first, and what is wrong with the rest of it."""
+    """The CA Secret: the authorities that can sign, oldest first, and what is wrong with the rest."""
 
     signers: tuple[Signer, ...] = ()
     torn: str = ""

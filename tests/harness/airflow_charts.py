@@ -1,4 +1,4 @@
-"""Charts for Airflow, and what people set in them: rendered by helm, checked, and mended by following the fixes."""
+"""Charts for Airflow with values that people set: helm renders them, airlock checks them, and its fixes mend them."""
 
 import json
 import os

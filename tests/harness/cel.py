@@ -1,4 +1,4 @@
-"""Admission policies, evaluated by a CEL library as the API server would; what it lacks of the server's is added."""
+"""Evaluates admission policies with a CEL library as the API server would, and adds what the library lacks."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the chart gives the controller's ServiceAccount, for tests that run the controller without the chart."""
+"""The rights that the chart gives the controller's ServiceAccount, for tests that run it without the chart."""
 
 import copy
 

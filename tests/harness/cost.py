@@ -1,4 +1,4 @@
-"""What work costs on this machine, for laws about growth: figures of one run are compared, never with a clock."""
+"""What work costs on this machine, for laws about growth: tests compare figures of one run, never with a clock."""
 
 from collections.abc import Callable
 from time import process_time

@@ -107,7 +107,7 @@ def basic(user: str = USER, password: str = PASSWORD) -> str:
 def running(
     work: Path, leaf: Pair | None = None, *, login: bool = False, token: Mapping[str, Any] | None = None
 ) -> Iterator[DockerRegistry]:
-    """Run a registry, empty at first, in the folder *work*: with TLS by *leaf*, for one user, or for who has a *token*.
+    """Run a registry, at first empty, in folder *work*: with TLS by *leaf*, for one user, or for clients with *token*.
 
     *token* is what docker-registry's own configuration says of it.
     """

@@ -1,4 +1,4 @@
-"""A server on loopback that says what a test has it say, byte by byte, and remembers what it was asked."""
+"""A server on loopback that sends what a test tells it to, byte by byte, and records the requests."""
 
 import contextlib
 import socket

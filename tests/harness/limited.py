@@ -1,4 +1,4 @@
-"""A control group with a limit of memory, as a container has: what runs in it is killed beyond that."""
+"""A control group with a memory limit, like a container's: the kernel kills what exceeds it."""
 
 import uuid
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Pods that run, as the API server lists them, built from plain objects."""
+"""Running pods as the API server lists them, built from plain objects."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The official Airflow chart's scheduler, just as the chart rendered it, and what it takes to have it run on a node."""
+"""The official Airflow chart's scheduler, exactly as the chart renders it, and what it needs to run on a node."""
 
 from typing import Any
 

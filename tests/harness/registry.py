@@ -1,4 +1,4 @@
-"""Files of other projects that tests judge by, such as schemas: from their registries, by their own clients."""
+"""Files of other projects that tests rely on, such as schemas: from their registries, by their own clients."""
 
 import os
 import shutil

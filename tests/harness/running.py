@@ -1,4 +1,4 @@
-"""Pods that seem to run where there is no node: made through the API, with the status that a kubelet would write."""
+"""Pods that seem to run although there is no node: made through the API, with the status that a kubelet would write."""
 
 import copy
 import uuid

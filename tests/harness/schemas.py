@@ -1,4 +1,4 @@
-"""What the formats are judged by: the schemas that their readers use."""
+"""The schemas that readers of our formats use, to validate our output."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Surveys that the formats of an audit are shown with: a fleet in which much is wrong, and large ones."""
+"""Example surveys for the formats of an audit: a fleet with many faults, and large ones."""
 
 from collections.abc import Iterator
 from datetime import timedelta

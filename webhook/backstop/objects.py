@@ -1,4 +1,4 @@
-"""What all exported policies have in common: what is exported, which requests they match, who is asked about."""
+"""What all exported policies share: what is exported, and which requests and users they match."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the one who exports decides."""
+    """The choices of the person who exports."""
 
     today: date  # UTC: exemptions that have ended are left out
     deny: bool = False  # whether what enforces denies, rather than warns

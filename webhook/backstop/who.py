@@ -85,7 +85,7 @@ def trusted(policy: Policy) -> str:
 def component(labels: str, policy: Policy) -> str:
     """Return the component to judge by: what is claimed if it is believed, else `task`.
 
-    On an update nobody knows who made the pod; what it claims then decides about exemptions only.
+    An update does not say who created the pod; what it claims then decides about exemptions only.
     """
     no_job = f'!({_OWNER} && o.kind == "Job"))'
     fits = f'(variables.claimed in ["job", "other"] || {no_job})'

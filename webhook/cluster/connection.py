@@ -26,7 +26,7 @@ _EVENTS = "/apis/events.k8s.io/v1/namespaces/{}/events"
 
 
 class ClusterError(ValueError):
-    """It cannot be known which cluster to talk to, or as whom."""
+    """It is unclear which cluster to talk to, or as which user."""
 
 
 class UnidentifiedError(PermissionError):
@@ -151,7 +151,7 @@ def connect(
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where someone stands who names no namespace, as kubectl has it."""
+    """The default namespace, as in kubectl."""
 
     context: str  # its name; "" inside of a cluster without a kubeconfig
     namespace: str

@@ -33,7 +33,7 @@ class ProbeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where airlock is served, and whom to believe."""
+    """Where airlock is served, and which authorities to trust."""
 
     url: str
     address: tuple[str, int]

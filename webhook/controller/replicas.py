@@ -57,9 +57,9 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def presented(address: str, name: str, timeout: float = TIMEOUT) -> bytes | None:
-    """Return the certificate (PEM) that *address* presents to who asks for *name*; None without an answer.
+    """Return the certificate (PEM) that *address* presents for *name*; None without an answer.
 
-    Nothing is verified but that it has the certificate's key: who signed it is for the caller to find out.
+    It only verifies that the server has the certificate's key: the caller checks who signed it.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -81,7 +81,7 @@ class Decision:
     verdict: Verdict
     mutation: Mutation | None = None  # on /mutate alone
     seconds: float = 0.0
-    hints: tuple[str, ...] = ()  # on /mutate alone: what the person who asks should know
+    hints: tuple[str, ...] = ()  # only on /mutate: what the user should know
     chart: Chart | None = None  # what made it; None: not Airflow's
     injected: tuple[str, ...] = ()  # on /validate: variables that the pod is marked with and has as the manifest says
     lookalike: bool = False  # whether it belongs to no known Airflow, is being created, and looks like Airflow

@@ -146,7 +146,7 @@ class Gate:
     def audit(self, live: Live) -> Decision:
         """Return the decision on a pod that runs: it is not allowed when the same pod would be denied today.
 
-        Its labels are believed if its controller owner's kind fits, since nobody knows any more who made it. Exemptions
+        Its labels are believed if its controller owner's kind fits, since its creator is no longer known. Exemptions
         are those in force on the day of `live.now` (UTC).
         """
         request = sighted(live.pod)

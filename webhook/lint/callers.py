@@ -20,7 +20,7 @@ _PARSERS = (Component.SCHEDULER, Component.DAG_PROCESSOR)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The one who calls, in words and in values."""
+    """The caller, in words and in values."""
 
     passes: str
     process: str
@@ -30,7 +30,7 @@ class Caller:
 
 
 def caller(slot: Slot, parameter: str, versions: Versions) -> Caller:
-    """Return who calls what *slot* is given as *parameter*."""
+    """Return what calls the callback that *slot* gets as *parameter*."""
     if slot is Slot.ASYNC:
         failure = "an exception ends the callback as failed, and only the table of callbacks says so"
         return Caller(_keywords(versions), "the triggerer", failure, (Component.TRIGGERER,))

@@ -23,13 +23,13 @@ class Folder:
         self._found: dict[tuple[str, str], str | None] = {}
 
     def data(self, file: str) -> bytes | None:
-        """Return the bytes of *file*, None when it cannot be had."""
+        """Return the bytes of *file*, None when it is not available."""
         if file not in self._bytes:
             self._bytes[file] = self._read(file)
         return self._bytes[file]
 
     def source(self, file: str) -> Source | None:
-        """Return *file* as a tree; None when it cannot be had; raises SourceError when it cannot be read."""
+        """Return *file* as a tree; None when it is not available; raises SourceError when it cannot be parsed."""
         if file not in self._sources:
             data = self.data(file)
             if data is None:

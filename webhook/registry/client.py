@@ -37,7 +37,7 @@ class RegistryError(OSError):
 
 
 class AwayError(RegistryError):
-    """A registry, or who gives tokens for it, does not answer at all."""
+    """A registry, or its token server, does not answer at all."""
 
 
 class _Token(msgspec.Struct, frozen=True):

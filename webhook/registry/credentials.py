@@ -1,4 +1,4 @@
-"""A docker config: who airlock is at each registry. The secrets in it are never printed."""
+"""A docker config: airlock's login at each registry. Its secrets are never printed."""
 
 import base64
 import binascii

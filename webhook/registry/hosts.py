@@ -13,7 +13,7 @@ from webhook.pods.text import quote
 
 Address = IPv4Address | IPv6Address
 
-# What pods call Docker Hub, where its API answers, and who gives its tokens.
+# What pods call Docker Hub, where its API answers, and which server issues its tokens.
 _HUB, _HUB_API, _HUB_REALM = "docker.io", "registry-1.docker.io", "auth.docker.io"
 
 _HOST = re.compile(r"(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::[0-9]{1,5})?")

@@ -32,7 +32,7 @@ class State(Enum):
     MISPLACED = "misplaced"  # the same, but where the kubelet does not expand a reference to it, or in it
     MISSING = "missing"
     DIFFERENT = "different"
-    UNAVAILABLE = "unavailable"  # the container lacks it, and its source cannot be had
+    UNAVAILABLE = "unavailable"  # the container lacks it, and its source cannot be read
     HOMELESS = "homeless"  # the pod has no container that it could go to
 
 
@@ -45,8 +45,8 @@ class Need:
     field: str = ""  # "containers" or "initContainers"
     index: int = -1  # in that list
     container: Container | None = None
-    entry: Entry | None = None  # what to inject; None when it cannot be had
-    text: str = ""  # why it cannot be had, has no home, or is misplaced
+    entry: Entry | None = None  # what to inject; None when its source cannot be read
+    text: str = ""  # why it cannot be injected: no source, no home, or the wrong place
     doubt: str = ""  # the sources of `envFrom` that may give it, and are not known
 
     @property
@@ -90,7 +90,7 @@ def operations(asked: list[Need]) -> list[Operation]:
 
 
 def _entry(variable: Variable, config_maps: ConfigMaps | None) -> tuple[Entry | None, str]:
-    """Return the entry to inject, or None and the reason why its source cannot be had."""
+    """Return the entry to inject, or None and the reason why its source cannot be read."""
     if variable.value is not None:
         fault = "" if "$(" in variable.value else unfit(variable.name, variable.value)
         return ({"name": variable.name, "value": variable.value}, "") if not fault else (None, f"its value {fault}")

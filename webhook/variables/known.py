@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Absence(StrEnum):
-    """Why a ConfigMap cannot be had, as a predicate of it."""
+    """Why a ConfigMap cannot be read, as a predicate of it."""
 
     MISSING = "does not exist"
     FORBIDDEN = "may not be read by airlock"
@@ -23,5 +23,5 @@ def secret(namespace: str, name: str) -> tuple[str, str]:
     return namespace, f"Secret/{name}"
 
 
-# By namespace and name: the `data` of a ConfigMap, or why it cannot be had.
+# By namespace and name: the `data` of a ConfigMap, or why it cannot be read.
 ConfigMaps = Mapping[tuple[str, str], Mapping[str, str] | Absence]

@@ -1,4 +1,4 @@
-"""A real browser without a window: what a page shows, what it asks the network for, and what it says on its console."""
+"""A real headless browser: what a page shows, what it requests from the network, and what it prints on its console."""
 
 import json
 import os

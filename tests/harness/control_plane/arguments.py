@@ -1,4 +1,4 @@
-"""What the programs of a control plane are started with, as functions of where it lies."""
+"""Command lines for the programs of a control plane, as functions of its folder."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The control plane's life: started in a folder of its own, stopped without a trace."""
+"""Starts the control plane in a folder of its own, and stops it without a trace."""
 
 import base64
 import contextlib

@@ -1,4 +1,4 @@
-"""One program of the control plane as a process: started into a log file, ended with all it started."""
+"""One program of the control plane as a process: it writes to a log file, and ends with all its children."""
 
 import contextlib
 import os

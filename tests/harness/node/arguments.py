@@ -1,4 +1,4 @@
-"""What the programs of a node are started with, as functions of where they lie: command lines and documents."""
+"""Command lines and configuration files for the programs of a node, as functions of their folder."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The box that a node lives in: namespaces and a control group that vanish with all that was put there."""
+"""The box that a node lives in: namespaces and a control group that vanish with everything in them."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""What a node's containerd holds, by its own client ctr: images that were loaded or pulled, and containers."""
+"""The contents of a node's containerd, read with its client ctr: images that were loaded or pulled, and containers."""
 
 import uuid
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is asked of pods and of the node through the API server: ready, run, say, leave."""
+"""Operations on pods and on the node through the API server: wait until ready, run, read output, delete."""
 
 import json
 from typing import Any

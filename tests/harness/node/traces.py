@@ -1,4 +1,4 @@
-"""What nodes leave on a machine, for the tests that say: nothing."""
+"""What nodes leave behind on a machine, for the tests that expect nothing."""
 
 import subprocess
 from collections.abc import Sequence

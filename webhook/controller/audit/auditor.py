@@ -52,7 +52,7 @@ class _Waiting(Exception):  # noqa: N818 - no error: it is too early
 class Auditor:
     """Audits what runs, until `stop`; *standing* gives the documents in force, *tell* writes an Event."""
 
-    def __init__(  # noqa: PLR0913 - whom to ask, whom to tell
+    def __init__(  # noqa: PLR0913 - its inputs and outlets
         self,
         options: AuditOptions,
         site: Site,

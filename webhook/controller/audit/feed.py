@@ -64,7 +64,7 @@ class Feed(Watch):
     *changed* is called when all pods were listed.
     """
 
-    def __init__(  # noqa: PLR0913 - whom to ask, whom to tell, and what a test would fake
+    def __init__(  # noqa: PLR0913 - its inputs, its listeners, and what a test fakes
         self,
         connection: Connection,
         memory: Memory,

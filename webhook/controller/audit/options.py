@@ -10,7 +10,7 @@ from webhook.registry.hosts import Registry
 
 @dataclass(frozen=True, slots=True)
 class RegistryOptions:
-    """Which registries may be asked, and as whom."""
+    """Which registries to ask, and with which credentials."""
 
     allowed: Mapping[str, Registry]
     docker_config: Path | None = None  # read again each time: a Secret that is mounted may change

@@ -68,7 +68,7 @@ class NodeBook:
         try:
             answer = self._connection.read(f"{NODES}/{name}", query={})
         except OSError:
-            return ""  # the pods themselves cannot be had either
+            return ""  # the pods themselves are unreadable too
         node = decode_node(answer.data) if answer.status == HTTPStatus.OK else None
         if node is None:
             self._strange.add(name)

@@ -101,7 +101,7 @@ class Connection:
         return Arrival.PART  # if not of a request, of a TLS record
 
     def has_left(self) -> bool:
-        """Whether a client to whom goodbye was said has ended too; drops what it still sends, TLS or not."""
+        """Whether a client has closed too after our goodbye; drops what it still sends, TLS or not."""
         try:
             return not socket.socket.recv(self.sock, _PIECE)
         except BlockingIOError:

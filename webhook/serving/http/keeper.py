@@ -69,7 +69,7 @@ class Keeper(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
             listener.close()
 
     def accept(self, listener: Any) -> None:  # noqa: ANN401 - gunicorn's wrapper of a socket
-        """Accept who has connected, and let them wait in the poller for their first byte."""
+        """Accept new clients, and let them wait in the poller for their first byte."""
         for _ in range(_BATCH):
             try:
                 sock, client = listener.accept()

@@ -12,7 +12,7 @@ def listen(
 ) -> socket.socket:
     """Return a socket that listens on *host* and *port*; "::" is IPv4 and IPv6, and IPv4 alone without IPv6.
 
-    Raises OSError when it cannot be had. *create* makes it.
+    Raises OSError when the address is not available. *create* makes the socket.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]

@@ -163,7 +163,7 @@ class PollingWorker(Threads):
         self.give(conn, partial(self.answer, unread=unread))
 
     def _leave(self, conn: Connection) -> None:
-        """Give the room of *conn* to those who wait for it."""
+        """Give the room of *conn* to the connections that wait for it."""
         conn.seated, conn.patience = False, 0.0
         for guest in self._room.leave(conn):
             guest.seated = True
