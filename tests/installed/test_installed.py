@@ -52,12 +52,21 @@ def test_the_official_charts_scheduler_is_refused_on_a_moving_tag_and_runs_compl
 
 
 def test_the_caBundle_comes_back_when_somebody_wipes_it(installed: Installed) -> None:  # noqa: N802 - a field's name
-    path = "/webhooks/0/clientConfig/caBundle"
-    for kind in ("mutating", "validating"):
-        patch = json.dumps([{"op": "remove", "path": path}])
-        installed.node.kubectl("patch", f"{kind}webhookconfiguration", RELEASE, "--type=json", "-p", patch)
-    assert not installed.registered()
-    wait_for(installed.registered, HEAL, "the caBundles to be healed")
+    kinds = ("mutatingwebhookconfiguration", "validatingwebhookconfiguration")
+
+    def generations() -> list[int]:
+        found = (
+            installed.node.kubectl("get", kind, RELEASE, "-o", "jsonpath={.metadata.generation}") for kind in kinds
+        )
+        return [int(one) for one in found]
+
+    before = generations()
+    patch = json.dumps([{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}])
+    for kind in kinds:
+        installed.node.kubectl("patch", kind, RELEASE, "--type=json", "-p", patch)
+    # A change for the wipe, and one for what heals it: that may be quicker than the next look.
+    healed = [one + 2 for one in before]
+    wait_for(lambda: generations() >= healed and installed.registered(), HEAL, "the caBundles to be healed")
 
 
 @pytest.mark.parametrize("name", ["airlock-tls", "airlock-ca"])
