@@ -34,7 +34,7 @@ def places(found: dict[str, Any], kind: str) -> dict[str, str]:
 
 
 def namespaces(found: dict[str, Any]) -> set[str]:
-    return {one["namespace"] for one in found["findings"]}
+    return {workload["namespace"] for one in found["findings"] for workload in one["workloads"]}
 
 
 def test_the_role_view_sees_everything_that_makes_the_survey_and_says_what_it_lacks(

@@ -72,7 +72,8 @@ def test_everything_wrong_is_found_among_five_thousand_pods_and_nothing_else(tow
     assert (report["complete"], report["summary"]["seen"]) == (True, PODS)
     assert {drift["image"] for drift in report["drifts"]} == town.crowd.drifting
     assert all(drift["certain"] for drift in report["drifts"])
-    told = {(one["rule"], one["name"].rpartition("/")[2]) for one in report["findings"]}
+    shown = [(one["rule"], workload["name"]) for one in report["findings"] for workload in one["workloads"]]
+    told = {(rule, name.rpartition("/")[2]) for rule, name in shown}
     assert {name for rule, name in told if rule == "mutable-tag"} == town.crowd.violators
     drifted = {pod["metadata"]["name"] for pod in town.crowd.pods if pod["metadata"]["name"].startswith("drift-")}
     assert {name for rule, name in told if rule == "image-drift"} == drifted

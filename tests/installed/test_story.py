@@ -169,9 +169,10 @@ def test_who_may_only_look_is_told_the_story_and_what_would_not_come_back(story:
     assert run.returncode == 1, run.stderr  # something would not come back
     told = " ".join(run.stdout.split())  # wherever its lines break
     assert "2 of 3 running pods would not come back" in told
-    assert f"{IMAGE} runs as 2 images" in told
-    assert f"{short(story.old)}: 2 pods (scheduler, triggerer) on {NAME}" in told
-    assert f"{short(story.new)}: 1 pod (worker) on {NAME}" in told
+    assert f"image-drift: {IMAGE} " in told
+    assert f"runs as {short(story.old)} in 2 pods (scheduler, triggerer)" in told
+    assert f"runs as {short(story.new)} in 1 pod (worker)" in told
+    assert f"on '{NAME}'" in told
     assert "MESSAGE_CALLBACK_ENDPOINT" in told
     assert "callbacks.example.com" not in told
 
