@@ -146,3 +146,35 @@ def test_the_api_server_is_let_in_by_address() -> None:
     assert "from" not in one(render(), "NetworkPolicy")["spec"]["ingress"][0]
     with pytest.raises(HelmError, match="/networkPolicy/apiServerFrom/0"):
         render({"networkPolicy": {"apiServerFrom": ["10.1.0.1"]}})
+
+
+def test_a_client_certificate_is_asked_for_by_the_authorities_of_a_config_map() -> None:
+    names = ["kube-apiserver", "spiffe://example.com/api"]
+    objects = render({"serve": {"clientCA": {"configMap": "clients", "key": "bundle.pem"}, "clientNames": names}})
+    spec = pod(objects)
+    (container,) = spec["containers"]
+    assert [each for each in container["args"] if each.startswith("--client-")] == [
+        "--client-ca=/client-ca/ca.crt",
+        *(f"--client-name={name}" for name in names),
+    ]
+    assert {"name": "client-ca", "mountPath": "/client-ca", "readOnly": True} in container["volumeMounts"]
+    items = [{"key": "bundle.pem", "path": "ca.crt"}]
+    assert {"name": "client-ca", "configMap": {"name": "clients", "items": items}} in spec["volumes"]
+    assert "--expect-refusal" in pod(objects, "airlock-test")["containers"][0]["args"]
+
+
+def test_no_client_certificate_is_asked_for_by_default() -> None:
+    objects = render()
+    assert "client-ca" not in str(pod(objects))
+    assert "--expect-refusal" not in pod(objects, "airlock-test")["containers"][0]["args"]
+
+
+def test_names_of_clients_without_an_authority_are_refused() -> None:
+    with pytest.raises(HelmError, match=r"serve\.clientNames needs serve\.clientCA\.configMap"):
+        render({"serve": {"clientNames": ["kube-apiserver"]}})
+
+
+@pytest.mark.parametrize("wrong", [{"configMap": "Clients"}, {"key": "a/b"}, {"secret": "clients"}])
+def test_a_config_map_of_authorities_that_cannot_be_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(HelmError, match="/serve/clientCA"):
+        render({"serve": {"clientCA": wrong}})

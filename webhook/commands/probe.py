@@ -42,17 +42,20 @@ class Webhook:
 
     def ask(self, path: str, pod: Object) -> Object:
         """Return the response to *pod*'s review; raises ProbeError when none comes, or another's."""
-        deadline = time.monotonic() + self.patience
         uid = str(uuid.uuid4())
-        body = json.dumps(_review(uid, pod)).encode()
+        return _response(self.wait_for(HTTPStatus.OK, path, json.dumps(_review(uid, pod)).encode()), uid)
+
+    def wait_for(self, expected: HTTPStatus, path: str, body: bytes) -> bytes:
+        """Return the answer with the status *expected* to *body*; raises ProbeError when none comes."""
+        deadline = time.monotonic() + self.patience
         while True:
             try:
                 status, answer = self._post(path, body)
             except (OSError, HTTPException) as error:
                 why = f"{type(error).__name__}: {error}"
             else:
-                if status == HTTPStatus.OK:
-                    return _response(answer, uid)
+                if status == expected:
+                    return answer
                 why = f"{status} {answer[:200].decode(errors='replace').strip()}"
             if time.monotonic() >= deadline:
                 raise ProbeError(f"no answer from {self.url}{path}, at last {why}")
@@ -83,7 +86,14 @@ class Webhook:
 @click.option(
     "--patience", type=click.FloatRange(0), default=0.0, help="How many seconds to retry while there is no answer."
 )
-def probe(url: str, ca: Path | None, namespace: str, connect: str | None, patience: float) -> None:
+@click.option(
+    "--expect-refusal",
+    is_flag=True,
+    help="For an airlock with --client-ca: succeed when it refuses this command, which has no client certificate.",
+)
+def probe(  # noqa: PLR0913 - an argument for each option
+    *, url: str, ca: Path | None, namespace: str, connect: str | None, patience: float, expect_refusal: bool
+) -> None:
     """Send a good and a bad scheduler pod to the webhook at URL, such as https://airlock.airlock.svc.
 
     Both go through /mutate and /validate as dry runs. Prints the answers. Exits with 0 if airlock admits the good pod
@@ -91,7 +101,10 @@ def probe(url: str, ca: Path | None, namespace: str, connect: str | None, patien
     """
     try:
         webhook = Webhook(url.rstrip("/"), _address(url, connect), ssl.create_default_context(cafile=ca), patience)
-        _run(webhook, namespace)
+        if expect_refusal:
+            _be_refused(webhook)
+        else:
+            _run(webhook, namespace)
     except (ProbeError, OSError) as error:
         raise click.ClickException(str(error)) from None
 
@@ -116,6 +129,13 @@ def _run(webhook: Webhook, namespace: str) -> None:
             " exempts it; name a namespace where it warns or enforces"
         )
     click.echo("airlock answers, and by the policy")
+
+
+def _be_refused(webhook: Webhook) -> None:
+    answer = webhook.wait_for(HTTPStatus.FORBIDDEN, "/validate", b"").decode(errors="replace").strip()
+    if "certificate" not in answer:
+        raise ProbeError(f"it refuses this command for another reason: {answer[:200]}")
+    click.echo(f"/validate: {answer}\nairlock answers nobody without a certificate; how it judges was not tried")
 
 
 def _mutated(webhook: Webhook, pod: Object) -> Object:

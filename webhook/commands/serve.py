@@ -66,6 +66,19 @@ from webhook.sources.source import ConfigMapName
     help="Another name for the self-signed certificate, such as airlock.airlock.svc; repeatable.",
 )
 @setting(
+    "--client-ca",
+    type=click.Path(path_type=Path),
+    help="The authorities (PEM) of client certificates. With it only a client with such a certificate gets an answer on"
+    " /validate, /mutate and /guard; read again when its bytes change.",
+)
+@setting(
+    "--client-name",
+    metavar="NAME",
+    multiple=True,
+    help="A name that a client certificate may have, as common name, DNS name or URI; may be repeated. Without it any"
+    " certificate of --client-ca will do.",
+)
+@setting(
     "--host",
     default="0.0.0.0",  # noqa: S104 - the API server calls from another machine
     show_default=True,
@@ -119,6 +132,8 @@ def serve(  # noqa: PLR0913 - an argument for each option
     cert_dir: Path,
     self_signed: bool,
     service_name: tuple[str, ...],
+    client_ca: Path | None,
+    client_name: tuple[str, ...],
     host: str,
     port: int,
     metrics_port: int,
@@ -142,6 +157,8 @@ def serve(  # noqa: PLR0913 - an argument for each option
     become ready, and /readyz says why. If it turns bad later, the last good one stays in force.
     """  # noqa: D301 - click reads the backspace
     configure(log_level)
+    if client_name and client_ca is None:
+        raise click.UsageError("--client-name needs --client-ca: without it no client is asked for a certificate")
     if self_signed:
         _ensure_certificate(cert_dir, service_name)
     inside, instance = "KUBERNETES_SERVICE_HOST" in os.environ, os.environ.get("HOSTNAME") or socket.gethostname()
@@ -154,6 +171,7 @@ def serve(  # noqa: PLR0913 - an argument for each option
         ServingOptions(
             cert_dir, host, port, metrics_port, threads,
             drain_seconds=drain_seconds, drain_limit=drain_seconds + 15, on_listening=_log_ports,
+            client_ca=client_ca, client_names=frozenset(client_name),
         ),
     )  # fmt: skip
 

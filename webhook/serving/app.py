@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, ServiceUnavailable
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, LengthRequired, ServiceUnavailable
 
 from webhook.admission.review import ReviewError
 from webhook.pods.skim import Data
@@ -31,6 +31,8 @@ def create_app(parts: Collaborators) -> Flask:
     app = bare_app()
 
     def answer(path: str) -> Response:
+        if refusal := getattr(request.environ.get("gunicorn.socket"), "refusal", ""):
+            raise Forbidden(refusal)
         found = parts.desk.answer(path, *_body())
         response = Response(found.body, content_type=JSON)
         response.call_on_close(found.tell)

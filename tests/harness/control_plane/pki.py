@@ -51,11 +51,11 @@ class Authority:
         builder = builder.add_extension(SIGNS_CERTIFICATES, critical=True)
         self.certificate = self._sign(builder)
 
-    def client(self, user: str, groups: Sequence[str] = ()) -> Pair:
-        """Issue the certificate by which the API server knows its client as *user* of *groups*."""
+    def client(self, user: str, groups: Sequence[str] = (), names: Sequence[x509.GeneralName] = ()) -> Pair:
+        """Issue the certificate by which the API server knows its client as *user* of *groups*, also called *names*."""
         attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         subject = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, user)])
-        return self._issue(subject, ExtendedKeyUsageOID.CLIENT_AUTH, [])
+        return self._issue(subject, ExtendedKeyUsageOID.CLIENT_AUTH, names)
 
     def server(self, name: str, hosts: Sequence[str]) -> Pair:
         """Issue a server's certificate for *hosts*, which are DNS names and IP addresses."""

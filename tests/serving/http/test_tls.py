@@ -14,7 +14,8 @@ from certs.certificate import MAX_PEM_BYTES, read_facts
 from certs.issue import Pair, issue_ca, issue_leaf, new_key
 from certs.names import parse_names
 from tests.harness.serving_process import PATIENCE, SecretVolume, put
-from webhook.serving.http.tls import DeadlineSocket, LiveIdentity, Reload, TlsError, load_identity
+from webhook.serving.http.certfile import Reload, TlsError
+from webhook.serving.http.tls import DeadlineSocket, LiveIdentity, load_identity
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 CA = issue_ca(NOW - timedelta(days=100))

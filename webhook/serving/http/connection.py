@@ -6,7 +6,7 @@ from contextlib import suppress
 from enum import Enum, auto
 from typing import Any
 
-from webhook.serving.http import hello
+from webhook.serving.http import clients, hello
 from webhook.serving.http.inbox import Inbox
 from webhook.serving.http.tls import DeadlineSocket
 
@@ -78,6 +78,16 @@ class Connection:
             self.sock.do_handshake()  # type: ignore[attr-defined] # an SSLSocket by now
             self.shaken = True
         return self.shaken
+
+    def check_client(self, allowed: frozenset[str]) -> None:
+        """Find out whether the client's certificate lets it ask; *allowed* are the names for that, or none for any."""
+        if isinstance(self.sock, DeadlineSocket):
+            self.sock.refusal = clients.refusal(self.sock.getpeercert(), allowed)
+
+    @property
+    def refusal(self) -> str:
+        """Why the client may not ask; the application finds the same at `gunicorn.socket` of its environment."""
+        return self.sock.refusal if isinstance(self.sock, DeadlineSocket) else ""
 
     def read(self) -> Arrival:
         """Take what has come of a request, and no more than a few records of it.

@@ -85,7 +85,7 @@ class PollingWorker(Threads):
             self.give_large(conn)
             return False
         path = plain_path(inbox.head)
-        answer = None if path is None else self.service.quick(path, inbox.small_body)
+        answer = None if path is None or conn.refusal else self.service.quick(path, inbox.small_body)
         if answer is None:
             self.give(conn, self.answer)
             return False
@@ -138,7 +138,10 @@ class PollingWorker(Threads):
         if not conn.patience:
             whole = min(timeout(inbox.head) or self.options.request_deadline, self.options.request_deadline)
             conn.patience = monotonic() + whole / 2
-        if inbox.length > self._room.capacity:
+        if conn.refusal:
+            if inbox.has_front:
+                self._answer_front(conn, conn.refusal)
+        elif inbox.length > self._room.capacity:
             if inbox.has_front:
                 self._answer_front(conn, f"has {inbox.length:,} bytes, and at most {self._room.capacity:,} are read")
         elif self._room.enter(conn, inbox.length):

@@ -20,8 +20,10 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.sock import TCP6Socket, TCPSocket
 
+from webhook.serving.http.certfile import OnReload, Reload, TlsError
+from webhook.serving.http.clients import Authorities
 from webhook.serving.http.listening import listen
-from webhook.serving.http.tls import LiveIdentity, OnReload, Reload, TlsError, load_identity
+from webhook.serving.http.tls import LiveIdentity, load_identity
 from webhook.serving.http.worker import Worker
 
 log = logging.getLogger("airlock.serving")
@@ -102,6 +104,8 @@ class ServingOptions:
     drain_limit: float = 20.0  # and at most, if requests keep coming
     on_listening: Callable[[int, int], None] = _log_ports  # the TLS port and the metrics port
     on_reload: OnReload = _log_reload
+    client_ca: Path | None = None  # the authorities of certificates that clients are asked for; None: they are not
+    client_names: frozenset[str] = frozenset()  # that such a certificate may have; any if there are none
 
     def __post_init__(self) -> None:
         """Check the times against each other."""
@@ -117,10 +121,11 @@ def run(make_service: Callable[[], Service], options: ServingOptions) -> NoRetur
     made.
     """
     try:
-        identity = load_identity(options.cert_dir)
+        authorities = Authorities(options.client_ca, options.on_reload) if options.client_ca is not None else None
+        identity = load_identity(options.cert_dir, authorities.pem if authorities is not None else "")
     except TlsError as error:
         sys.exit(f"airlock: {error}")
-    live = LiveIdentity(options.cert_dir, identity, options.on_reload)
+    live = LiveIdentity(options.cert_dir, identity, options.on_reload, authorities=authorities)
     with (
         _listen(options.host, options.port, "--port") as tls,
         _listen(options.host, options.metrics_port, "--metrics-port") as metrics,

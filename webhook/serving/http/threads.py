@@ -69,7 +69,11 @@ class Threads(Keeper):
             return Next.CLOSE
 
     def _shake(self, conn: Connection) -> Next:
-        return Next.KEEP if conn.shake(self.app.identity.context) else Next.WAIT
+        if not conn.shake(self.app.identity.context):
+            return Next.WAIT
+        if self.options.client_ca is not None:
+            conn.check_client(self.options.client_names)
+        return Next.KEEP
 
     def _answer_large(self, conn: Connection) -> Next:
         late = bool(conn.patience) and monotonic() > conn.patience

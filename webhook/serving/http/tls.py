@@ -5,37 +5,22 @@ A context in use is never changed, and a pair that cannot be served never replac
 
 import hashlib
 import logging
-import os
 import ssl
-import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from certs.certificate import MAX_PEM_BYTES, CertificateError, Facts, is_key_of, read_facts
+from certs.certificate import CertificateError, Facts, is_key_of, read_facts
 from certs.store import CERT, KEY
+from webhook.serving.http.certfile import Doubt, OnReload, Reload, TlsError, read
+from webhook.serving.http.clients import Authorities
 
 log = logging.getLogger("airlock.tls")
-
-
-class Reload(StrEnum):
-    """What became of changed files."""
-
-    ACCEPTED = "accepted"  # new connections are served with them
-    REJECTED = "rejected"  # the pair before stays in force
-
-
-OnReload = Callable[[Reload, str], None]
-
-
-class TlsError(ValueError):
-    """A certificate directory that cannot be served; the text names the file and what is wrong with it."""
 
 
 class DeadlineSocket(ssl.SSLSocket):
@@ -46,6 +31,7 @@ class DeadlineSocket(ssl.SSLSocket):
 
     patience: float | None = None
     deadline: float | None = None
+    refusal: str = ""  # why its client may not ask
 
     def send(self, data: Any, flags: int = 0) -> int:  # noqa: ANN401 - any buffer
         """Send some of *data*; raises TimeoutError when the client's time is over."""
@@ -65,13 +51,14 @@ class Identity:
     context: ssl.SSLContext
     facts: Facts
     digest: bytes
+    authorities: str  # of clients' certificates; none is asked for without
 
 
-def load_identity(directory: Path) -> Identity:
+def load_identity(directory: Path, authorities: str = "") -> Identity:
     """Build a context from `tls.crt` and `tls.key` of *directory* and prove it with a handshake.
 
-    Raises TlsError when they are absent, unreadable, no pair, or change meanwhile. Whether the certificate is valid
-    today is not asked.
+    Clients are asked for a certificate of the PEM *authorities*, and may have none. Raises TlsError when the files
+    are absent, unreadable, no pair, or change meanwhile. Whether the certificate is valid today is not asked.
     """
     try:
         digest, cert, key = _read(directory)
@@ -81,7 +68,7 @@ def load_identity(directory: Path) -> Identity:
             fits = is_key_of(key, cert)
         if not fits:
             raise TlsError(f"{KEY} is not the key of {CERT}")
-        context = _context(directory)
+        context = _context(directory, authorities)
         _prove(context)
         if _read(directory)[0] != digest:  # OpenSSL reads files, so what it has read is known only afterwards
             raise TlsError(f"{CERT} and {KEY} changed while they were read")
@@ -89,23 +76,24 @@ def load_identity(directory: Path) -> Identity:
         raise TlsError(f"{CERT} and {KEY} cannot be served: {error.reason or error}") from None
     except OSError as error:  # gone between two reads
         raise TlsError(f"{CERT} and {KEY} cannot be read: {error.strerror}") from None
-    return Identity(context, facts, digest)
+    return Identity(context, facts, digest, authorities)
 
 
 class LiveIdentity:
     """The identity in force for *directory*, looked at every *interval* seconds by a thread of its own.
 
     *on_reload* hears, from that thread, about each change that was accepted and once about each content that was
-    rejected and still there at the second look, so a writer that replaces two files one by one causes no report.
+    rejected and still there at the second look. It looks at the clients' *authorities* too.
     A certificate outside its validity at *clock*'s time is rejected as long as the one in force is inside its own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last three have defaults
         self,
         directory: Path,
         identity: Identity,
         on_reload: OnReload,
         *,
+        authorities: Authorities | None = None,
         interval: float = 1.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -114,7 +102,8 @@ class LiveIdentity:
         self._on_reload = on_reload
         self._interval = interval
         self._clock = clock
-        self._suspected = self._told = (b"", "")  # a rejected content's digest, and what is wrong with it
+        self._authorities = authorities
+        self._doubt = Doubt()
         self._looked = monotonic()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tls-reload", daemon=True)
@@ -140,36 +129,28 @@ class LiveIdentity:
 
     def check(self) -> None:
         """Look at the files once."""
-        digest = b""
+        digest, fresh = b"", self._identity
+        if self._authorities is not None:
+            self._authorities.look()
+        authorities = self._authorities.pem if self._authorities is not None else ""
         try:
             digest, _, _ = _read(self._directory)
-            if digest == self._identity.digest:
-                self._accept(self._identity, changed=bool(self._told[1]))
-                return
-            fresh = load_identity(self._directory)
-            self._refuse_untimely(fresh.facts)
+            if digest != fresh.digest or authorities != fresh.authorities:
+                fresh = load_identity(self._directory, authorities)
+                self._refuse_untimely(fresh.facts)
         except TlsError as error:
-            self._reject((digest, str(error)))
-        else:
-            self._accept(fresh, changed=True)
+            if self._doubt.is_news(digest, str(error)):
+                self._on_reload(Reload.REJECTED, f"{error}; still serving {self._identity.facts}")
+            return
+        changed, self._identity = fresh.digest != self._identity.digest, fresh
+        if self._doubt.settle() or changed:
+            self._on_reload(Reload.ACCEPTED, str(fresh.facts))
 
     def _refuse_untimely(self, facts: Facts) -> None:
         now = self._clock()
         fault = facts.fault(now)
         if fault and not self._identity.facts.fault(now):
             raise TlsError(f"{CERT}: {fault}")
-
-    def _accept(self, identity: Identity, *, changed: bool) -> None:
-        self._identity = identity
-        self._suspected = self._told = (b"", "")
-        if changed:
-            self._on_reload(Reload.ACCEPTED, str(identity.facts))
-
-    def _reject(self, fault: tuple[bytes, str]) -> None:
-        if fault == self._suspected != self._told:
-            self._told = fault
-            self._on_reload(Reload.REJECTED, f"{fault[1]}; still serving {self._identity.facts}")
-        self._suspected = fault
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval):
@@ -181,21 +162,8 @@ class LiveIdentity:
 
 
 def _read(directory: Path) -> tuple[bytes, bytes, bytes]:
-    contents = []
-    for name in (CERT, KEY):
-        try:
-            with open(directory / name, "rb", opener=_without_waiting) as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # reading a FIFO would wait for ever
-                    raise TlsError(f"{directory / name}: not a regular file")
-                contents.append(file.read(MAX_PEM_BYTES + 1))
-        except OSError as error:
-            raise TlsError(f"{directory / name}: {error.strerror}") from None
-    cert, key = contents
+    cert, key = (read(directory / name) for name in (CERT, KEY))
     return hashlib.sha256(len(cert).to_bytes(8) + cert + key).digest(), cert, key
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 @contextmanager
@@ -206,13 +174,17 @@ def _naming(name: str) -> Iterator[None]:
         raise TlsError(f"{name}: {error}") from None
 
 
-def _context(directory: Path) -> ssl.SSLContext:
+def _context(directory: Path, authorities: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # A client may ask for new keys in TLS 1.2 as often as it likes, and each time costs a signature.
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.set_alpn_protocols(["http/1.1"])
     context.sslsocket_class = DeadlineSocket
+    if authorities:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an intermediate authority is enough
+        context.load_verify_locations(cadata=authorities)
     context.load_cert_chain(directory / CERT, directory / KEY, password=_refuse_password)
     return context
 
