@@ -55,7 +55,7 @@ def passes(server: Server, verdict: str) -> None:
     assert run.exit_code == 0, run.output
     good, bad = run.output.split("a scheduler on apache/airflow:latest")
     assert "is admitted\n" in good
-    assert "/mutate changes it: /spec/containers/0/env" in good
+    assert "/mutate changes it: /metadata/annotations, /spec/containers/0/env" in good
     assert verdict in bad
     assert "tag 'latest' is mutable" in bad
 
