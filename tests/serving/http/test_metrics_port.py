@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import sleep
+from wsgiref.simple_server import WSGIRequestHandler
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
@@ -72,6 +73,22 @@ def test_silent_clients_are_closed_and_give_way_to_others(data: bytes) -> None:
         socks = [stack.enter_context(say(server, data)) for _ in range(4 * CONNECTIONS)]
         assert get(server, "/healthz") == (200, b"/healthz")
         poll(lambda: all(map(is_closed, socks)), "closed", SECONDS + 5)
+
+
+def test_a_probe_after_a_flood_is_answered_though_the_connections_that_were_cut_end_slowly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    finish = WSGIRequestHandler.finish
+
+    def slowly(handler: WSGIRequestHandler) -> None:
+        sleep(0.05)
+        finish(handler)
+
+    monkeypatch.setattr(WSGIRequestHandler, "finish", slowly)
+    with probing() as server, ExitStack() as stack:
+        for _ in range(4 * CONNECTIONS):
+            stack.enter_context(say(server, b""))
+        assert get(server, "/healthz") == (200, b"/healthz")
 
 
 def test_a_client_that_drips_is_closed_at_the_same_deadline() -> None:

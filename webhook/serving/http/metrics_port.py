@@ -19,6 +19,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 log = logging.getLogger("airlock.probes")
 
 _LOOK = 0.2  # seconds between two looks at the deadlines
+_GIVE_WAY = 1.0  # seconds that a new connection waits for those that were cut to end
 
 
 class ProbeServer:
@@ -74,7 +75,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.set_app(application)
         self.connections = connections
         self.seconds = seconds
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()  # notified when a connection has ended
         self._open: dict[socket.socket, float] = {}  # connections and their deadlines, oldest first
         self._ending: set[socket.socket] = set()  # those that were cut, until their threads have seen it
 
@@ -82,18 +83,19 @@ class _Server(ThreadingMixIn, WSGIServer):
         with self._lock:
             if len(self._open) >= self.connections:
                 self._end(next(iter(self._open)))
-            full = len(self._ending) >= self.connections
-            if not full:
+            room = self._lock.wait_for(lambda: len(self._ending) < self.connections, _GIVE_WAY)
+            if room:
                 self._open[request] = monotonic() + self.seconds
-        if full:  # threads cannot see as fast that they were cut
-            super().shutdown_request(request)
-        else:
+        if room:
             super().process_request(request, client_address)
+        else:  # the threads of those that were cut do not end: no more threads beside them
+            super().shutdown_request(request)
 
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as in the base class
         with self._lock:
             self._open.pop(request, None)
             self._ending.discard(request)
+            self._lock.notify()
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
