@@ -14,6 +14,7 @@ from tests.harness.control_plane import ControlPlane
 from tests.harness.server import Server, serving, wait_for
 
 HOME, SOURCE = "airlock", "pipelines"  # the namespaces of airlock and of the ConfigMap that it reads for others
+EVENTS = "airlock-gate-events"  # the ClusterRole; the chart's is "airlock", on the same control plane
 LABEL = "airlock-test"  # on the namespaces whose requests go through this gate
 POLICY = """\
 apiVersion: airlock/v1
@@ -52,13 +53,13 @@ def rights() -> list[dict[str, Any]]:
         metadata = {"name": "airlock", "namespace": namespace}
         objects += [
             _rbac("Role", metadata, rules=[reading | {"resourceNames": names}]),
-            _rbac("RoleBinding", metadata, subjects=subject, roleRef=_ref("Role")),
+            _rbac("RoleBinding", metadata, subjects=subject, roleRef=_ref("Role", "airlock")),
         ]
     writing = {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}
     return [
         *objects,
-        _rbac("ClusterRole", {"name": "airlock"}, rules=[writing]),
-        _rbac("ClusterRoleBinding", {"name": "airlock"}, subjects=subject, roleRef=_ref("ClusterRole")),
+        _rbac("ClusterRole", {"name": EVENTS}, rules=[writing]),
+        _rbac("ClusterRoleBinding", {"name": EVENTS}, subjects=subject, roleRef=_ref("ClusterRole", EVENTS)),
     ]
 
 
@@ -66,8 +67,8 @@ def _rbac(kind: str, metadata: dict[str, str], **fields: Any) -> dict[str, Any]:
     return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, **fields}
 
 
-def _ref(kind: str) -> dict[str, str]:
-    return {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": "airlock"}
+def _ref(kind: str, name: str) -> dict[str, str]:
+    return {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
 
 
 def registration(server: Server) -> list[dict[str, Any]]:
