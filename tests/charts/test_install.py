@@ -108,7 +108,7 @@ def test_fail_is_refused_until_the_registration_is_complete_and_goes_again(relea
 
 
 def test_a_first_install_with_fail_is_refused(home: ControlPlane) -> None:
-    with pytest.raises(HelmError, match="airlock is not there yet"):
+    with pytest.raises(HelmError, match="airlock is not installed yet"):
         Release(home).helm("install", values={"webhooks": FAIL})
 
 
