@@ -158,3 +158,18 @@ def test_findings_are_named_up_to_a_bound_and_then_one_says_that_there_are_more(
     assert modes(decision) == [("mutable-tag", Mode.ENFORCE)]
     assert "not all images could be judged" in decision.verdict.violations[0].cause.text
     assert modes(judged(review(crowded(MOST_FINDINGS, "example.com/a:of-no-known-class")), policy)) == []
+
+
+def test_a_relabelled_pod_of_many_containers_is_judged_as_a_whole_and_so_in_linear_time() -> None:
+    calls: list[int] = []
+
+    class Counting(Gate):
+        def _verdict(self, *arguments: Any) -> Any:
+            calls.append(1)
+            return super()._verdict(*arguments)
+
+    pod = crowded(MOST_PLACES - 10, "apache/airflow:main")
+    other = {**pod, "metadata": {**pod["metadata"], "labels": {"tier": "airflow", "component": "scheduler"}}}
+    decision = Counting(read_policy(ENFORCE)).validate(decode(review(other, operation="UPDATE", old=pod)), TODAY)
+    assert len(calls) < 10
+    assert not decision.verdict.allowed

@@ -12,6 +12,8 @@ from webhook.pods.airflow import Chart, Component, Role
 from webhook.pods.workload import ImagePlace, Workload
 from webhook.rules.finding import Mode
 
+_SEPARATELY = 100  # containers and volumes
+
 # The verdict on some images of a workload in a role.
 Judge = Callable[[Role, Workload, tuple[ImagePlace, ...]], Verdict]
 
@@ -52,12 +54,16 @@ def _new(
     another component, or Airflow's at all, every image is new that its old labels let through more mildly.
     """
     old = {(place.field, place.container): place.image for place in request.old.images} if request.old else {}
+    # To judge each by itself takes too long for more than any real pod has: then all are new.
+    many = workload.size > _SEPARATELY
     relabelled = bool(after) and (not before or _kind(after[0]) != _kind(before[0]))
 
     def is_new(place: ImagePlace) -> bool:
         if old.get((place.field, place.container)) != place.image:
             return True
-        return relabelled and any(judge(role, workload, (place,)).mode.rank > was(place).rank for role in after)
+        return relabelled and (
+            many or any(judge(role, workload, (place,)).mode.rank > was(place).rank for role in after)
+        )
 
     def was(place: ImagePlace) -> Mode:
         if not before or request.old is None:
