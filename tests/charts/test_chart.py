@@ -40,7 +40,7 @@ CUSTOM = {
     "ServiceMonitor",
 }  # kinds of which kubernetes-validate has no schema
 OWN = ["airlock-policy", "airlock-required-env"]
-WATCHED = [*OWN, "airlock-release"]  # the last of which a delivery pipeline makes
+WATCHED = [*OWN, "airlock-release"]  # a delivery pipeline makes airlock-release
 FILLED = [
     "airlock-accepted",
     "airlock-sightings",
