@@ -37,3 +37,15 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_the_index_names_every_page() -> None:
     index = ROOT / "docs" / "README.md"
     assert {page.name for page in index.parent.glob("*.md")} - {"README.md"} <= set(targets(index))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_row_of_a_table_is_a_line_with_a_cell_for_each_column(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for table in re.findall(r"^\|.*\n\|[ :|-]+\|\n(?:.+\n)*", text, re.MULTILINE):
+        head, _, *rows = table.splitlines()
+        assert [row for row in rows if bars(row) != bars(head) or row[0] != "|" or row[-1] != "|"] == []
+
+
+def bars(row: str) -> int:
+    return len(re.findall(r"(?<!\\)\|", row))
