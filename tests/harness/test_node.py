@@ -212,12 +212,9 @@ def test_a_drained_node_has_no_pods_until_it_is_opened_again(
 ) -> None:
     apply(deployment("evicted", restricted(sleeper)))
     node.wait_ready("app=evicted", namespace=node_namespace)
-    node.drain("--pod-selector=app=evicted")
-    try:
+    with node.drained("--pod-selector=app=evicted"):
         (waiting,) = node.pods("app=evicted", node_namespace)
         assert waiting["status"]["phase"] == "Pending"
-    finally:
-        node.uncordon()
     node.wait_ready("app=evicted", namespace=node_namespace)
 
 

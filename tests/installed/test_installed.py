@@ -202,11 +202,11 @@ def test_a_node_that_is_drained_comes_back_by_itself_though_everybody_waits_for_
     node.kubectl("apply", "-n", "kube-system", "-f", "-", input=yaml.safe_dump(moving))
     node.wait_ready("component=scheduler", namespace="kube-system")
     # Without evictions: on the only node the PodDisruptionBudget would keep the last replica for ever, as it should.
-    node.drain("--disable-eviction", seconds=120)
-    assert "failed calling webhook" in installed.answer(judged)
-    pods = [*node.pods(SERVE, NAMESPACE), *node.pods(CONTROLLER, NAMESPACE), *node.pods("tier=airflow", "kube-system")]
-    assert [pod["status"]["phase"] for pod in pods] == ["Pending"] * 4  # made while nobody answered
-    node.uncordon()
+    with node.drained("--disable-eviction", seconds=120):
+        assert "failed calling webhook" in installed.answer(judged)
+        airlock = [*node.pods(SERVE, NAMESPACE), *node.pods(CONTROLLER, NAMESPACE)]
+        pods = [*airlock, *node.pods("tier=airflow", "kube-system")]
+        assert [pod["status"]["phase"] for pod in pods] == ["Pending"] * 4  # made while nobody answered
     installed.serving(2)
     node.wait_ready("component=scheduler", namespace="kube-system")
     wait_for(lambda: installed.denies(judged), 60, "the gate to stand again")

@@ -106,8 +106,10 @@ class Node(Pods, ControlPlane):
     def stop_kubelet(self) -> None:
         """Kill kubelet: containers go on running, probes do not, and the API calls the node ready for 40 s more.
 
-        Pods that are being deleted at that time stay in the API until a minute or two after `start_kubelet`.
+        Waits until no pod is being deleted: one that still were would stay in the API for minutes after
+        `start_kubelet`, and a later drain would wait for it.
         """
+        self.wait_deleted()
         self._kubelet.stop()
 
     def start_kubelet(self) -> None:

@@ -1,6 +1,8 @@
 """Operations on pods and on the node through the API server: wait until ready, run, read output, delete."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tests.harness.control_plane.access import Access
@@ -50,17 +52,27 @@ class Pods(Access):
         """Return what *pod* wrote; *options* are those of kubectl logs, such as `--previous`."""
         return self.kubectl("logs", "-n", namespace, pod, *options)
 
-    def drain(self, *options: str, seconds: float = 60) -> None:
-        """Let no pods come to the node and evict those it has, but for DaemonSets'; returns when they are gone.
+    def wait_deleted(self, *, seconds: float = 120) -> None:
+        """Return when no pod of any namespace is being deleted."""
+
+        def deleted() -> bool:
+            pods = json.loads(self.kubectl("get", "pods", "--all-namespaces", "-o", "json"))["items"]
+            return not any("deletionTimestamp" in pod["metadata"] for pod in pods)
+
+        until(deleted, "no pod is being deleted", seconds=seconds, pause=0.2)
+
+    @contextmanager
+    def drained(self, *options: str, seconds: float = 60) -> Iterator[None]:
+        """Evict the node's pods, but for DaemonSets', and let none come to it as long as the context lasts.
 
         *options* are those of kubectl drain, such as `--pod-selector=app=web`.
         """
         settings = ["--ignore-daemonsets", "--delete-emptydir-data", "--force", f"--timeout={seconds:g}s"]
-        self.kubectl("drain", NAME, *settings, *options)
-
-    def uncordon(self) -> None:
-        """Let pods come to the node again."""
-        self.kubectl("uncordon", NAME)
+        try:
+            self.kubectl("drain", NAME, *settings, *options)
+            yield
+        finally:  # also when the drain failed: it closes the node first
+            self.kubectl("uncordon", NAME)
 
     def _complaints(self, namespace: str) -> list[str]:
         listing = self.kubectl("get", "events", "-n", namespace, "-o", "json", "--field-selector=type=Warning")
