@@ -6,11 +6,13 @@ operation and user in front of the object, so that they are known when the rest 
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from webhook.pods import skim
 from webhook.pods.skim import Data
+from webhook.pods.workload import PodTemplate
 
 API_VERSION = "admission.k8s.io/v1"
 
@@ -38,8 +40,8 @@ class UserInfo(msgspec.Struct, frozen=True):
     groups: list[str] | None = None
 
 
-class RawRequest(msgspec.Struct, frozen=True, rename="camel"):
-    """The request of a review; both objects are the bytes that came."""
+class Asked(msgspec.Struct, frozen=True, rename="camel"):
+    """The request of a review without its objects."""
 
     uid: str
     kind: Kind
@@ -49,8 +51,26 @@ class RawRequest(msgspec.Struct, frozen=True, rename="camel"):
     name: str | None = None
     user_info: UserInfo | None = None
     dry_run: bool | None = None  # stands behind the object: of a body that is not read to its end nobody knows it
+
+
+class RawRequest(Asked, frozen=True, rename="camel"):
+    """The request of a review; both objects are the bytes that came."""
+
     object: msgspec.Raw = msgspec.Raw(b"null")
     old_object: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class PodRequest(Asked, frozen=True, rename="camel"):
+    """The request of a review about a Pod."""
+
+    object: PodTemplate | None = None
+    old_object: PodTemplate | None = None
+
+
+class _PodReview(msgspec.Struct, frozen=True, rename="camel"):
+    api_version: str = ""
+    kind: str = ""
+    request: PodRequest | None = None
 
 
 class _Review(msgspec.Struct, frozen=True, rename="camel"):
@@ -70,6 +90,8 @@ class Envelope:
 
 _OBJECT = re.compile(rb',\s*"object"\s*:')  # where what must not be known ends, as the API server writes it
 _decoder = msgspec.json.Decoder(_Review)
+_of_pods = msgspec.json.Decoder(_PodReview)
+_POD, _POD_WITHIN = b'"Pod"', 512  # the API server writes the kind behind the uid
 
 
 def opened(body: Data, unread: str = "") -> Envelope:
@@ -91,8 +113,20 @@ def opened(body: Data, unread: str = "") -> Envelope:
 
 def plain(body: bytes) -> RawRequest | None:
     """Return the request in *body* if that is an AdmissionReview v1 that can be read at once; None otherwise."""
+    return _of(_decoder, body)
+
+
+def plain_pod(body: Data) -> PodRequest | None:
+    """Return the request in *body* with its pods, if it is a light AdmissionReview v1 about a pod; None otherwise."""
+    if len(body) > _LIGHT or _POD not in bytes(body[:_POD_WITHIN]):
+        return None
+    request = _of(_of_pods, body)
+    return request if request is not None and (request.kind.group, request.kind.kind) == ("", "Pod") else None
+
+
+def _of(decoder: msgspec.json.Decoder[Any], body: Data) -> Any:  # noqa: ANN401 - the request that the decoder makes
     try:
-        review = _decoder.decode(body)
+        review = decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if review.api_version != API_VERSION or review.kind != "AdmissionReview" or review.request is None:

@@ -9,15 +9,26 @@ from collections.abc import Sequence
 
 import msgspec
 
-from webhook.admission.envelope import API_VERSION, FRONT, Envelope, RawRequest, ReviewError, UserInfo, opened
+from webhook.admission.envelope import (
+    API_VERSION,
+    FRONT,
+    Asked,
+    Envelope,
+    RawRequest,
+    ReviewError,
+    UserInfo,
+    opened,
+    plain,
+    plain_pod,
+)
 from webhook.judge.request import Obstacle, Request
 from webhook.pods import skim
 from webhook.pods.skim import Data
-from webhook.pods.workload import UnreadableError, Workload
+from webhook.pods.workload import UnreadableError, Workload, as_pod
 from webhook.pods.workload import decode as decode_workload
 from webhook.variables.patch import Operation
 
-__all__ = ["ReviewError", "allow", "decode", "deny"]
+__all__ = ["ReviewError", "allow", "at_once", "decode", "deny"]
 
 # 400 and 422 are the only codes that every version of the KubernetesExecutor takes as final; others it may send again
 # for ever (airflow/providers/cncf/kubernetes/executors/kubernetes_executor.py, _handle_pod_publish_error).
@@ -59,27 +70,46 @@ def decode(body: Data, unread: str = "") -> Request:
 
     With *unread*, a reason, *body* is only the beginning of what was sent.
     """
+    if not unread and (found := _pod(body)) is not None:
+        return found
     envelope = opened(body, unread)
-    return read(envelope.request) if not envelope.unread else _partly(envelope)
+    return _read(envelope.request) if not envelope.unread else _partly(envelope)
 
 
-def read(raw: RawRequest) -> Request:
-    """Return what *raw* asks, with its objects read."""
+def at_once(body: bytes) -> Request | None:
+    """Return the request in *body* if that is an AdmissionReview v1 that can be read at once; None otherwise."""
+    if (found := _pod(body)) is not None:
+        return found
+    raw = plain(body)
+    return None if raw is None else _read(raw)
+
+
+def _pod(body: Data) -> Request | None:
+    """Return the request in *body* if it is about a pod and nothing is odd: envelope and pod are read in one pass."""
+    raw = plain_pod(body)
+    if raw is None or raw.object is None or not _is_judged(raw):
+        return None
+    if raw.operation != "UPDATE":
+        return _of_namespace(raw, as_pod(raw.object), None)
+    return None if raw.old_object is None else _of_namespace(raw, as_pod(raw.object), as_pod(raw.old_object))
+
+
+def _read(raw: RawRequest) -> Request:
     if not _is_judged(raw):
         return _request(raw)
     try:
-        return _whole(raw)
+        workload = decode_workload(raw.object, raw.kind.group, raw.kind.kind)
+        old = decode_workload(raw.old_object, raw.kind.group, raw.kind.kind) if raw.operation == "UPDATE" else None
     except UnreadableError as error:
         return _partly(Envelope(raw, f"cannot be read: {error}"))
+    return _of_namespace(raw, workload, old)
 
 
-def _is_judged(raw: RawRequest) -> bool:
+def _is_judged(raw: Asked) -> bool:
     return raw.operation in _JUDGED_OPERATIONS and (raw.sub_resource or "") in _JUDGED_SUBRESOURCES
 
 
-def _whole(raw: RawRequest) -> Request:
-    workload = decode_workload(raw.object, raw.kind.group, raw.kind.kind)
-    old = decode_workload(raw.old_object, raw.kind.group, raw.kind.kind) if raw.operation == "UPDATE" else None
+def _of_namespace(raw: Asked, workload: Workload | None, old: Workload | None) -> Request:
     given, asked = workload.metadata.namespace if workload is not None else "", raw.namespace or ""
     if given in ("", asked):
         return _request(raw, workload, old)
@@ -120,7 +150,7 @@ def _spec(data: msgspec.Raw) -> bytes | None:
 
 
 def _request(
-    raw: RawRequest, workload: Workload | None = None, old: Workload | None = None, obstacle: Obstacle | None = None
+    raw: Asked, workload: Workload | None = None, old: Workload | None = None, obstacle: Obstacle | None = None
 ) -> Request:
     user = raw.user_info or UserInfo()
     group, version = raw.kind.group, raw.kind.version

@@ -108,6 +108,9 @@ class PodTemplate(Struct, frozen=True):
     spec: PodSpec | None = None
 
 
+_NO_METADATA, _NO_SPEC = Metadata(), PodSpec()
+
+
 class UnreadableError(ValueError):
     """An object that is not JSON."""
 
@@ -207,14 +210,20 @@ def decode(raw: bytes | msgspec.Raw, group: str, kind: str) -> Workload | None:
         raise UnreadableError(f"the object is not readable JSON: {error}") from error
 
 
+def as_pod(pod: PodTemplate) -> Workload:
+    """Return the workload that a decoded Pod is."""
+    metadata = pod.metadata or _NO_METADATA
+    return Workload("Pod", metadata, metadata, pod.spec or _NO_SPEC, "spec")
+
+
 def _workload(decoded: Any, path: tuple[str, ...], kind: str, unreadable: tuple[Unreadable, ...] = ()) -> Workload:  # noqa: ANN401 - a type made from the table
     template = reduce(lambda level, field: None if level is None else getattr(level, field), path, decoded)
     template = template or PodTemplate()
     return Workload(
         kind=kind,
-        metadata=decoded.metadata or Metadata(),
-        template=template.metadata or Metadata(),
-        spec=template.spec or PodSpec(),
+        metadata=decoded.metadata or _NO_METADATA,
+        template=template.metadata or _NO_METADATA,
+        spec=template.spec or _NO_SPEC,
         prefix=".".join((*path, "spec")),
         unreadable=unreadable,
     )

@@ -8,7 +8,6 @@ from time import perf_counter
 
 from webhook.admission import guard, review
 from webhook.admission.edit import Edit, decode_edit
-from webhook.admission.envelope import plain
 from webhook.admission.guard import Guards, Judgement
 from webhook.judge import message
 from webhook.judge.decision import Decision
@@ -79,10 +78,8 @@ class Desk:
             return None
         began = perf_counter()
         try:
-            if (raw := plain(body)) is None:
-                return None
-            asked = review.read(raw)
-            if asked.workload is not None and asked.workload.size > _QUICK_PLACES:
+            asked = review.at_once(body)
+            if asked is None or (asked.workload is not None and asked.workload.size > _QUICK_PLACES):
                 return None
             return decide(gate, asked, began)
         except Exception:  # noqa: BLE001 - then it breaks in `answer` too, which says so
