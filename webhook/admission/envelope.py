@@ -6,7 +6,7 @@ operation and user in front of the object, so that they are known when the rest 
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -67,16 +67,13 @@ class PodRequest(Asked, frozen=True, rename="camel"):
     old_object: PodTemplate | None = None
 
 
-class _PodReview(msgspec.Struct, frozen=True, rename="camel"):
-    api_version: str = ""
-    kind: str = ""
-    request: PodRequest | None = None
+_Kind = TypeVar("_Kind", RawRequest, PodRequest)
 
 
-class _Review(msgspec.Struct, frozen=True, rename="camel"):
+class _Review(msgspec.Struct, Generic[_Kind], frozen=True, rename="camel"):
     api_version: str = ""
     kind: str = ""
-    request: RawRequest | None = None
+    request: _Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +86,8 @@ class Envelope:
 
 
 _OBJECT = re.compile(rb',\s*"object"\s*:')  # where what must not be known ends, as the API server writes it
-_decoder = msgspec.json.Decoder(_Review)
-_of_pods = msgspec.json.Decoder(_PodReview)
+_decoder = msgspec.json.Decoder(_Review[RawRequest])
+_of_pods = msgspec.json.Decoder(_Review[PodRequest])
 _POD, _POD_WITHIN = b'"Pod"', 512  # the API server writes the kind behind the uid
 
 
@@ -124,7 +121,7 @@ def plain_pod(body: Data) -> PodRequest | None:
     return request if request is not None and (request.kind.group, request.kind.kind) == ("", "Pod") else None
 
 
-def _of(decoder: msgspec.json.Decoder[Any], body: Data) -> Any:  # noqa: ANN401 - the request that the decoder makes
+def _of(decoder: msgspec.json.Decoder[_Review[_Kind]], body: Data) -> _Kind | None:
     try:
         review = decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
