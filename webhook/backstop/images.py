@@ -13,7 +13,7 @@ from webhook.backstop import cel
 from webhook.grammar.glob import program
 from webhook.grammar.pattern import ImageGlob
 from webhook.pods.tags import KINDS, Kind, TagClass
-from webhook.rules.mutable_tag import MutableTagOptions, TagEntry
+from webhook.rules.tag_trust import MutableTagOptions, TagEntry
 
 GOOD, UNKNOWN, BAD = 0, 1, 2  # a class of images as a number
 _NUMBERS = {TagClass.IMMUTABLE: GOOD, TagClass.UNRECOGNISED: UNKNOWN, TagClass.MUTABLE: BAD}

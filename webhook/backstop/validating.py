@@ -11,7 +11,7 @@ from webhook.pods.airflow import Component
 from webhook.pods.charts import AIRFLOW_IMAGES
 from webhook.rules import mutable_tag
 from webhook.rules.finding import Mode
-from webhook.rules.mutable_tag import MutableTagOptions
+from webhook.rules.tag_trust import MutableTagOptions
 
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
 _VALIDATING = (

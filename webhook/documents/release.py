@@ -48,8 +48,10 @@ class Release(Document):
 
     def about(self, component: Component, namespace: str, now: datetime) -> dict[Component, Expectation]:
         """Return what *component* in *namespace* is to run at *now*, where that is said; and a scheduler's tasks."""
+        if not self.images:
+            return {}
         concerned = [component, Component.TASK] if component is Component.SCHEDULER else [component]
-        found = {one: expectation(self.images, one, namespace, now) for one in concerned} if self.images else {}
+        found = {one: expectation(self.images, one, namespace, now) for one in concerned}
         return {one: expected for one, expected in found.items() if expected is not None}
 
 

@@ -58,8 +58,7 @@ def record(
 def _injected(case: Case) -> tuple[str, ...]:
     """Return the variables that a new pod's mark names, as far as its spec bears that out: anybody may write a mark."""
     subject = case.subject
-    claimed = set(marked(subject.workload.metadata, INJECTED)) if subject.stage is Stage.POD else set()
-    if not claimed:
+    if subject.stage is not Stage.POD or not (claimed := set(marked(subject.workload.metadata, INJECTED))):
         return ()
     asked = needs(subject.workload.spec, subject.role, subject.variables, subject.config_maps, subject.namespace)
     return tuple(sorted(claimed & {need.variable.name for need in asked if need.state is State.SAME}))

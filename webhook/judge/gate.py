@@ -1,6 +1,5 @@
 """Decides: a request, the documents in force and what we know about the cluster -> verdict and operations."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -15,10 +14,11 @@ from webhook.judge.decision import TASK_KEYS, Decision, Mutation
 from webhook.judge.exempting import Covering
 from webhook.judge.mutation import completed
 from webhook.judge.request import Request, day_of, moment_of, sighted
+from webhook.judge.rulebook import Rulebook
 from webhook.judge.trust import REMEMBERED, Trust
 from webhook.judge.unread import may_matter, unread, unread_mutation
 from webhook.judge.update import is_managed, strictest
-from webhook.judge.verdict import Exempted, Verdict, Violation, cause_of, merged
+from webhook.judge.verdict import CLEAN, Exempted, Verdict, Violation, cause_of, merged
 from webhook.pods.airflow import Chart, Component, Role
 from webhook.pods.claim import claim, telling
 from webhook.pods.fleet import Live
@@ -29,9 +29,9 @@ from webhook.pods.pin import Pin
 from webhook.pods.sighting import airflow_in, airflow_of
 from webhook.pods.workload import ImagePlace, Workload
 from webhook.rules import mutable_tag, pin_digest, required_env
-from webhook.rules.catalogue import RULES
 from webhook.rules.finding import Mode
-from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
+from webhook.rules.rule import RuleOptions, Stage, Subject
+from webhook.rules.tag_trust import MutableTagOptions
 from webhook.variables.known import ConfigMaps
 from webhook.variables.patch import Operation
 from webhook.variables.variable import Variable
@@ -40,7 +40,6 @@ AUDIT = "audit"  # the path of a decision that nobody asked for
 
 _CHANGES = frozenset({Mode.ENFORCE, Mode.WARN})
 _PINNED = frozenset({Component.WORKER, Component.TASK})
-_AT_ADMISSION = {name: rule for name, rule in RULES.items() if not rule.live}
 
 
 class Gate:
@@ -59,16 +58,13 @@ class Gate:
         self._release = release
         self._observed = observed
         self._trust = Trust(policy)
-
-        @lru_cache(REMEMBERED)
-        def modes(namespace: str) -> dict[str, Mode]:
-            return {rule: policy.mode_of(rule, namespace) for rule in RULES}
+        self._rules = Rulebook(policy)
 
         @lru_cache(REMEMBERED)
         def variables(component: Component, namespace: str) -> tuple[Variable, ...]:
             return tuple(variable for variable in manifest.env if variable.applies(component, namespace))
 
-        self._modes, self._variables = modes, variables
+        self._variables = variables
 
     @property
     def labels(self) -> dict[str, frozenset[str] | None]:
@@ -77,7 +73,7 @@ class Gate:
 
     def mode(self, rule: str, namespace: str) -> Mode:
         """Return the mode of *rule* in *namespace*."""
-        return self._modes(namespace)[rule]
+        return self._rules.mode(rule, namespace)
 
     def options(self, rule: str) -> RuleOptions:
         """Return the options of *rule*."""
@@ -97,14 +93,14 @@ class Gate:
         if request.workload is not None and _stage(request, request.workload) is Stage.UPDATE:
             return self._validate_update(request, request.workload, when)
         case = self._case(request, moment_of(when))
-        verdict = Verdict() if case is None else self._verdict(case, _AT_ADMISSION, day_of(when))
+        verdict = CLEAN if case is None else self._verdict(case, day_of(when))
         return record("/validate", request, case, verdict)
 
     def _validate_update(self, request: Request, workload: Workload, when: date | datetime) -> Decision:
         """Return the decision on a pod that changes: the strictest over everything that it may be."""
 
         def judge(role: Role, whole: Workload, images: tuple[ImagePlace, ...]) -> Verdict:
-            return self._verdict(case(role, whole, images), _AT_ADMISSION, day_of(when))
+            return self._verdict(case(role, whole, images), day_of(when))
 
         def case(role: Role, whole: Workload, images: tuple[ImagePlace, ...]) -> Case:
             expected = self._release.about(role.component, request.namespace, moment_of(when))
@@ -123,17 +119,13 @@ class Gate:
         judged = (
             None if found is None else replace(case(found.role, workload, found.images), distrusted=found.distrusted)
         )
-        return record("/validate", request, judged, found.verdict if found else Verdict())
+        return record("/validate", request, judged, found.verdict if found else CLEAN)
 
     def _unread(self, request: Request) -> Verdict:
         stage = Stage.TEMPLATE if request.workload is None else _stage(request, request.workload)
         ceiling = Mode(self._policy.workloads) if stage is Stage.TEMPLATE else Mode.ENFORCE
         matters = may_matter(self._trust, request, stage)
-        return unread(request, self._strictest(request.namespace).capped(ceiling)) if matters else Verdict()
-
-    def _strictest(self, namespace: str) -> Mode:
-        """Return the strictest mode that a rule of admission has in *namespace*."""
-        return max((self._modes(namespace)[name] for name in _AT_ADMISSION), key=lambda mode: mode.rank)
+        return unread(request, self._rules.strictest(request.namespace).capped(ceiling)) if matters else CLEAN
 
     def recognise(self, pod: LivePod) -> Role | None:
         """Return the role by which a pod that runs is judged; None when it is not Airflow's."""
@@ -151,53 +143,55 @@ class Gate:
         """
         request = sighted(live.pod)
         case = self._case(request, live.now, live)
-        verdict = Verdict() if case is None else self._verdict(case, RULES, day_of(live.now))
+        verdict = CLEAN if case is None else self._verdict(case, day_of(live.now))
         return record(AUDIT, request, case, verdict)
 
-    def _verdict(self, case: Case, rules: Mapping[str, Rule], today: date) -> Verdict:
+    def _verdict(self, case: Case, today: date) -> Verdict:
         violations: list[Violation] = []
         exempted: list[Exempted] = []
         subject, namespace = case.subject, case.request.namespace
-        modes, of_pods = self._modes(namespace), _highest(subject.role)
-        covering = Covering(self._policy.exemptions, namespace, subject.role.component, today)
-        if is_crowd(subject) and (strict := self._strictest(namespace).capped(case.ceiling)).rank:
+        covering: Covering | None = None
+        if is_crowd(subject) and (strict := self._rules.strictest(namespace).capped(case.ceiling)).rank:
             violations.append(Violation(UNREADABLE, strict, cause_of(crowd(subject.workload.size))))
-        for name, rule in rules.items():
-            if (mode := modes[name].capped(case.ceiling)) is Mode.OFF:
-                continue
-            for count, finding in enumerate(rule.check(subject, self._policy.options(name))):
+        for one in self._rules.in_force(namespace, live=subject.stage is Stage.LIVE):
+            mode, name = one.mode.capped(case.ceiling), one.rule.name
+            for count, finding in enumerate(one.check(subject)):
                 if count == MOST_FINDINGS:
-                    violations.append(Violation(name, mode, cause_of(unfinished(rule))))
+                    violations.append(Violation(name, mode, cause_of(unfinished(one.rule))))
                     break
-                pods = modes[name].capped(of_pods).capped(finding.ceiling) if subject.stage is Stage.TEMPLATE else None
+                template = subject.stage is Stage.TEMPLATE
+                pods = one.mode.capped(_highest(subject.role)).capped(finding.ceiling) if template else None
+                if covering is None:
+                    covering = Covering(self._policy.exemptions, namespace, subject.role.component, today)
                 judged = covering.judge(name, mode.capped(finding.ceiling), finding, pods)
                 if isinstance(judged, Exempted):
                     exempted.append(judged)
                 elif judged.mode is not Mode.OFF:
                     violations.append(judged)
-        return Verdict(merged(violations), merged(exempted))
+        return Verdict(merged(violations), merged(exempted)) if violations or exempted else CLEAN
 
     def mutate(self, request: Request, when: date | datetime) -> tuple[Decision, list[Operation]]:
         """Return the decision on a new Pod and the operations that add what it lacks; *when* is as for `validate`."""
         if request.obstacle is not None:
-            return record("/mutate", request, None, Verdict(), unread_mutation(request)), []
+            return record("/mutate", request, None, CLEAN, unread_mutation(request)), []
         case, today = self._case(request, moment_of(when)), day_of(when)
         # Any mirror pod is left alone here: a kubelet deletes one that was changed (admission/serviceaccount).
         if case is None or case.subject.stage is not Stage.POD or is_mirror(case.subject.workload):
-            return record("/mutate", request, None, Verdict(), Mutation.IGNORED), []
+            return record("/mutate", request, None, CLEAN, Mutation.IGNORED), []
         if is_crowd(case.subject):
-            return record("/mutate", request, case, Verdict(), Mutation.UNREADABLE), []
+            return record("/mutate", request, case, CLEAN, Mutation.UNREADABLE), []
         done = completed(
             case.subject,
             injects=self._changes(required_env.RULE.name, None, case, today),
             pins=self._changes(pin_digest.RULE.name, case.subject.pin, case, today),
         )
-        return replace(record("/mutate", request, case, Verdict(), done.outcome), hints=done.hints), done.patch
+        decision = record("/mutate", request, case, CLEAN, done.outcome)
+        return replace(decision, hints=done.hints) if done.hints else decision, done.patch
 
     def _changes(self, name: str, pin: Pin | None, case: Case, today: date) -> bool:
         """Return whether the rule *name* changes the pod of *case*, to *pin* if that is given."""
         namespace, component = case.request.namespace, case.subject.role.component
-        if self._modes(namespace)[name].capped(case.ceiling) not in _CHANGES:
+        if self._rules.mode(name, namespace).capped(case.ceiling) not in _CHANGES:
             return False
         image = None if pin is None else parse(pin.image)
         return not any(
@@ -228,7 +222,7 @@ class Gate:
             return None
         pin = self._observed.pins.get(airflow_in(request.namespace, workload.template.labels or {}))
         options = self._policy.options(mutable_tag.RULE.name)
-        assert isinstance(options, mutable_tag.MutableTagOptions)  # noqa: S101 - as the catalogue has it
+        assert isinstance(options, MutableTagOptions)  # noqa: S101 - as the catalogue has it
         return pin if pin is not None and options.is_mutable(parse(pin.image)) else None
 
     def _ceiling(self, request: Request, subject: Subject) -> Mode:

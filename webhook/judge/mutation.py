@@ -32,6 +32,8 @@ def completed(subject: Subject, *, injects: bool, pins: bool) -> Completed:
         outcome = Mutation.WITHHELD if subject.workload.unreadable or not injects else Mutation.INJECTED
     elif any(need.state in (State.UNAVAILABLE, State.HOMELESS) for need in asked):
         outcome = Mutation.UNAVAILABLE
+    if not patch and not pins:
+        return Completed(outcome, patch)
     injected = outcome is Mutation.INJECTED
     pinned = list(_pinned(subject)) if pins and not subject.workload.unreadable else []
     names = {

@@ -133,9 +133,14 @@ class Verdict:
     @property
     def mode(self) -> Mode:
         """The strictest mode among the violations; `off` when there is none."""
-        return max((violation.mode for violation in self.violations), key=lambda mode: mode.rank, default=Mode.OFF)
+        if not self.violations:  # the usual case
+            return Mode.OFF
+        return max((violation.mode for violation in self.violations), key=lambda mode: mode.rank)
 
     @property
     def allowed(self) -> bool:
         """Whether the request is admitted."""
         return self.mode is not Mode.ENFORCE
+
+
+CLEAN = Verdict()

@@ -49,7 +49,9 @@ class Fleet:
 
     def proof(self, image: str) -> tuple[Sighting, ...]:
         """Return the digests that prove that the tag of *image* was pushed again; none unless there are two."""
-        for _, group in groupby(self.sightings.get(image, ()), key=lambda one: one.group):
+        if image not in self.sightings:
+            return ()
+        for _, group in groupby(self.sightings[image], key=lambda one: one.group):
             ones = tuple(group)
             if len(ones) > 1 and is_certain(ones):
                 return ones

@@ -144,8 +144,7 @@ _anything: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _DECODERS = {key: _decoder(path) for key, path in TEMPLATES.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePlace:
+class ImagePlace(msgspec.Struct, frozen=True, gc=False):
     """One place of a pod spec that names an image."""
 
     field: str  # the list that holds it: "containers", "initContainers", "ephemeralContainers", "volumes"

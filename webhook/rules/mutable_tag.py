@@ -23,13 +23,8 @@ Fails::
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Literal
+from functools import lru_cache, partial
 
-from pydantic import Field, StrictBool
-
-from webhook.grammar.model import Model
-from webhook.grammar.pattern import ImageGlob, TagPattern
-from webhook.pods import tags
 from webhook.pods.airflow import Component
 from webhook.pods.charts import is_airflow
 from webhook.pods.image import LONGEST, Image, ImageError, default_pull_policy, parse
@@ -41,87 +36,52 @@ from webhook.pods.workload import ImagePlace
 from webhook.rules import advice
 from webhook.rules.finding import Finding, Mode
 from webhook.rules.keys import Site
-from webhook.rules.rule import Rule, RuleOptions, Subject
+from webhook.rules.rule import Check, Rule, Subject
+from webhook.rules.tag_trust import MutableTagOptions, class_of, passing
 
 _NODES = 3  # that evidence names
 _POLICIES = ("Always", "IfNotPresent", "Never")  # core/v1, PullPolicy
 _POLICY_FIELDS = ("imagePullPolicy", "pullPolicy")  # of a container, of an image volume
 _DIGEST_FIX = "name the image by its digest: repository@sha256:..., with or without a tag before the @"
-_ALL_BUT_SUPPORT = tuple(component for component in Component if component is not Component.SUPPORT)
-
-
-class TagEntry(Model):
-    """A class of tags that an installation declares."""
-
-    match: TagPattern
-    """A glob, or `re:` and a regular expression for the whole tag."""
-
-    images: tuple[ImageGlob, ...] = ()
-    """Globs of the images concerned; absent: all."""
-
-    is_: Annotated[Literal["mutable", "immutable"], Field(alias="is")]
-    """What such a tag is."""
-
-    def matches(self, image: Image) -> bool:
-        """Return whether the entry speaks of *image*."""
-        return self.match.matches(image.effective_tag) and (
-            not self.images or any(glob.matches(image) for glob in self.images)
-        )
-
-
-class MutableTagOptions(RuleOptions):
-    """The options of mutable-tag."""
-
-    pull_policies: tuple[Literal["IfNotPresent", "Never", "Always"], ...] = ("IfNotPresent", "Never")
-    """Pull policies that trust the node's cache."""
-
-    components: tuple[Component, ...] = _ALL_BUT_SUPPORT
-    """Components that are judged; `support` is out because charts ship redis and the like with floating tags.
-
-    Airflow's own images are judged in `support` as well, as long as `other` is in: Flower runs one.
-    """
-
-    require_digest: StrictBool = False
-    """Whether every image must have a digest, whatever its tag, its pull policy and the entries in `tags`."""
-
-    tags: tuple[TagEntry, ...] = ()
-    """Entries that come before the built-in table; the first match wins."""
-
-    unrecognised: Mode = Mode.WARN
-    """The mode for tags that no entry knows; never stricter than the rule's own mode."""
-
-    evidence: Literal[Mode.WARN, Mode.OFF, Mode.ENFORCE] = Mode.WARN
-    """What it counts at admission that a tag was seen to run as two images: warn, off, or enforce (the rule's mode)."""
-
-    def is_mutable(self, image: Image) -> bool:
-        """Return whether the tag of *image* is mutable, by the entries or else by the built-in table."""
-        entry = next((entry for entry in self.tags if entry.matches(image)), None)
-        is_ = tags.classify(image.effective_tag, image.repository).is_ if entry is None else TagClass(entry.is_)
-        return image.digest is None and is_ is TagClass.MUTABLE
 
 
 def check(subject: Subject, options: MutableTagOptions) -> Iterator[Finding]:
     """Yield a finding for each image of *subject* that a node may serve from its cache under a tag that moves."""
-    whole = subject.role.component in options.components
-    if not whole and (subject.role.component is not Component.SUPPORT or Component.OTHER not in options.components):
-        return
-    for unreadable in subject.workload.unreadable:
-        yield Finding(unreadable.path, f"cannot be read: {unreadable.text}", "write it as the Kubernetes API has it")
-    for place in subject.images:
-        if place.policy and place.policy not in _POLICIES:
-            yield _unknown(place)
-        # The API server itself refuses a pod's empty image; a template may fill it later.
-        if place.image and (whole or _is_airflows(place.image, subject)):
-            yield from _judge(place, subject, options)
+    return _prepared(options)(subject)
 
 
-def _proof(image: Image, subject: Subject, options: MutableTagOptions) -> tuple[tuple[Sighting, ...], Mode]:
-    """Return what proves that the tag of *image* was pushed again, and how strict that alone may be."""
+def _prepared(options: MutableTagOptions) -> Check:
+    """Return `check` by *options*; it remembers images that pass, since the same few come again and again."""
+    remembered = lru_cache(4096)(partial(passing, options))
+
+    def check(subject: Subject) -> Iterator[Finding]:
+        whole = subject.role.component in options.components
+        if not whole and (subject.role.component is not Component.SUPPORT or Component.OTHER not in options.components):
+            return
+        for unreadable in subject.workload.unreadable:
+            yield Finding(
+                unreadable.path, f"cannot be read: {unreadable.text}", "write it as the Kubernetes API has it"
+            )
+        for place in subject.images:
+            if place.policy and place.policy not in _POLICIES:
+                yield _unknown(place)
+            # The API server itself refuses a pod's empty image; a template may fill it later.
+            if not place.image or not (whole or _is_airflows(place.image, subject)):
+                continue
+            name = remembered(place.image, place.policy) if len(place.image) <= LONGEST else None
+            if name is None or _proof(name, subject, options)[0]:
+                yield from _judge(place, subject, options)
+
+    return check
+
+
+def _proof(image: str, subject: Subject, options: MutableTagOptions) -> tuple[tuple[Sighting, ...], Mode]:
+    """Return what proves that the tag of *image*, a normal form, was pushed again, and how strict that alone may be."""
     if subject.live is not None:
-        return subject.live.fleet.proof(str(image)), Mode.WARN
+        return subject.live.fleet.proof(image), Mode.WARN
     if options.evidence is Mode.OFF:
         return (), Mode.OFF
-    return subject.observed.sightings.proof(str(image)), options.evidence
+    return subject.observed.sightings.proof(image), options.evidence
 
 
 def _is_airflows(text: str, subject: Subject) -> bool:
@@ -157,12 +117,9 @@ def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> I
     policy = place.policy or default_pull_policy(place.image)
     if policy not in options.pull_policies:
         return
-    entry = next((entry for entry in options.tags if entry.matches(image)), None)
-    kind = tags.classify(image.effective_tag, image.repository)
-    is_ = kind.is_ if entry is None else TagClass(entry.is_)
-    why = kind.name if entry is None else f"the policy's entry {str(entry.match)!r} says so"
+    is_, why = class_of(image, options)
     ceiling = Mode.ENFORCE if is_ is TagClass.MUTABLE else options.unrecognised
-    proof, evidence = _proof(image, subject, options)
+    proof, evidence = _proof(str(image), subject, options)
     if proof:
         why = f"{why}; {_proven(proof)}" if is_ is TagClass.MUTABLE else _proven(proof)
         ceiling = ceiling if is_ is TagClass.MUTABLE else evidence
@@ -222,4 +179,5 @@ RULE = Rule(
     images=True,
     places=("containers", "initContainers", "ephemeralContainers", "volumes"),
     check=check,
+    prepared=_prepared,
 )

@@ -54,7 +54,8 @@ def check(subject: Subject, _options: RequiredEnvOptions) -> Iterator[Finding]:
     for unreadable in workload.unreadable:
         yield Finding(unreadable.path, f"cannot be read: {unreadable.text}", "write it as the Kubernetes API has it")
     for need in needs(workload.spec, subject.role, subject.variables, subject.config_maps, subject.namespace):
-        yield from _judge(need, subject)
+        if need.state is not State.SAME:
+            yield from _judge(need, subject)
 
 
 def _judge(need: Need, subject: Subject) -> Iterator[Finding]:

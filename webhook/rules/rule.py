@@ -53,6 +53,9 @@ class Subject:
     pin: Pin | None = None  # what a pod of this component is pinned to; None: nothing
 
 
+Check = Callable[[Subject], Iterator[Finding]]
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One named rule; *check* gets the subject and the rule's own options."""
@@ -62,6 +65,17 @@ class Rule:
     images: bool  # whether its findings concern images, by which exemptions may select them
     places: tuple[str, ...]  # the lists of a pod spec it looks at; each needs a case that fails there
     check: Callable[[Subject, Any], Iterator[Finding]]
+    prepared: Callable[[Any], Check] | None = None  # makes *check* for given options, with what these alone decide
     live: bool = False  # whether only what runs can show its findings; then it is silent at admission
     new: bool = False  # whether it came with this release; then it is `warn` at most until the policy names it
     shared: bool = False  # whether an audit counts one finding for all workloads that show the same cause
+
+    def checking(self, options: RuleOptions) -> Check:
+        """Return the check of this rule by *options*."""
+        if self.prepared is not None:
+            return self.prepared(options)
+
+        def check(subject: Subject) -> Iterator[Finding]:
+            return self.check(subject, options)
+
+        return check

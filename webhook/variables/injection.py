@@ -5,9 +5,10 @@ variable comes right after that one. When another webhook changes the order, air
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+import msgspec
 
 from webhook.pods.airflow import Role
 from webhook.pods.own import candidates
@@ -36,8 +37,7 @@ class State(Enum):
     HOMELESS = "homeless"  # the pod has no container that it could go to
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(msgspec.Struct, frozen=True):
     """One variable of the manifest and one container that must have it (or, `HOMELESS`, none)."""
 
     variable: Variable
@@ -86,7 +86,17 @@ def operations(asked: list[Need]) -> list[Operation]:
         stands = need.state is State.SAME and own is not None
         if need.entry is not None and (stands or need.is_met_by_injection):
             containers.setdefault((need.field, need.index), []).append(need)
-    return [operation for needs_ in containers.values() for operation in _complete(needs_)]
+    return [operation for needs_ in containers.values() if _is_wanting(needs_) for operation in _complete(needs_)]
+
+
+def _is_wanting(stated: list[Need]) -> bool:
+    """Return whether something may have to change in the container of the needs *stated*.
+
+    Where every value stands already and no entry refers to another, none can be in the wrong place.
+    """
+    container = stated[0].container
+    own = () if container is None else container.env or ()
+    return any(need.state is not State.SAME for need in stated) or any("$" in item.value for item in own if item.value)
 
 
 def _entry(variable: Variable, config_maps: ConfigMaps | None) -> tuple[Entry | None, str]:
