@@ -1,7 +1,9 @@
 """One desk answers every lane: what the loop answers is what Flask answers, byte for byte."""
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import yaml
 from tests.admission.test_bad_input import BAD, UNREADABLE
 from tests.harness.reviews import deployment, owned, review, scheduler, task
 from tests.harness.server import Server, serving, wait_for
+from webhook.admission.review import ReviewError, decode
 from webhook.documents.policy import read_policy
 from webhook.documents.required_env import read_manifest
 from webhook.judge.gate import Gate
+from webhook.judge.request import Request
 from webhook.serving.desk import MUTATE, QUICK_BYTES, VALIDATE, Desk, Parts
 
 POLICY = "{apiVersion: airlock/v1, kind: Policy, mode: enforce}"
@@ -69,6 +73,30 @@ def test_the_quick_answer_is_the_whole_answer_or_none(ears: Ears, gate: Gate) ->
                 assert found.body == desk.answer(path, body).body
     assert quick > 150
     assert not ears.broke
+
+
+def test_a_pod_is_read_the_same_in_one_pass_as_in_two() -> None:
+    space = b" " * 1000  # then nobody sees at the beginning that it is about a pod
+    for body in edge_cases():
+        assert read(body) == read(space + body)
+
+
+def read(body: bytes) -> Request | type[ReviewError]:
+    """Return the request in *body*, without the number of the byte at which it cannot be read."""
+    try:
+        request = decode(body)
+    except ReviewError:
+        return ReviewError
+    obstacle = request.obstacle
+    if obstacle is None:
+        return request
+    return replace(request, obstacle=replace(obstacle, text=re.sub("[0-9]+", "", obstacle.text)))
+
+
+def test_a_gate_says_the_same_however_often_it_is_asked(ears: Ears, gate: Gate) -> None:
+    desk, bodies = ears.desk(gate), [body for body in edge_cases() if isinstance(read(body), Request)]
+    first = [desk.answer(path, body).body for body in bodies for path in (VALIDATE, MUTATE)]
+    assert [desk.answer(path, body).body for body in bodies for path in (VALIDATE, MUTATE)] == first
 
 
 def test_what_may_take_long_or_is_no_review_is_not_answered_quickly(ears: Ears, gate: Gate) -> None:
