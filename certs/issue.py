@@ -17,11 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certs.certificate import CertificateError, check_size, is_key_of, load_certificate
 from certs.names import Names
-
-# Clocks of nodes differ; a certificate of the future is refused. cert-controller backdates by the same hour.
-BACKDATE = timedelta(hours=1)
-CA_LIFE = timedelta(days=10 * 365)
-LEAF_LIFE = timedelta(days=365)
+from certs.pace import BACKDATE, CA_LIFE, LEAF_LIFE
 
 NewKey = Callable[[], ec.EllipticCurvePrivateKey]
 NewSerial = Callable[[], int]

@@ -9,20 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from certs.issue import BACKDATE
+from certs.pace import BACKDATE, Pace
 from certs.trust import Authority
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """When to do what."""
-
-    leaf_share: float = 2 / 3  # of its life, after which a leaf is renewed
-    ca_share: float = 0.8  # of its life, after which the next authority is made
-    # Seconds until every API server has heard of a caBundle; they watch, so it is a matter of less than one.
-    propagation: float = 15.0
-    # Seconds until a pod that starts is given the Secret as it is now: the kubelet's cache of it may be a minute old.
-    settling: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from certs.certificate import MAX_PEM_BYTES, CertificateError, Facts, is_key_of, is_signed_by, read_facts
-from certs.issue import LEAF_LIFE, issue_ca, issue_leaf
+from certs.issue import issue_ca, issue_leaf
 from certs.names import Names
+from certs.pace import LEAF_LIFE
 
 CERT, KEY, CA = "tls.crt", "tls.key", "ca.crt"
 FILES = (CA, KEY, CERT)  # in the order they are written: a reader that sees the certificate can have the rest

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle as Values
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from certs.issue import BACKDATE
+from certs.pace import BACKDATE, Pace
 from certs.plan import (
     AddAuthority,
     DropAuthorities,
     IssueLeaf,
     Leaf,
     Observed,
-    Pace,
     Publication,
     Publish,
     Replica,

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from certs.issue import CA_LIFE, LEAF_LIFE
+from certs.pace import CA_LIFE, LEAF_LIFE
 from tests.harness.chart import schema
 from tests.harness.chart.rendering import (
     CHART,

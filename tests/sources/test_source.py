@@ -12,7 +12,8 @@ from tests.harness.control_plane.waiting import until
 from webhook.cluster import Cluster, connect
 from webhook.grammar.model import DocumentError, Problem, revision
 from webhook.sources.configmap import ConfigMapWatch, Present, State
-from webhook.sources.source import PATIENCE, ConfigMapName, Outcome, Reload, Source, SourceError, parse_src
+from webhook.sources.name import ConfigMapName, SourceError, parse_src
+from webhook.sources.source import PATIENCE, Outcome, Reload, Source
 from webhook.variables.known import Absence
 
 

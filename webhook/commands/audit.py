@@ -3,17 +3,16 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from webhook.audit import preview as previews
-from webhook.audit.survey import Survey, code
-from webhook.commands.audit_input import INSTALLED, Choice, Papers, ground_of, surveys
+from webhook.commands.options import INSTALLED
 from webhook.commands.output import report_options, write, write_table
-from webhook.commands.progress import reading, warn
-from webhook.report import audit_json, audit_table, junit, markdown, sarif
-from webhook.report.wording import Options, shown
-from webhook.rules.finding import Mode
+
+if TYPE_CHECKING:
+    from webhook.audit.survey import Survey
+    from webhook.report.wording import Options
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 
@@ -115,6 +114,13 @@ def audit(  # noqa: PLR0913 - an argument for each option
     with 2 if it could not read the pods you asked for. Every option has an environment variable: --fail-on is
     AIRLOCK_FAIL_ON.
     """  # noqa: D301 - click reads the backspace
+    from webhook.audit import preview as previews
+    from webhook.audit.survey import code
+    from webhook.commands.audit_input import Choice, Papers, ground_of, surveys
+    from webhook.commands.progress import reading, warn
+    from webhook.report.wording import Options, shown
+    from webhook.rules.finding import Mode
+
     for nonsense, why in (
         (everywhere and namespaces, "-A and -n exclude each other"),
         (files and (context or kubeconfig), "-f looks at a dump, which has no context and no kubeconfig"),
@@ -144,13 +150,15 @@ def audit(  # noqa: PLR0913 - an argument for each option
         click.echo(shown(error), err=True)
         sys.exit(2)
     if dags:
-        from webhook.commands import dags as dag_folder  # noqa: PLC0415 - what reads Python is for this option alone
+        from webhook.commands import dags as dag_folder
 
         new = replace(new, callbacks=dag_folder.read(dags, new))
     if not old:
         _write(new, output, output_file, options)
         sys.exit(code(new, mode))
     found = previews.preview(old[0], new)
+    from webhook.report import audit_json, audit_table
+
     if output == "json":
         write(audit_json.render_preview(found), output_file)
     else:
@@ -158,7 +166,9 @@ def audit(  # noqa: PLR0913 - an argument for each option
     sys.exit(previews.code(found, new, mode))
 
 
-def _write(survey: Survey, output: str, file: Path | None, options: Options) -> None:
+def _write(survey: "Survey", output: str, file: Path | None, options: "Options") -> None:
+    from webhook.report import audit_json, audit_table, junit, markdown, sarif
+
     if output == "json":
         write(audit_json.render(survey), file)
     elif output == "sarif":
@@ -168,7 +178,7 @@ def _write(survey: Survey, output: str, file: Path | None, options: Options) -> 
     elif output == "markdown":
         write(markdown.render_audit(survey, options), file)
     elif output == "html":
-        from webhook.report import page  # noqa: PLC0415 - its templates' language is for this format alone
+        from webhook.report import page
 
         write(page.render(survey), file)
     else:

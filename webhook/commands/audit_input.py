@@ -9,6 +9,7 @@ from pathlib import Path
 from webhook.audit.assessment import Law, judge
 from webhook.audit.survey import Basis, Survey
 from webhook.commands.dumps import STDIN, read_dump
+from webhook.commands.options import INSTALLED
 from webhook.commands.reading import document
 from webhook.documents.policy import Policy
 from webhook.documents.release import Release
@@ -32,8 +33,6 @@ from webhook.scan.look import Admission, Scope, interest, look, read_admission
 from webhook.scan.pages import ListError
 from webhook.scan.server import Progress, Server
 from webhook.scan.supply import Supply
-
-INSTALLED = "installed"  # what --compare takes for the policy that the installation goes by
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def ground_of(choice: Choice, progress: Progress) -> Iterator[Ground]:
         names = ", ".join(STDIN if file == "-" else file for file in choice.files)
         yield Ground(dump, Scope(asked), f"dump {names}{words}", now, tuple(dump.remarks))
         return
-    from webhook.cluster import ClusterError, connect, standing  # noqa: PLC0415 - importing `kubernetes` takes half a second and 40 MB
+    from webhook.cluster import ClusterError, connect, standing
 
     try:
         here = standing(kubeconfig=choice.kubeconfig, context=choice.context)

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certs.certificate import CertificateError, read_facts
-from certs.issue import LEAF_LIFE
 from certs.names import Names, parse_names
-from certs.plan import Leaf, Pace, plan
-from certs.store import Ensured, StoreError, ensure_self_signed
+from certs.pace import LEAF_LIFE, Pace
 from webhook.commands.options import Span, setting
-from webhook.controller.replicas import presented, split_address
 
 if TYPE_CHECKING:
+    from certs.plan import Leaf
     from webhook.controller.scene import Scene, Site
 
 
@@ -25,7 +22,7 @@ def certs() -> None:
     """Show which certificates are served and trusted, and create certificates by hand."""
 
 
-@certs.command()
+@certs.command(short_help="Show the certificates that are served and trusted, and when they expire.")
 @click.argument("addresses", metavar="[HOST:PORT]...", nargs=-1)
 @setting("--namespace", default="airlock", show_default=True, help="airlock's own namespace.")
 @setting("--ca-secret", default="airlock-ca", show_default=True, help="The Secret with the CA.")
@@ -57,9 +54,9 @@ def show(  # noqa: PLR0913 - an argument for each option
     if addresses:
         _show_addresses(addresses, f"{service_name}.{namespace}.svc")
         return
-    from webhook.cluster import ClusterError, connect  # noqa: PLC0415 - importing `kubernetes` takes half a second
-    from webhook.controller.api import Api  # noqa: PLC0415 - same
-    from webhook.controller.scene import Observer, Site  # noqa: PLC0415 - same
+    from webhook.cluster import ClusterError, connect
+    from webhook.controller.api import Api
+    from webhook.controller.scene import Observer, Site
 
     site = Site(namespace, service_name, ca_secret, tls_secret, webhook_configuration)
     try:
@@ -73,6 +70,8 @@ def show(  # noqa: PLR0913 - an argument for each option
 
 def report(site: "Site", scene: "Scene", now: datetime) -> Iterator[str]:
     """Return the lines that tell of *scene*."""
+    from certs.plan import plan
+
     seen = scene.observed
     yield f"Secret {site.namespace}/{site.ca_secret}"
     yield from (f"  {authority}, valid until {_day(authority.not_after)}" for authority in seen.authorities)
@@ -91,7 +90,7 @@ def report(site: "Site", scene: "Scene", now: datetime) -> Iterator[str]:
     yield f"next: {plan(seen, now, Pace(propagation=0, settling=0)).why}"
 
 
-@certs.command()
+@certs.command(short_help="Create tls.crt, tls.key and ca.crt in a folder.")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--name", "names", metavar="NAME", multiple=True, required=True, help="A DNS name or IP address.")
 @click.option("--life", type=Span(), default=LEAF_LIFE, help="How long the certificate is valid; 365d by default.")
@@ -101,6 +100,8 @@ def issue(directory: Path, names: tuple[str, ...], life: timedelta) -> None:
     For installations without `airlock controller` and without cert-manager: put ca.crt into the caBundle. It throws the
     CA's key away. It keeps existing files, unless airlock created them and they are no longer usable.
     """
+    from certs.store import Ensured, StoreError, ensure_self_signed
+
     try:
         outcome = ensure_self_signed(directory, parse_names(names), datetime.now(UTC), life=life)
     except (StoreError, ValueError, OSError) as error:
@@ -112,6 +113,9 @@ def issue(directory: Path, names: tuple[str, ...], life: timedelta) -> None:
 
 
 def _show_addresses(addresses: tuple[str, ...], name: str) -> None:
+    from certs.certificate import CertificateError, read_facts
+    from webhook.controller.replicas import presented, split_address
+
     silent = False
     for address in addresses:
         try:
@@ -126,7 +130,7 @@ def _show_addresses(addresses: tuple[str, ...], name: str) -> None:
         raise SystemExit(1)
 
 
-def _leaf(leaf: Leaf, now: datetime) -> str:
+def _leaf(leaf: "Leaf", now: datetime) -> str:
     fault = leaf.fault(now)
     signer = f"signed by authority {leaf.issuer[:12]}" if leaf.issuer else "signed by nobody that is known"
     return f"{signer}, valid until {_day(leaf.not_after)}{f'; of no use: {fault}' if fault else ''}"

@@ -3,22 +3,16 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from webhook.commands.inputs import taken
 from webhook.commands.output import report_options, write, write_table
-from webhook.commands.reading import document
-from webhook.documents.policy import DEFAULT, read_policy
-from webhook.documents.release import NONE, read_release
-from webhook.documents.required_env import EMPTY, read_manifest
-from webhook.manifests.check import Asked
-from webhook.manifests.outcome import Outcome, code
 from webhook.pods.text import plural
-from webhook.report import check_json as as_json
-from webhook.report import check_table, junit, markdown, sarif
-from webhook.report.wording import Options
-from webhook.rules.finding import Mode
+
+if TYPE_CHECKING:
+    from webhook.manifests.outcome import Outcome
+    from webhook.report.wording import Options
 
 
 @click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
@@ -83,6 +77,16 @@ def check(  # noqa: PLR0913 - an argument for each option
     Exits with 0 if all is well, with 1 if a finding is as strict as --fail-on, with 2 if something could not be read
     (it still checks the rest). Every option has an environment variable: --fail-on is AIRLOCK_FAIL_ON.
     """  # noqa: D301 - click reads the backspace
+    from webhook.commands.inputs import taken
+    from webhook.commands.reading import document
+    from webhook.documents.policy import DEFAULT, read_policy
+    from webhook.documents.release import NONE, read_release
+    from webhook.documents.required_env import EMPTY, read_manifest
+    from webhook.manifests.check import Asked
+    from webhook.manifests.outcome import code
+    from webhook.report.wording import Options
+    from webhook.rules.finding import Mode
+
     asked = Asked(
         DEFAULT if policy is None else document(policy, read_policy).value,
         EMPTY if required_env is None else document(required_env, read_manifest).value,
@@ -99,9 +103,11 @@ def check(  # noqa: PLR0913 - an argument for each option
     sys.exit(code(outcome, options.fail_on, require_airflow=require_airflow))
 
 
-def _write(outcome: Outcome, output: str, file: Path | None, options: Options) -> None:
+def _write(outcome: "Outcome", output: str, file: Path | None, options: "Options") -> None:
+    from webhook.report import check_json, check_table, junit, markdown, sarif
+
     if output == "json":
-        write(as_json.render(outcome), file)
+        write(check_json.render(outcome), file)
     elif output == "sarif":
         write(sarif.render(outcome, options), file)
     elif output == "junit":

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import click
 
-from certs.issue import CA_LIFE, LEAF_LIFE
 from certs.names import Names, parse_names
-from certs.plan import Pace
+from certs.pace import CA_LIFE, LEAF_LIFE, Pace
 from webhook.commands.options import ConfigMapSrc, Span, accepted, log_level, metrics_port, setting
 from webhook.controller.audit.options import AuditOptions, RegistryOptions
 from webhook.controller.replicas import split_address
-from webhook.observe.log import configure
 from webhook.registry.hosts import HostError, allowed
-from webhook.sources.source import ConfigMapName
+from webhook.sources.name import ConfigMapName
 
 PACE = Pace()
 AUDIT = AuditOptions()
@@ -183,11 +181,12 @@ def controller(  # noqa: PLR0913 - an argument for each option
 
     Exits with 0 after SIGTERM or Ctrl-C, with 1 if the port is taken or it finds no cluster, with 2 for a wrong option.
     """
-    from webhook.cluster import ClusterError, connect  # noqa: PLC0415 - importing `kubernetes` takes half a second
-    from webhook.controller.certificates import Lives  # noqa: PLC0415 - same
-    from webhook.controller.loop import Options  # noqa: PLC0415 - same
-    from webhook.controller.process import run  # noqa: PLC0415 - same
-    from webhook.controller.scene import Site  # noqa: PLC0415 - same
+    from webhook.cluster import ClusterError, connect
+    from webhook.controller.certificates import Lives
+    from webhook.controller.options import Options
+    from webhook.controller.process import run
+    from webhook.controller.scene import Site
+    from webhook.observe.log import configure
 
     configure(log_level)
     site = Site(namespace, service_name, ca_secret, tls_secret, webhook_configuration, replica)

@@ -3,19 +3,15 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from webhook.audit.survey import Survey
-from webhook.commands.audit_input import Choice, Papers, ground_of, surveys
-from webhook.commands.inputs import taken
 from webhook.commands.output import write
-from webhook.commands.reading import document
-from webhook.documents.policy import DEFAULT, read_policy
-from webhook.documents.required_env import EMPTY
-from webhook.manifests.check import Asked
-from webhook.report import mending, patch
-from webhook.report.wording import shown
+
+if TYPE_CHECKING:
+    from webhook.audit.survey import Survey
+    from webhook.commands.audit_input import Choice
 
 
 @click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
@@ -70,6 +66,15 @@ def fix(  # noqa: PLR0913 - an argument for each option
 
     Exits with 0, or with 2 if something could not be read.
     """  # noqa: D301 - click reads the backspace
+    from webhook.commands.audit_input import Choice
+    from webhook.commands.inputs import taken
+    from webhook.commands.reading import document
+    from webhook.documents.policy import DEFAULT, read_policy
+    from webhook.documents.required_env import EMPTY
+    from webhook.manifests.check import Asked
+    from webhook.report import mending, patch
+    from webhook.report.wording import shown
+
     if pin and paths:
         raise click.UsageError("--pin needs what runs: leave FILE out, or give a dump with -f")
     if output == "kubectl" and not pin:
@@ -96,8 +101,11 @@ def fix(  # noqa: PLR0913 - an argument for each option
     sys.exit(0 if survey.complete else 2)
 
 
-def _survey(choice: Choice, policy: Path | None) -> Survey:
+def _survey(choice: "Choice", policy: Path | None) -> "Survey":
     """Return what runs; ends the program with 2 when nothing can be seen."""
+    from webhook.commands.audit_input import Papers, ground_of, surveys
+    from webhook.report.wording import shown
+
     try:
         with ground_of(choice, lambda _what, _count, _of: None) as ground:
             (survey,) = surveys(ground, Papers(policy, None, None), lambda text: click.echo(shown(text), err=True))

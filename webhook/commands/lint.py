@@ -4,23 +4,18 @@ import gc
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from webhook.commands.dag_files import Found, folders_of_plugins, found
 from webhook.commands.output import report_options, write, write_table
-from webhook.commands.reading import document
-from webhook.commands.surroundings import declarations, names_of_variables
-from webhook.documents.required_env import EMPTY, read_manifest
-from webhook.lint.environment import Environment
-from webhook.lint.facts import Facts
-from webhook.lint.folder import Folder
-from webhook.lint.lint import Linted, code, joined
-from webhook.lint.lint import lint as linted
 from webhook.lint.versions import VersionError, Versions, versions
-from webhook.report import lint_json, lint_junit, lint_sarif, lint_table
-from webhook.report.wording import Options
-from webhook.rules.finding import Mode
+
+if TYPE_CHECKING:
+    from webhook.commands.dag_files import Found
+    from webhook.lint.facts import Facts
+    from webhook.lint.lint import Linted
+    from webhook.report.wording import Options
 
 
 class _Version(click.ParamType[Versions]):
@@ -110,6 +105,16 @@ def lint(  # noqa: PLR0913 - an argument for each option
     Exits with 0 if all is well, with 1 if a finding is as strict as --fail-on, with 2 if something could not be read
     (it still checks the rest). Every option has an environment variable: --fail-on is AIRLOCK_FAIL_ON.
     """  # noqa: D301 - click reads the backspace
+    from webhook.commands.dag_files import found
+    from webhook.commands.reading import document
+    from webhook.commands.surroundings import declarations, names_of_variables
+    from webhook.documents.required_env import EMPTY, read_manifest
+    from webhook.lint.environment import Environment
+    from webhook.lint.facts import Facts
+    from webhook.lint.lint import code, joined
+    from webhook.report.wording import Options
+    from webhook.rules.finding import Mode
+
     required = EMPTY if required_env is None else document(required_env, read_manifest).value
     told = declarations(manifests, required, datetime.now(UTC).date())
     facts = Facts(
@@ -126,7 +131,12 @@ def lint(  # noqa: PLR0913 - an argument for each option
     sys.exit(code(outcome, options.fail_on))
 
 
-def _linted(files: Found, plugins: Path | None, facts: Facts) -> Linted:
+def _linted(files: "Found", plugins: Path | None, facts: "Facts") -> "Linted":
+    from webhook.commands.dag_files import folders_of_plugins
+    from webhook.lint.folder import Folder
+    from webhook.lint.lint import joined
+    from webhook.lint.lint import lint as linted
+
     beside = (str(plugins),) if plugins is not None else folders_of_plugins(files)
     folder = Folder(files.read, files.roots, beside)
     gc.disable()  # millions of nodes are made and all are kept: looking for garbage among them doubles the time
@@ -136,7 +146,9 @@ def _linted(files: Found, plugins: Path | None, facts: Facts) -> Linted:
         gc.enable()
 
 
-def _write(outcome: Linted, output: str, file: Path | None, options: Options) -> None:
+def _write(outcome: "Linted", output: str, file: Path | None, options: "Options") -> None:
+    from webhook.report import lint_json, lint_junit, lint_sarif, lint_table
+
     if output == "json":
         write(lint_json.render(outcome), file)
     elif output == "sarif":

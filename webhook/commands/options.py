@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 
 import click
 
-from webhook.sources.source import ConfigMapName, SourceError, parse_src
+from webhook.sources.name import ConfigMapName, SourceError, parse_src
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+INSTALLED = "installed"  # what --compare takes for the policy that the installation goes by
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

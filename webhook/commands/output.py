@@ -4,10 +4,12 @@ import sys
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,8 +45,10 @@ def report_options(*formats: str) -> Callable[[F], F]:
     return decorate
 
 
-def write_table(show: Callable[[Console], None], file: Path | None) -> None:
+def write_table(show: Callable[["Console"], None], file: Path | None) -> None:
     """Print what *show* prints: in colour and as wide as the terminal, or plainly into *file*."""
+    from rich.console import Console
+
     if file is None:
         show(Console(highlight=False, emoji=False, markup=False))
         return

@@ -2,17 +2,14 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import yaml
 
-from webhook.backstop.mutating import mutating
-from webhook.backstop.objects import Choice, Export
-from webhook.backstop.validating import validating
 from webhook.commands.output import write
-from webhook.commands.reading import document
-from webhook.documents.policy import DEFAULT, read_policy
-from webhook.documents.required_env import EMPTY, read_manifest
+
+if TYPE_CHECKING:
+    from webhook.backstop.objects import Export
 
 VALIDATING, MUTATING = "validating-admission-policy", "mutating-admission-policy"
 
@@ -65,6 +62,13 @@ def export(  # noqa: PLR0913 - an argument for each option
 
     Exits with 0, or with 2 if a document is bad or there is nothing to export.
     """  # noqa: D301 - click reads the backspace
+    from webhook.backstop.mutating import mutating
+    from webhook.backstop.objects import Choice
+    from webhook.backstop.validating import validating
+    from webhook.commands.reading import document
+    from webhook.documents.policy import DEFAULT, read_policy
+    from webhook.documents.required_env import EMPTY, read_manifest
+
     judging = DEFAULT if policy is None else document(policy, read_policy).value
     choice = Choice(datetime.now(UTC).date(), deny, tuple(dict.fromkeys(("kube-system", *excluded))))
     if kind == VALIDATING:
@@ -86,7 +90,9 @@ class _NothingError(click.ClickException):
     exit_code = 2
 
 
-def _yaml(found: Export) -> str:
+def _yaml(found: "Export") -> str:
+    import yaml
+
     head = ["# Made by airlock policy export: edit the policy and export again.", "# Left out:"]
     lines = [*head, *(f"#  - {line}" for line in found.left_out)]
     objects = yaml.safe_dump_all(found.objects, sort_keys=False, width=1_000_000, explicit_start=True)

@@ -1,4 +1,4 @@
-"""`airlock policy test`: runs a policy's own tests before anyone applies it."""
+"""Runs the files of `airlock policy test`, and shows what came of them."""
 
 import sys
 from collections.abc import Mapping
@@ -10,7 +10,6 @@ from xml.etree import ElementTree as ET
 
 import click
 
-from webhook.commands.output import write
 from webhook.commands.reading import document
 from webhook.documents.fixture import Case, PolicyTest, read_policy_test
 from webhook.documents.policy import DEFAULT, read_policy
@@ -32,39 +31,11 @@ class Suite:
     results: tuple[Result, ...]
 
 
-@click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--policy", type=click.Path(path_type=Path), help="Test this policy instead of the one that FILES name.")
-@click.option(
-    "--output", "-o", type=click.Choice(["text", "junit"]), default="text", show_default=True, help="The output format."
-)
-@click.option(
-    "--output-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write to this file instead of standard output.",
-)
-def test(*, files: tuple[Path, ...], policy: Path | None, output: str, output_file: Path | None) -> None:
-    """Run the tests in FILES (kind: PolicyTest): each one checks an object and compares the findings.
+def suite(file: Path, policy: Path | None) -> Suite:
+    """Return what comes of the tests in *file*, by *policy* or the one that it names.
 
-    \b
-      tests:
-        - name: a worker on a moving tag is denied in production
-          file: pods/worker.yaml
-          namespace: airflow-prod
-          user: system:serviceaccount:airflow-prod:airflow-scheduler
-          expect: [{rule: mutable-tag, mode: enforce, reason: "'latest' is mutable"}]
-
-    Each test works like a request: it changes the pod as /mutate would, then checks it as /validate would. expect lists
-    all findings; [] means that there are none. `airlock policy schema PolicyTest` has every field.
-
-    Exits with 0 if every test passes, with 1 if one fails, with 2 if a file cannot be used.
-    """  # noqa: D301 - click reads the backspace
-    suites = [_suite(file, policy) for file in files]
-    write(_junit(suites) if output == "junit" else _text(suites), output_file)
-    sys.exit(any(not result.passed for suite in suites for result in suite.results))
-
-
-def _suite(file: Path, policy: Path | None) -> Suite:
+    Ends the program with 2 when a file cannot be used.
+    """
     tests = document(file, read_policy_test).value
     gate = _gate(tests, file.parent, policy)
     today = tests.today or datetime.now(UTC).date()
@@ -97,33 +68,35 @@ def _end(text: str) -> NoReturn:
     sys.exit(2)
 
 
-def _text(suites: list[Suite]) -> str:
+def text(suites: list[Suite]) -> str:
+    """Return *suites* for a terminal."""
     lines = []
-    for suite in suites:
-        lines.append(suite.file)
-        for result in suite.results:
+    for each in suites:
+        lines.append(each.file)
+        for result in each.results:
             lines.append(f"  {'ok    ' if result.passed else 'FAILED'}  {printable(result.name, _LONGEST)}")
             lines += [f"          {printable(problem, _LONGEST)}" for problem in result.problems]
-    results = [result for suite in suites for result in suite.results]
+    results = [result for each in suites for result in each.results]
     failed = sum(not result.passed for result in results)
     summary = f"{plural(len(results), 'test')}, {failed} failed" if failed else f"{plural(len(results), 'test')} passed"
     return "\n".join([*lines, "", summary, ""])
 
 
-def _junit(suites: list[Suite]) -> str:
+def junit(suites: list[Suite]) -> str:
+    """Return *suites* as JUnit XML."""
     root = ET.Element("testsuites", name="airlock policy test")
-    for suite in suites:
-        failed = sum(not result.passed for result in suite.results)
-        counts = {"tests": str(len(suite.results)), "failures": str(failed), "errors": "0", "skipped": "0", "time": "0"}
-        element = ET.SubElement(root, "testsuite", {"name": suite.file, **counts})
-        for result in suite.results:
+    for each in suites:
+        failed = sum(not result.passed for result in each.results)
+        counts = {"tests": str(len(each.results)), "failures": str(failed), "errors": "0", "skipped": "0", "time": "0"}
+        element = ET.SubElement(root, "testsuite", {"name": each.file, **counts})
+        for result in each.results:
             case = ET.SubElement(
-                element, "testcase", name=printable(result.name, _LONGEST), classname=suite.file, time="0"
+                element, "testcase", name=printable(result.name, _LONGEST), classname=each.file, time="0"
             )
             if not result.passed:
                 told = [printable(problem, _LONGEST) for problem in result.problems]
                 ET.SubElement(case, "failure", message=told[0], type="difference").text = "\n".join(told)
     for count in ("tests", "failures", "errors"):
-        root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
+        root.set(count, str(sum(int(one.get(count, "0")) for one in root)))
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'

@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-import jsonpatch
 
 GOOD, BAD = "apache/airflow:2.10.5", "apache/airflow:latest"
 TIMEOUT, PAUSE = 5.0, 1.0  # seconds
@@ -147,6 +146,8 @@ def _mutated(webhook: Webhook, pod: Object) -> Object:
         return pod
     patch = json.loads(base64.b64decode(response["patch"]))
     click.echo(f"/mutate changes it: {', '.join(sorted({operation['path'] for operation in patch}))}")
+    import jsonpatch
+
     changed: Object = jsonpatch.apply_patch(copy.deepcopy(pod), patch)
     return changed
 

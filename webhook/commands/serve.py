@@ -6,16 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import structlog
 
 from certs.names import parse_names
-from certs.store import Ensured, StoreError, ensure_self_signed
 from webhook.commands.options import ConfigMapSrc, Src, accepted, log_level, metrics_port, setting
-from webhook.observe.log import configure
-from webhook.serving.http.server import ServingOptions, run
 from webhook.serving.options import EventsTo, ServiceOptions
-from webhook.serving.service import Airlock
-from webhook.sources.source import ConfigMapName
+from webhook.sources.name import ConfigMapName
 
 
 @click.command()
@@ -156,6 +151,10 @@ def serve(  # noqa: PLR0913 - an argument for each option
     wrong option, with 3 if a document's file cannot be read. If a document is bad at the start, the replica does not
     become ready, and /readyz says why. If it turns bad later, the last good one stays in force.
     """  # noqa: D301 - click reads the backspace
+    from webhook.observe.log import configure
+    from webhook.serving.http.server import ServingOptions, run
+    from webhook.serving.service import Airlock
+
     configure(log_level)
     if client_name and client_ca is None:
         raise click.UsageError("--client-name needs --client-ca: without it no client is asked for a certificate")
@@ -177,6 +176,10 @@ def serve(  # noqa: PLR0913 - an argument for each option
 
 
 def _ensure_certificate(folder: Path, names: tuple[str, ...]) -> None:
+    import structlog
+
+    from certs.store import Ensured, StoreError, ensure_self_signed
+
     try:
         outcome = ensure_self_signed(folder, parse_names(["localhost", "127.0.0.1", "::1", *names]), datetime.now(UTC))
     except (StoreError, ValueError, OSError) as error:
@@ -186,4 +189,6 @@ def _ensure_certificate(folder: Path, names: tuple[str, ...]) -> None:
 
 
 def _log_ports(tls_port: int, metrics_port: int) -> None:
+    import structlog
+
     structlog.get_logger("airlock.serving").info("listening", port=tls_port, metrics_port=metrics_port)

@@ -10,7 +10,8 @@ from webhook.documents.release import NONE, Release, read_release
 from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
 from webhook.grammar.model import DocumentError
 from webhook.sources.configmap import ConfigMapWatch, Connection, Present, State
-from webhook.sources.source import ConfigMapName, Reload, Source
+from webhook.sources.name import ConfigMapName
+from webhook.sources.source import Reload, Source
 
 READERS: Mapping[str, Callable[[str], object]] = {
     "policy": read_policy,

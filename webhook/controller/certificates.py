@@ -5,8 +5,9 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from certs.issue import CA_LIFE, LEAF_LIFE, issue_ca, issue_leaf
+from certs.issue import issue_ca, issue_leaf
 from certs.names import Names
+from certs.pace import CA_LIFE, LEAF_LIFE
 from certs.plan import AddAuthority, DropAuthorities, IssueLeaf, Publish, Step
 from certs.secret import Signer, write_leaf, write_signers
 from certs.store import Bundle

@@ -3,29 +3,27 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from certs.names import Names
-from certs.plan import Pace, Rest, plan
+from certs.plan import Rest, plan
 from webhook.controller import api
 from webhook.controller.acceptance import Document, Keeper
 from webhook.controller.audit.auditor import Auditor, Connection
-from webhook.controller.audit.options import AuditOptions
-from webhook.controller.certificates import Certificates, Lives
+from webhook.controller.certificates import Certificates
 from webhook.controller.exposure import enforces
+from webhook.controller.options import Options
 from webhook.controller.ownership import Ownership
-from webhook.controller.scene import Observer, Site, read_configurations
+from webhook.controller.scene import Observer, read_configurations
 from webhook.controller.telemetry import STEPS, Telemetry
 from webhook.judge.decision import ObjectRef
 from webhook.observe.events.occurrence import Occurrence
 from webhook.serving.health import Readiness
 from webhook.sources.backoff import backoff
-from webhook.sources.source import ConfigMapName, Outcome, Reload
+from webhook.sources.source import Outcome, Reload
 
 if TYPE_CHECKING:
     from webhook.controller.configurations import Configuration
@@ -35,22 +33,6 @@ NAMESPACES_EVERY = 30.0  # seconds
 NAMESPACES = "/api/v1/namespaces"
 
 log = structlog.stdlib.get_logger("airlock.controller")
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the controller looks after, and how."""
-
-    site: Site
-    names: Names  # that the leaf is for
-    accepted: ConfigMapName | None
-    documents: Mapping[str, ConfigMapName]  # by the document's name
-    certificates: bool = True  # False: somebody else sees to them
-    lives: Lives = field(default_factory=Lives)
-    pace: Pace = field(default_factory=Pace)
-    interval: float = 2.0  # seconds between two looks
-    break_glass_label: str = "airlock/skip"
-    audit: AuditOptions | None = field(default_factory=AuditOptions)  # None: what runs is not looked at
 
 
 class Announcer(Protocol):

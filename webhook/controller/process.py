@@ -8,7 +8,8 @@ import sys
 import structlog
 
 from webhook.cluster import Cluster
-from webhook.controller.loop import Controller, Options
+from webhook.controller.loop import Controller
+from webhook.controller.options import Options
 from webhook.controller.telemetry import Telemetry
 from webhook.observe.events.observer import Events, Writer
 from webhook.serving.health import create_probes

@@ -9,7 +9,7 @@ from webhook.pods.notebook import read_notes
 from webhook.pods.observed import NOTHING, Observed, read_origins
 from webhook.pods.pin import read_pins
 from webhook.sources.configmap import ConfigMapWatch, Connection, Present, State
-from webhook.sources.source import ConfigMapName
+from webhook.sources.name import ConfigMapName
 
 PINS_KEY, ORIGINS_KEY, SIGHTINGS_KEY = "pins.json", "revisions.json", "sightings.json"
 _WINDOW = timedelta(days=30)  # the controller itself forgets sooner; this bounds what is left behind without one

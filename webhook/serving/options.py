@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from webhook.sources.source import ConfigMapName
+from webhook.sources.name import ConfigMapName
 
 
 class EventsTo(StrEnum):

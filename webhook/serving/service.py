@@ -29,7 +29,8 @@ from webhook.serving.options import EventsTo, ServiceOptions
 from webhook.sources.configmap import ConfigMapWatch, Present, State
 from webhook.sources.file import FileWatch, Listener
 from webhook.sources.lookup import Lookup
-from webhook.sources.source import ConfigMapName, Outcome, Reload, Source
+from webhook.sources.name import ConfigMapName
+from webhook.sources.source import Outcome, Reload, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

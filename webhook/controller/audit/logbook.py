@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from webhook.controller.api import Api, MissingError, Object, Written, filled
 from webhook.pods.notebook import Notes, read_notes, worth_writing, write_notes
-from webhook.sources.source import ConfigMapName
+from webhook.sources.name import ConfigMapName
 
 NAME, KEY = "airlock-sightings", "sightings.json"
 APART = 60.0  # seconds between two writes

@@ -19,7 +19,7 @@ from webhook.controller.audit.troubles import Troubles
 from webhook.observe.events.occurrence import Occurrence
 from webhook.pods.notebook import Key, Notes
 from webhook.pods.sighting import Sighting
-from webhook.sources.source import ConfigMapName
+from webhook.sources.name import ConfigMapName
 
 log = structlog.stdlib.get_logger("airlock.audit")
 

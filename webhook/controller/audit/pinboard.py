@@ -6,7 +6,7 @@ from webhook.controller.api import Api, MissingError, Written, filled
 from webhook.pods.observed import Origin, write_origins
 from webhook.pods.pin import Pin, write_pins
 from webhook.pods.sighting import Airflow
-from webhook.sources.source import ConfigMapName
+from webhook.sources.name import ConfigMapName
 
 NAME, PINS_KEY, ORIGINS_KEY = "airlock-pins", "pins.json", "revisions.json"
 APART = 10.0  # seconds between two writes

@@ -1,0 +1,115 @@
+"""What `airlock diagnose` does once it is called: finds the patient and the clues, in a cluster or a dump."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import click
+import msgspec
+
+from webhook.audit.survey import Survey
+from webhook.commands import dags as dag_folder
+from webhook.commands.audit_input import Choice, Ground, Papers, ground_of, surveys
+from webhook.commands.progress import reading, warn
+from webhook.diagnosis.checklist import Diagnosis
+from webhook.diagnosis.checklist import diagnose as diagnosed
+from webhook.diagnosis.events import Occurred, about, decode_event
+from webhook.diagnosis.evidence import Clues, Patient
+from webhook.diagnosis.message import Message, read_message
+from webhook.judge.decision import TaskRef, task_ref
+from webhook.manifests.outcome import Remark
+from webhook.manifests.place import Place
+from webhook.pods.live import decode_pod
+from webhook.pods.workload import UnreadableError
+from webhook.scan.pages import ListError
+from webhook.scan.supply import CORE_EVENTS, EVENTS, PODS
+
+_MOST_EVENTS = 8  # that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to diagnose, and where; *patient* has no namespaces yet."""
+
+    choice: Choice
+    papers: Papers
+    patient: Patient
+    message: str | None  # the scheduler's
+    dags: tuple[str, ...]
+
+
+def run(asked: Asked) -> Diagnosis:
+    """Return the diagnosis; raises OSError when what was asked for cannot be read."""
+    message = _message(asked.message)
+    with reading() as told, ground_of(asked.choice, told) as ground:
+        (survey,) = surveys(ground, asked.papers, warn)
+        if asked.dags:
+            survey = replace(survey, callbacks=dag_folder.read(asked.dags, survey))
+        patient = replace(asked.patient, namespaces=ground.scope.namespaces or ())
+        patient = _patient(ground, patient, message, survey)
+        return diagnosed(patient, _clues(ground, patient, survey, message))
+
+
+def _message(text: str | None) -> Message | None:
+    if text is None:
+        return None
+    read = read_message(text)
+    if read is None:
+        why = "no such message: it begins with 'Executor' and names a <TaskInstance: ...> in one of two wordings"
+        raise click.UsageError(f"--message: {why} (docs/troubleshooting.md)")
+    return read
+
+
+def _patient(ground: Ground, asked: Patient, message: Message | None, survey: Survey) -> Patient:
+    """Return *asked* with the DAG and task that its pod or the message name."""
+    if asked.pod:
+        named = _task_of(ground, asked)
+        return replace(asked, dag_id=named.dag_id, task_id=named.task_id) if named is not None else asked
+    if message is None or asked.dag_id:
+        return asked
+    running = ((group.task.dag_id, group.task.task_id) for group in survey.groups if group.task is not None)
+    dag_id, task_id = message.task(running)
+    return replace(asked, dag_id=dag_id, task_id=task_id)
+
+
+def _task_of(ground: Ground, asked: Patient) -> TaskRef | None:
+    """Return the task that the asked pod runs; raises OSError when there is no such pod."""
+    for namespace in asked.namespaces or (None,):
+        try:
+            raw = ground.supply.item(PODS, namespace, asked.pod)
+            live = decode_pod(raw) if raw is not None else None
+        except (ListError, UnreadableError) as error:
+            raise OSError(f"pod {asked.pod}: {error}") from error
+        if live is not None:
+            metadata = live.workload.metadata
+            return task_ref(metadata.labels or {}, metadata.annotations or {})
+    where = ", ".join(asked.namespaces)
+    text = "a pod that was denied never was; name --dag and --task, or give the --message"
+    raise OSError(f"there is no pod {asked.pod} in {where}: {text}")
+
+
+def _clues(ground: Ground, patient: Patient, survey: Survey, message: Message | None) -> Clues:
+    remarks: list[Remark] = []
+    occurred = list(_occurred(ground, patient, survey, remarks))
+    latest = sorted(occurred, key=lambda one: one.at, reverse=True)[:_MOST_EVENTS]
+    return Clues(survey, message, tuple(latest), tuple(remarks))
+
+
+def _occurred(ground: Ground, patient: Patient, survey: Survey, remarks: list[Remark]) -> Iterator[Occurred]:
+    pods = frozenset({patient.pod} | {g.name for g in survey.groups if g.task is not None and patient.is_of(g)}) - {""}
+    for namespace in patient.namespaces or (None,):
+        raws = _events(ground, namespace, remarks)
+        events = [one for raw in raws if (one := decode_event(raw)) is not None]
+        yield from about(events, patient.dag_id, patient.task_id, pods)
+
+
+def _events(ground: Ground, namespace: str | None, remarks: list[Remark]) -> list[msgspec.Raw]:
+    """Return the Events that are there, by the API that has them: a dump may hold them in the core API's words."""
+    why = ""
+    for collection in (EVENTS, CORE_EVENTS):
+        try:
+            return list(ground.supply.items(collection, namespace))
+        except ListError as error:
+            why = why or str(error)
+    place = Place(f"events in {namespace}" if namespace else "events", 0)
+    remarks.append(Remark(place, f"what was said at the time is not known: {why}", usable=True))
+    return []

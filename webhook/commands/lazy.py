@@ -1,0 +1,31 @@
+"""A group whose commands are imported when they are called: help and completion cost the import of one module."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """The commands of *table*: for each name its module in this package, and its summary, which help shows whole."""
+
+    def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **named: Any) -> None:  # noqa: ANN401 - click's
+        super().__init__(*args, **named)
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        """Return the names, in the order of the table."""
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        """Return the function of that name in the command's module."""
+        if cmd_name not in self.table:
+            return None
+        command: click.Command = getattr(import_module(f"webhook.commands.{self.table[cmd_name][0]}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """Write the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in self.table.items()])

@@ -1,0 +1,27 @@
+"""`airlock policy check`: says what is wrong with a document, line by line."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--input", "inputs", metavar="FILE|DIR|-", multiple=True, help="Manifests to try the policy on; repeatable."
+)
+@click.option(
+    "--namespace", "-n", metavar="NAME", default="default", help="The namespace of objects that do not name one."
+)
+def check(files: tuple[Path, ...], inputs: tuple[str, ...], namespace: str) -> None:
+    """Check FILES, each a Policy, a RequiredEnv or a Release; - is standard input.
+
+    It prints every problem as FILE:LINE: path: what is wrong. An expired exemption is only a warning. With --input it
+    also says how many workloads each row of components matches, and which others look like Airflow. Exits with 0 if
+    there is no problem, with 1 if there is one, with 2 if a file cannot be read.
+    """
+    from webhook.commands.policy_problems import report
+
+    codes = [report(path, inputs, namespace) for path in files]
+    sys.exit(max(codes))
