@@ -68,7 +68,7 @@ def test_every_query_of_the_dashboard_finds_series_and_no_alert_is_about_to_fire
     ):
         wait_for(lambda: controller.ready, 20, "the controller to be ready")
         run_pods(Kubelets(made.cluster, made.plane.namespace()), *names)
-        targets = {"first": first.metrics_port, "second": second.metrics_port, "controller": controller.port}
+        targets = {"first": first.metrics_port, "second": second.metrics_port, "controller": controller.probes()}
         with prometheus(tmp_path, JOB, rules, **targets) as watched:
             wait_for(lambda: len(watched.query("up == 1")) == len(targets), 20, "the first scrapes")
             wait_for(lambda: watched.query("airlock_reconciles_total > 1"), 20, "the controller to be seen at work")
@@ -96,8 +96,8 @@ def test_every_query_of_the_dashboard_finds_series_and_no_alert_is_about_to_fire
 def test_a_query_for_what_is_not_there_would_be_noticed(made: Installation, tmp_path: Path) -> None:
     wrong = [Query("", 'airlock_policy_infos{job=~"$job"}', ""), Query("", 'up{job=~"$job"} == 1', "")]
     with made.controlled() as controller:
-        wait_for(lambda: controller.port, 20, "the controller")
-        with prometheus(tmp_path, JOB, {"groups": []}, controller=controller.port) as watched:
+        wait_for(controller.probes, 20, "the controller")
+        with prometheus(tmp_path, JOB, {"groups": []}, controller=controller.probes()) as watched:
             wait_for(lambda: watched.query("up == 1"), 20, "the first scrape")
             assert silent(watched, wrong) == wrong[:1]
 

@@ -88,7 +88,7 @@ def test_a_cluster_that_refuses_the_owner_is_told_and_stops_nothing_else(made: I
     made.apply({key: role[key] for key in ("apiVersion", "kind", "rules")} | {"metadata": {"name": made.configuration}})
     with made.controlled("--no-certificates") as process:
         wait_for(lambda: "ownership: cannot patch" in process.probe("/readyz")[1], 20, process.log.read_text())
-        assert process.ready
+        wait_for(lambda: process.ready, 20, process.log.read_text())
         told = [each for each in process.records() if "has no owner" in each["event"]]
         process.looks_again()
         assert len([each for each in process.records() if "has no owner" in each["event"]]) == len(told) == 1

@@ -2,7 +2,6 @@
 
 import base64
 import itertools
-import json
 import os
 import signal
 import subprocess
@@ -13,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from tests.harness.control_plane.ports import free
 from tests.harness.controller_rights import ACCOUNT, config_maps, rights
 from tests.harness.gate import bad_pod, config_map
 from tests.harness.load import Load
+from tests.harness.probed import Probed
 from tests.harness.server import Server, serving, wait_for
 from webhook.cluster import MERGE_PATCH, Answer, Cluster, connect
 from webhook.controller.configurations import KINDS
@@ -192,36 +191,16 @@ class Installation:
 
 
 @dataclass
-class Process:
+class Process(Probed):
     """A controller that runs."""
 
     process: "subprocess.Popen[bytes]"
     log: Path
 
-    def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-
-    @property
-    def port(self) -> int:
+    def probes(self) -> int:
+        """Return the metrics port."""
         found = wait_for(lambda: [r for r in self.records() if r["event"] == "listening"], 20, self.log.read_text())
         return int(found[0]["metrics_port"])
-
-    def probe(self, path: str) -> tuple[int, str]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
-
-    def metric(self, series: str) -> float:
-        lines = self.probe("/metrics")[1].splitlines()
-        return next((float(line.rpartition(" ")[2]) for line in lines if line.rpartition(" ")[0] == series), -1.0)
-
-    @property
-    def ready(self) -> bool:
-        return self.probe("/readyz")[0] == 200
 
     def looks_again(self) -> None:
         """Return when it has looked at all certificates from now on, and had nothing more to do."""

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any, TypeVar
+
+from tests.harness.probed import Probed
 
 T = TypeVar("T")
 START = 30.0  # seconds
@@ -26,7 +28,7 @@ def wait_for(condition: Callable[[], T | None], seconds: float = 10.0, what: str
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class Server(Probed):
     """A running server."""
 
     process: subprocess.Popen[bytes]
@@ -54,29 +56,9 @@ class Server:
         response: dict[str, Any] = json.loads(answer)["response"]
         return response
 
-    def probe(self, path: str) -> tuple[int, str]:
-        """GET *path* of the metrics port."""
-        connection = HTTPConnection("127.0.0.1", self.metrics_port, timeout=10)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
-
-    def metric(self, series: str) -> float:
-        """Return the value of *series*, written as in the exposition; 0 when there is none."""
-        lines = self.probe("/metrics")[1].splitlines()
-        return next((float(line.rpartition(" ")[2]) for line in lines if line.rpartition(" ")[0] == series), 0.0)
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return the records of the log so far."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
-
-    @property
-    def ready(self) -> bool:
-        """Whether it says that it is."""
-        return self.probe("/readyz")[0] == 200
+    def probes(self) -> int:
+        """Return the metrics port."""
+        return self.metrics_port
 
 
 @contextmanager
