@@ -66,6 +66,13 @@ def test_pods_that_have_ended_and_pods_of_others_are_no_part_of_it() -> None:
     assert (found.seen, found.pods, found.groups) == (2, 0, ())
 
 
+def test_a_pod_that_is_being_deleted_does_not_count_as_running() -> None:
+    leaving = running(image="apache/airflow:latest", node="node-b")
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-24T11:59:50Z"
+    found = taken(leaving, running())
+    assert (found.pods, found.lost, found.skews) == (1, 0, ())
+
+
 def test_a_bare_pod_that_wears_a_schedulers_labels_is_a_task() -> None:
     pod = running()
     del pod["metadata"]["ownerReferences"]

@@ -86,7 +86,7 @@ def test_where_someone_stands_is_what_kubectl_says(control_plane: ControlPlane, 
     current, mine = standing(environ=environ), standing(environ=environ, context="mine")
     assert (current.context, current.namespace) == ("airlock", "default")
     assert (mine.context, mine.namespace) == ("mine", "data")
-    with pytest.raises(ClusterError, match="leads to no cluster"):
+    with pytest.raises(ClusterError, match="'nowhere' is neither 'airlock' nor 'mine'"):
         standing(environ=environ, context="nowhere")
 
 

@@ -1,8 +1,10 @@
 """What a command loads before it works: time differs from machine to machine, modules do not."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -77,3 +79,21 @@ def test_summaries_of_commands_are_whole(group: tuple[str, ...]) -> None:
     _, _, listed = CliRunner().invoke(main, [*group, "--help"]).stdout.partition("Commands:")
     assert listed
     assert "..." not in listed
+
+
+@pytest.mark.parametrize(
+    ("shell_name", "answer"),
+    [
+        ("bash", "plain,policy\n"),
+        ("zsh", "plain\npolicy\nCheck, show, test"),
+        ("fish", "plain,policy\tCheck, show, test"),
+    ],
+)
+def test_each_shell_completes_the_names_of_commands(shell_name: str, answer: str) -> None:
+    environ = {
+        "PATH": os.environ["PATH"], "_AIRLOCK_COMPLETE": f"{shell_name}_complete",
+        "COMP_WORDS": "airlock pol", "COMP_CWORD": "pol" if shell_name == "fish" else "1",
+    }  # fmt: skip
+    program = [str(Path(sys.executable).parent / "airlock")]
+    ended = subprocess.run(program, env=environ, capture_output=True, text=True, check=True, timeout=60, cwd=ROOT)
+    assert answer in ended.stdout

@@ -17,6 +17,7 @@ from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
 
 from webhook.cluster.answers import Answer, Lines, Page, UnreachableError, answer_of, data_of, retry_after_of, told
+from webhook.grammar.complaint import choice
 
 CONNECT, READ = 5.0, 10.0  # seconds
 CREDENTIALS = Path(SERVICE_TOKEN_FILENAME).parent
@@ -137,6 +138,8 @@ def connect(
     """  # noqa: D205  # one sentence
     configuration = Configuration()
     place, in_cluster = _place(kubeconfig, context, environ)
+    if not in_cluster:
+        _chosen(place, context)
     try:
         if in_cluster:
             files = str(credentials / "token"), str(credentials / "ca.crt")
@@ -166,14 +169,25 @@ def standing(
 ) -> Standing:
     """Return the context and the namespace that `connect` with the same arguments means. Raises ClusterError."""
     place, in_cluster = _place(kubeconfig, context, environ)
+    if not in_cluster:
+        return _chosen(place, context)
     try:
-        if in_cluster:
-            return Standing("", (credentials / "namespace").read_text(encoding="utf-8").strip())
+        return Standing("", (credentials / "namespace").read_text(encoding="utf-8").strip())
+    except OSError as error:
+        raise ClusterError(f"{place} leads to no cluster: {error}") from error
+
+
+def _chosen(place: str, context: str | None) -> Standing:
+    """Return the *context* of the kubeconfig *place*, or its current one; raises ClusterError."""
+    try:
         contexts, active = list_kube_config_contexts(place)  # type: ignore[no-untyped-call]  # same
-        found = next(one for one in contexts if one["name"] == context) if context is not None else active
-        return Standing(found["name"], found["context"].get("namespace") or "default")
+        found = {one["name"]: one for one in contexts}
+        if context is None or context in found:
+            one = active if context is None else found[context]
+            return Standing(one["name"], one["context"].get("namespace") or "default")
     except Exception as error:  # as in `connect`
         raise ClusterError(f"{place} leads to no cluster: {error}") from error
+    raise ClusterError(f"--context: {choice(context, sorted(found))} (the contexts of {place})")
 
 
 def _place(kubeconfig: str | None, context: str | None, environ: Mapping[str, str]) -> tuple[str, bool]:

@@ -168,18 +168,20 @@ def audit(  # noqa: PLR0913 - an argument for each option
 
 def _write(survey: "Survey", output: str, file: Path | None, options: "Options") -> None:
     from webhook.report import audit_json, audit_table, junit, markdown, sarif
+    from webhook.report.wording import headline
 
+    told = headline(survey)
     if output == "json":
-        write(audit_json.render(survey), file)
+        write(audit_json.render(survey), file, told)
     elif output == "sarif":
-        write(sarif.render(survey.outcome, options), file)
+        write(sarif.render(survey.outcome, options), file, told)
     elif output == "junit":
-        write(junit.render(survey.outcome, options, name="airlock audit"), file)
+        write(junit.render(survey.outcome, options, name="airlock audit"), file, told)
     elif output == "markdown":
-        write(markdown.render_audit(survey, options), file)
+        write(markdown.render_audit(survey, options), file, told)
     elif output == "html":
         from webhook.report import page
 
-        write(page.render(survey), file)
+        write(page.render(survey), file, told)
     else:
-        write_table(lambda console: audit_table.show(console, survey, options), file)
+        write_table(lambda console: audit_table.show(console, survey, options), file, told)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from webhook.audit.assessment import Law, judge
 from webhook.audit.survey import Basis, Survey
-from webhook.commands.dumps import STDIN, read_dump
+from webhook.commands.dumps import read_dump
 from webhook.commands.options import INSTALLED
+from webhook.commands.pipes import STDIN
 from webhook.commands.reading import document
 from webhook.documents.policy import Policy
 from webhook.documents.release import Release

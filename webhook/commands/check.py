@@ -105,14 +105,16 @@ def check(  # noqa: PLR0913 - an argument for each option
 
 def _write(outcome: "Outcome", output: str, file: Path | None, options: "Options") -> None:
     from webhook.report import check_json, check_table, junit, markdown, sarif
+    from webhook.report.wording import summary
 
+    told = summary(outcome)
     if output == "json":
-        write(check_json.render(outcome), file)
+        write(check_json.render(outcome), file, told)
     elif output == "sarif":
-        write(sarif.render(outcome, options), file)
+        write(sarif.render(outcome, options), file, told)
     elif output == "junit":
-        write(junit.render(outcome, options), file)
+        write(junit.render(outcome, options), file, told)
     elif output == "markdown":
-        write(markdown.render(outcome, options), file)
+        write(markdown.render(outcome, options), file, told)
     else:
-        write_table(lambda console: check_table.show(console, outcome, options), file)
+        write_table(lambda console: check_table.show(console, outcome, options), file, told)

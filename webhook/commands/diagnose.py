@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--task", metavar="ID", default="", help="The ID of the task; needs --dag.")
 @click.option(
     "--message",
-    type=click.File(),
+    type=click.Path(path_type=Path),
     help="The scheduler's message, a file or - for standard input; airlock reads DAG, task and answer from it.",
 )
 @click.option(
@@ -60,7 +60,7 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
     files: tuple[str, ...],
     dag: str,
     task: str,
-    message: TextIO | None,
+    message: Path | None,
     dags: tuple[str, ...],
     policy: Path | None,
     required_env: Path | None,
@@ -82,6 +82,7 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
     """  # noqa: D301 - click reads the backspace
     from webhook.commands.audit_input import Choice, Papers
     from webhook.commands.diagnosis import Asked, run
+    from webhook.commands.reading import contents
     from webhook.diagnosis.evidence import Patient
     from webhook.report.wording import shown
 
@@ -89,8 +90,8 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
         raise click.UsageError("--task needs the --dag that it is in")
     choice = Choice(context, kubeconfig, everywhere=False, namespaces=(namespace,) if namespace else (), files=files)
     papers = Papers(policy, required_env, None)
-    text = None if message is None else message.read()
     try:
+        text = None if message is None else contents(message).decode(errors="replace")
         found = run(Asked(choice, papers, Patient((), dag, task, pod or ""), text, dags))
     except OSError as error:
         click.echo(shown(error), err=True)
@@ -101,15 +102,17 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
 
 def _write(found: "Diagnosis", output: str, file: Path | None) -> None:
     from webhook.report import diagnosis as report
+    from webhook.report.wording import shown
 
+    told = shown(found.headline)
     if output == "json":
-        write(report.render(found), file)
+        write(report.render(found), file, told)
     elif output == "html":
         from webhook.report import diagnosis_page
 
-        write(diagnosis_page.render(found), file)
+        write(diagnosis_page.render(found), file, told)
     else:
-        write_table(lambda console: report.show(console, found), file)
+        write_table(lambda console: report.show(console, found), file, told)
 
 
 def _code(found: "Diagnosis") -> int:

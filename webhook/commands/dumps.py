@@ -2,41 +2,45 @@
 
 import shutil
 import stat
-import sys
 import tempfile
 from datetime import UTC, datetime
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO
 
+from webhook.commands.pipes import STDIN, is_pipe, open_pipe, standard_input
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.scan.dump import Dump
 
-STDIN = "standard input"
 BIGGEST = 2 << 30  # bytes; 100,000 pods as kubectl prints them
 _CHUNK = 1 << 20
 
 
 def read_dump(files: tuple[str, ...], now: datetime) -> tuple[Dump, datetime]:
-    """Return what is in *files* (`-` is standard input), and the time of it: when the last was written."""
+    """Return what is in *files* (`-` is standard input), and the time of it: when the last was written.
+
+    Raises OSError when none of them can be read.
+    """
     dump = Dump()
-    times = []
+    times: list[datetime] = []
     for file in dict.fromkeys(files):
         try:
             times.append(_take(dump, file, now))
         except OSError as error:
             dump.remarks.append(Remark(Place(file, 0), (error.strerror or str(error)).lower()))
+    if not times:
+        raise OSError("\n".join(map(str, dump.remarks)))
     return dump, min(now, max(times, default=now))
 
 
 def _take(dump: Dump, file: str, now: datetime) -> datetime:
     if file == "-":
         with tempfile.TemporaryFile() as spool:
-            _spool(sys.stdin.buffer, spool)
+            _spool(standard_input(), spool)
             _map(dump, STDIN, spool)
         return now
-    with Path(file).open("rb") as opened:
+    with open_pipe(Path(file)) if is_pipe(Path(file)) else Path(file).open("rb") as opened:
         status = Path(file).stat()
         if stat.S_ISREG(status.st_mode):
             _map(dump, file, opened)

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from webhook.commands.pipes import is_pipe, standard_input, through
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.hidden import CONFIG
 from webhook.manifests.stream import SIZE
@@ -34,10 +35,13 @@ def take(one: Check, paths: tuple[str, ...]) -> None:
 def _take(one: Check, file: str) -> None:
     try:
         if file == "-":
-            one.take(STDIN, sys.stdin.buffer.read(SIZE + 1))
+            one.take(STDIN, standard_input().read(SIZE + 1))
             return
         path = Path(file)
-        if not path.is_file():  # to open a pipe would wait for its writer
+        if is_pipe(path):
+            one.take(file, through(path, SIZE + 1))
+            return
+        if not path.is_file():
             one.remark(file, "is not a regular file" if path.exists() else "no such file or directory")
             return
         with path.open("rb") as opened:
@@ -61,8 +65,12 @@ def _files(path: str, one: Check) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             manifest = name.lower().endswith(_SUFFIXES) and not name.startswith(".")
-            if manifest or name == CONFIG:
-                found = found or manifest
+            if not manifest and name != CONFIG:
+                continue
+            found = found or manifest
+            if is_pipe(Path(folder, name)):  # nobody asked to wait for its writer
+                one.remark(str(Path(folder, name)), "is not a regular file")
+            else:
                 yield str(Path(folder, name))
     if not found:
         one.remark(path, f"holds no {', '.join(f'*{suffix}' for suffix in _SUFFIXES)}")

@@ -148,12 +148,14 @@ def _linted(files: "Found", plugins: Path | None, facts: "Facts") -> "Linted":
 
 def _write(outcome: "Linted", output: str, file: Path | None, options: "Options") -> None:
     from webhook.report import lint_json, lint_junit, lint_sarif, lint_table
+    from webhook.report.lint_wording import summary
 
+    told = summary(outcome)
     if output == "json":
-        write(lint_json.render(outcome), file)
+        write(lint_json.render(outcome), file, told)
     elif output == "sarif":
-        write(lint_sarif.render(outcome, options), file)
+        write(lint_sarif.render(outcome, options), file, told)
     elif output == "junit":
-        write(lint_junit.render(outcome, options), file)
+        write(lint_junit.render(outcome, options), file, told)
     else:
-        write_table(lambda console: lint_table.show(console, outcome, options), file)
+        write_table(lambda console: lint_table.show(console, outcome, options), file, told)

@@ -45,8 +45,8 @@ def report_options(*formats: str) -> Callable[[F], F]:
     return decorate
 
 
-def write_table(show: Callable[["Console"], None], file: Path | None) -> None:
-    """Print what *show* prints: in colour and as wide as the terminal, or plainly into *file*."""
+def write_table(show: Callable[["Console"], None], file: Path | None, told: str = "") -> None:
+    """Print what *show* prints: in colour and as wide as the terminal, or plainly into *file*, as `write` does."""
     from rich.console import Console
 
     if file is None:
@@ -54,11 +54,14 @@ def write_table(show: Callable[["Console"], None], file: Path | None) -> None:
         return
     text = StringIO()
     show(Console(file=text, highlight=False, emoji=False, markup=False))
-    write(text.getvalue(), file)
+    write(text.getvalue(), file, told)
 
 
-def write(text: str, file: Path | None) -> None:
-    """Write *text* to *file*, else to standard output; ends the program with 2 when that cannot be done."""
+def write(text: str, file: Path | None, told: str = "") -> None:
+    """Write *text* to *file*, else to standard output; ends the program with 2 when that cannot be done.
+
+    *told*, what the text says in a line, is printed for a file, with its name.
+    """
     if file is None:
         click.echo(text, nl=False)
         return
@@ -67,3 +70,5 @@ def write(text: str, file: Path | None) -> None:
     except OSError as error:
         click.echo(f"{file}: {(error.strerror or str(error)).lower()}", err=True)
         sys.exit(2)
+    if told:
+        click.echo(f"{file}: {told}", err=True)

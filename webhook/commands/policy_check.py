@@ -15,7 +15,10 @@ import click
     "--namespace", "-n", metavar="NAME", default="default", help="The namespace of objects that do not name one."
 )
 def check(files: tuple[Path, ...], inputs: tuple[str, ...], namespace: str) -> None:
-    """Check FILES, each a Policy, a RequiredEnv or a Release; - is standard input.
+    """Check the documents in FILES: a Policy, a RequiredEnv or a Release; - is standard input.
+
+    A file can also be a ConfigMap, or a List of them, as kubectl get configmap -o yaml prints it; or the values.yaml of
+    airlock's chart, or of a chart that airlock's is part of.
 
     It prints every problem as FILE:LINE: path: what is wrong. An expired exemption is only a warning. With --input it
     also says how many workloads each row of components matches, and which others look like Airflow. Exits with 0 if

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import click
 
-from webhook.commands.reading import document
+from webhook.commands.reading import contents, document
 from webhook.documents.fixture import Case, PolicyTest, read_policy_test
 from webhook.documents.policy import DEFAULT, read_policy
 from webhook.documents.required_env import EMPTY, read_manifest
@@ -18,7 +18,7 @@ from webhook.grammar.yamlnode import compose
 from webhook.judge.gate import Gate
 from webhook.manifests.fixture import Result, run
 from webhook.pods.text import plural, printable
-from webhook.sources.file import FileError, read
+from webhook.sources.file import FileError
 
 _LONGEST = 2000  # characters of a line
 
@@ -54,7 +54,7 @@ def _object(case: Case, file: Path) -> Mapping[str, Any]:
         return case.object
     place = file.parent / case.file
     try:
-        root, faults = compose(read(place))
+        root, faults = compose(contents(place))
     except FileError as error:
         return _end(f"{file}: {case.name!r}: {error}")
     if root is None or faults or not isinstance(root.value, Mapping):

@@ -1,23 +1,24 @@
 """Prints what is wrong with a file of documents, for `airlock policy check`."""
 
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from webhook.commands.reading import contents, name_of
 from webhook.documents.cautions import cautions
 from webhook.documents.doubts import doubts
 from webhook.documents.fixture import read_policy_test
 from webhook.documents.policy import Policy, read_policy
 from webhook.documents.release import read_release
 from webhook.documents.required_env import EMPTY, read_manifest
-from webhook.grammar.model import DocumentError
+from webhook.documents.wrapped import KEYS, Wrapped, unwrapped
+from webhook.grammar.model import DocumentError, Problem
 from webhook.grammar.yamlnode import compose
 from webhook.manifests.place import line_of
 from webhook.pods.text import plural
-from webhook.sources.file import FileError, read
+from webhook.sources.file import FileError
 
 READERS: dict[str, Callable[[bytes], object]] = {
     "Policy": read_policy,
@@ -29,39 +30,63 @@ READERS: dict[str, Callable[[bytes], object]] = {
 
 def report(path: Path, inputs: tuple[str, ...], namespace: str) -> int:
     """Print what is wrong with *path*; return 0 when nothing is, 1 when something is, 2 when it cannot be read."""
-    name = "standard input" if str(path) == "-" else str(path)
+    name = name_of(path)
     try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else read(path)
+        found = unwrapped(contents(path))
     except FileError as error:
         click.echo(str(error), err=True)
         return 2
-    root, _ = compose(data)
-    kind = root.value.get("kind") if root is not None else None
+    if not found:
+        click.echo(f"{name}: no ConfigMap in it has a key {', '.join(KEYS)}")
+        return 1
+    good = [_report(name, one, inputs, namespace) for one in found]
+    return 0 if all(good) else 1
+
+
+def _report(file: str, wrapped: Wrapped, inputs: tuple[str, ...], namespace: str) -> bool:
+    """Print what is wrong with one document of *file*; return whether it is a good one."""
+    for problem in wrapped.misread:
+        _tell(file, wrapped, problem)
+    text = wrapped.text if isinstance(wrapped.text, bytes) else wrapped.text.encode()
+    root, _ = compose(text)
+    kind = wrapped.kind or (root.value.get("kind") if root is not None else None)
     try:
-        document = READERS[kind if isinstance(kind, str) and kind in READERS else "Policy"](data)
+        document = READERS[kind if isinstance(kind, str) and kind in READERS else "Policy"](text)
     except DocumentError as error:
         for problem in error.problems:
-            click.echo(f"{name}:{problem.line}: {problem.path}{': ' if problem.path else ''}{problem.text}")
-        return 1
-    if root is not None and isinstance(document, Policy):
-        for nth, exemption in document.ended(datetime.now(UTC).date()):
-            field = f"exemptions[{nth}].expires"
-            told = f"{exemption.name!r} of {exemption.owner} ended on {exemption.expires} and covers nothing any more"
-            click.echo(f"{name}:{line_of(root, field)}: warning: {field}: {told}; remove it, or set a later day")
-    for caution in cautions(data, document):
-        click.echo(f"{name}:{caution.problem.line}: warning: {caution.problem.path}: {caution.problem.text}")
-    if inputs and root is not None and isinstance(document, Policy):
-        for line in _caught(document, inputs, namespace):
-            click.echo(f"{name}:{line_of(root, line[0])}: {line[0]}: {line[1]}")
-    for doubt in doubts(data):
-        place = 0 if root is None else line_of(root, doubt.path)
-        click.echo(f"{name}:{place}: warning: {doubt}")
-    click.echo(f"{name}: ok", err=True)
-    return 0
+            _tell(file, wrapped, problem)
+        return False
+    if root is None:
+        return not wrapped.misread
+    for path, told in _ended(document):
+        _tell(file, wrapped, Problem(line_of(root, path), path, told), "warning: ")
+    for caution in cautions(text, document):
+        _tell(file, wrapped, caution.problem, "warning: ")
+    for path, told in _caught(document, inputs, namespace):
+        _tell(file, wrapped, Problem(line_of(root, path), path, told))
+    for doubt in doubts(text):
+        _tell(file, wrapped, Problem(line_of(root, doubt.path), doubt.path, doubt.text), "warning: ")
+    if not wrapped.misread:
+        click.echo(f"{file}: {wrapped.path}{': ' if wrapped.path else ''}ok", err=True)
+    return not wrapped.misread
 
 
-def _caught(policy: Policy, inputs: tuple[str, ...], namespace: str) -> Iterator[tuple[str, str]]:
-    """Yield each row of *policy* by its path, with how many workloads of *inputs* it knows."""
+def _tell(file: str, wrapped: Wrapped, problem: Problem, how: str = "") -> None:
+    path = ".".join(part for part in (wrapped.path, problem.path) if part)
+    click.echo(f"{file}:{wrapped.line or problem.line}: {how}{path}{': ' if path else ''}{problem.text}")
+
+
+def _ended(document: object) -> Iterator[tuple[str, str]]:
+    """Yield the path of each exemption that is over, and what it was."""
+    for nth, one in document.ended(datetime.now(UTC).date()) if isinstance(document, Policy) else ():
+        told = f"{one.name!r} of {one.owner} ended on {one.expires} and covers nothing any more"
+        yield f"exemptions[{nth}].expires", f"{told}; remove it, or set a later day"
+
+
+def _caught(policy: object, inputs: tuple[str, ...], namespace: str) -> Iterator[tuple[str, str]]:
+    """Yield each row of a *policy* by its path, with how many workloads of *inputs* it knows."""
+    if not inputs or not isinstance(policy, Policy):
+        return
     from webhook.commands.inputs import taken
     from webhook.manifests.check import Asked
 

@@ -9,12 +9,13 @@ import click
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def show(file: Path | None) -> None:
     """Print the Policy or Release in FILE with all its defaults; without FILE, the built-in policy."""
+    from webhook.commands.reading import contents
     from webhook.documents.policy import DEFAULT, effective
     from webhook.grammar.model import DocumentError
-    from webhook.sources.file import FileError, read
+    from webhook.sources.file import FileError
 
     try:
-        click.echo(effective(DEFAULT) if file is None else _effective(read(file)), nl=False)
+        click.echo(effective(DEFAULT) if file is None else _effective(contents(file)), nl=False)
     except FileError as error:
         raise click.ClickException(str(error)) from None
     except DocumentError as error:

@@ -8,9 +8,10 @@ from typing import Generic, TypeVar
 
 import click
 
+from webhook.commands.pipes import STDIN, is_pipe, standard_input, through
 from webhook.documents.doubts import doubts
 from webhook.grammar.model import DocumentError, revision
-from webhook.sources.file import FileError, read
+from webhook.sources.file import BIGGEST, FileError, read
 
 T = TypeVar("T")
 
@@ -23,21 +24,39 @@ class Read(Generic[T]):
     words: str
 
 
-def document(path: Path, reader: Callable[[bytes], T]) -> Read[T]:
-    """Return what *reader* makes of the file *path*; ends the program with 2 and every problem when it is bad.
+def name_of(path: Path) -> str:
+    """Return what problems call *path*."""
+    return STDIN if str(path) == "-" else str(path)
 
-    What is odd about a good one is a warning.
+
+def contents(path: Path) -> bytes:
+    """Return the bytes of *path*: a file, a pipe such as `<(...)`, or `-` for standard input. Raises FileError."""
+    if str(path) != "-" and not is_pipe(path):
+        return read(path)
+    try:
+        data = standard_input().read(BIGGEST + 1) if str(path) == "-" else through(path, BIGGEST + 1)
+    except OSError as error:
+        raise FileError(f"{name_of(path)}: {(error.strerror or str(error)).lower()}") from error
+    if len(data) > BIGGEST:
+        raise FileError(f"{name_of(path)}: longer than {BIGGEST} bytes")
+    return data
+
+
+def document(path: Path, reader: Callable[[bytes], T]) -> Read[T]:
+    """Return what *reader* makes of *path*, a file, a pipe or `-`.
+
+    It ends the program with 2 and every problem when that is bad. What is odd about a good one is a warning.
     """
     try:
-        data = read(path)
+        data = contents(path)
         value = reader(data)
     except FileError as error:
         problems = str(error)
     except DocumentError as error:
-        problems = "\n".join(f"{path}: {problem}" for problem in error.problems)
+        problems = "\n".join(f"{name_of(path)}: {problem}" for problem in error.problems)
     else:
         for doubt in doubts(data):
-            click.echo(f"{path}: warning: {doubt}", err=True)
-        return Read(value, f"{path}, revision {revision(data)}")
+            click.echo(f"{name_of(path)}: warning: {doubt}", err=True)
+        return Read(value, f"{name_of(path)}, revision {revision(data)}")
     click.echo(problems, err=True)
     sys.exit(2)

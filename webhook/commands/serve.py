@@ -90,7 +90,7 @@ from webhook.sources.name import ConfigMapName
 @setting(
     "--events",
     type=click.Choice(EventsTo, case_sensitive=False),
-    default=EventsTo.AUTO,
+    default=EventsTo.AUTO.value,
     show_default=True,
     help="Where Events go. auto: to the cluster if airlock runs in one or a document is a ConfigMap, else to the log.",
 )

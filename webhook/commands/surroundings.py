@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from webhook.commands.inputs import take
+from webhook.commands.reading import contents
 from webhook.documents.policy import DEFAULT
 from webhook.documents.required_env import EMPTY, RequiredEnv
 from webhook.lint.environment import Declared
@@ -18,7 +19,7 @@ from webhook.lint.versions import Versions, of_tag
 from webhook.manifests.check import Asked, Check
 from webhook.manifests.declared import Process, declared
 from webhook.pods.airflow import Component
-from webhook.sources.file import FileError, read
+from webhook.sources.file import FileError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def declarations(paths: tuple[str, ...], required: RequiredEnv, today: date) -> 
 def names_of_variables(path: Path) -> frozenset[str]:
     """Return the names in the file *path*: the keys of a JSON object, the strings of a list, or one name a line."""
     try:
-        text = read(path).decode()
+        text = contents(path).decode()
     except (FileError, UnicodeDecodeError) as error:
         click.echo(f"{path}: {error}" if isinstance(error, UnicodeDecodeError) else str(error), err=True)
         sys.exit(2)

@@ -129,8 +129,8 @@ class LivePod:
 
     @property
     def ended(self) -> bool:
-        """Whether it has run its course and nothing of it runs any more."""
-        return self.phase in ENDED
+        """Whether it counts as running no more: it has run its course, or it is being deleted."""
+        return self.deleting or self.phase in ENDED
 
 
 def decode_pod(raw: bytes | msgspec.Raw) -> LivePod:
