@@ -46,8 +46,12 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CASES)
 
 
+def run(*arguments: str) -> click.testing.Result:
+    return click.testing.CliRunner().invoke(main, ["check", "--policy", "policy.yaml", *arguments, *INPUT])
+
+
 def printed(*arguments: str) -> str:
-    result = click.testing.CliRunner().invoke(main, ["check", "--policy", "policy.yaml", *arguments, *INPUT])
+    result = run(*arguments)
     assert (result.exit_code, result.stderr) == (2, ""), result.output
     return result.stdout
 
@@ -83,8 +87,9 @@ def test_the_table_has_what_every_finding_says_under_its_image() -> None:
 
 def test_what_is_printed_goes_to_a_file_on_request(tmp_path: Path) -> None:
     path = tmp_path / "out.sarif"
-    told = printed("-o", "sarif", "--output-file", str(path))
-    assert told.startswith(f"{path}: 5 objects, 3 Airflow workloads, 4 findings")
+    result = run("-o", "sarif", "--output-file", str(path))
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"{path}: 5 objects, 3 Airflow workloads, 4 findings")
     assert path.read_text() == printed("-o", "sarif")
 
 
