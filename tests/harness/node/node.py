@@ -106,8 +106,8 @@ class Node(Pods, ControlPlane):
     def stop_kubelet(self) -> None:
         """Kill kubelet: containers go on running, probes do not, and the API calls the node ready for 40 s more.
 
-        Waits until no pod is being deleted: one that still were would stay in the API for minutes after
-        `start_kubelet`, and a later drain would wait for it.
+        Waits until no pod or namespace is being deleted. Else the Secrets of such a pod may go while kubelet is away;
+        once it is back it waits for them before it ends the pod, which stays in the API and holds up every drain.
         """
         self.wait_deleted()
         self._kubelet.stop()

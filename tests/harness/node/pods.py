@@ -53,13 +53,13 @@ class Pods(Access):
         return self.kubectl("logs", "-n", namespace, pod, *options)
 
     def wait_deleted(self, *, seconds: float = 120) -> None:
-        """Return when no pod of any namespace is being deleted."""
+        """Return when no namespace, and no pod of any, is being deleted."""
 
         def deleted() -> bool:
-            pods = json.loads(self.kubectl("get", "pods", "--all-namespaces", "-o", "json"))["items"]
-            return not any("deletionTimestamp" in pod["metadata"] for pod in pods)
+            found = json.loads(self.kubectl("get", "namespaces,pods", "--all-namespaces", "-o", "json"))["items"]
+            return not any("deletionTimestamp" in one["metadata"] for one in found)
 
-        until(deleted, "no pod is being deleted", seconds=seconds, pause=0.2)
+        until(deleted, "nothing is being deleted", seconds=seconds, pause=0.2)
 
     @contextmanager
     def drained(self, *options: str, seconds: float = 60) -> Iterator[None]:
