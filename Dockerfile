@@ -10,6 +10,9 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_CERT
 ARG PIP_IGNORE_REQUIRES_PYTHON
+# The commit's time, for a build whose bytes follow from the commit: the wheel's files and the compiled ones go by it.
+ARG SOURCE_DATE_EPOCH
+ENV PYTHONHASHSEED=0
 WORKDIR /src
 RUN python3 -m venv /build && python3 -m venv --without-pip /opt/airlock
 # The build backend for the wheel, pinned like the rest; it stays in this stage.

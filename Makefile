@@ -8,7 +8,7 @@ PORT ?= 8443
 METRICS_PORT ?= 9090
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-node test-all test-charts test-long test-callers check format cluster node bench test-lowest clean
+.PHONY: help run test test-node test-all test-charts test-long test-callers check format cluster node release bench test-lowest clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -47,11 +47,12 @@ test-long: $(VENV)/.ready ## run the tests that are too slow for CI: rotations, 
 test-callers: $(VENV)/.ready ## run lint's cases with the real Airflow 2 and 3 from PyPI (venvs in ~/.cache/airlock, a few minutes once)
 	@$(BIN)/python -m pytest -m callers tests/callers $(ARGS)
 
-check: $(VENV)/.ready ## check lint, formatting, types and import layers
+check: $(VENV)/.ready ## check lint, formatting, types, import layers and advisories about what the lock pins
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m release.advisories
 
 format: $(VENV)/.ready ## format the code and apply lint fixes
 	@$(BIN)/ruff check --fix
@@ -64,6 +65,9 @@ cluster: $(VENV)/.ready ## start a real control plane, print its kubeconfig, lea
 node: $(VENV)/.ready ## start a real one-node cluster, print its kubeconfig, leave it running until Ctrl-C (Debian 12, root)
 	@tests/harness/control_plane/build control-plane node
 	@$(BIN)/python -m tests.harness.node
+
+release: $(VENV)/.ready ## build all that is published into dist/, from the commit (BASE=IMAGE or FILE.tar; needs buildah)
+	@$(BIN)/python -m release --output dist $(if $(BASE),--base "$(BASE)")
 
 bench: $(VENV)/.ready ## measure the cost of a decision, as ratios within one run
 	@$(BIN)/python -m tests.bench
