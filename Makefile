@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 RUN := .run
 PORT ?= 8443
 METRICS_PORT ?= 9090
+GATED := --only decision --only paths --only handshakes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-node test-all test-charts test-long test-callers check format cluster node release bench test-lowest clean
+.PHONY: help run test test-node test-all test-charts test-long test-callers check format cluster node release bench bench-check bench-baseline test-lowest clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -69,8 +70,14 @@ node: $(VENV)/.ready ## start a real one-node cluster, print its kubeconfig, lea
 release: $(VENV)/.ready ## build all that is published into dist/, from the commit (BASE=IMAGE or FILE.tar; needs buildah)
 	@$(BIN)/python -m release --output dist $(if $(BASE),--base "$(BASE)")
 
-bench: $(VENV)/.ready ## measure the cost of a decision, as ratios within one run
-	@$(BIN)/python -m tests.bench
+bench: $(VENV)/.ready ## measure what airlock costs, as ratios within one run (about ten minutes; ARGS=--quick: two)
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-check: $(VENV)/.ready ## measure the ratios that CI compares with tests/bench/baseline.json, and fail beyond noise
+	@$(BIN)/python -m tests.bench --quick --check $(GATED) $(ARGS)
+
+bench-baseline: $(VENV)/.ready ## measure these ratios RUNS=8 times, and replace the baseline
+	@$(BIN)/python -m tests.bench --quick --baseline $(or $(RUNS),8) $(GATED) $(ARGS)
 
 test-lowest: ## run the tests that need no cluster with the lowest versions that pyproject.toml allows
 	@$(PYTHON) -m venv $(VENV)-lowest

@@ -75,6 +75,15 @@ def test_a_second_pass_over_its_own_output_changes_nothing(spec: dict[str, Any],
     assert again == []
 
 
+def test_a_variable_behind_an_earlier_entry_of_its_name_is_moved_no_further_however_often_it_is_asked() -> None:
+    required = manifest([{"name": "A", "value": "$$(B)", "onConflict": "override"}])
+    assert required is not None
+    own = [{"name": "B", "value": "$(A)"}, {"name": "A", "value": "x"}, {"name": "A", "value": "$$(B)"}]
+    before = pod({"containers": [{"name": "scheduler", "image": "apache/airflow:2.10.5", "env": own}]})
+    _, operations = mutated(Gate(ENFORCE, required), before)
+    assert operations == []
+
+
 @given(specs, manifests)
 def test_only_env_is_touched_and_own_entries_keep_their_order(spec: dict[str, Any], required: RequiredEnv) -> None:
     before = pod(spec)

@@ -45,12 +45,12 @@ def arranged(own: Sequence[EnvVar], wanted: Sequence[Wanted], differing: frozens
         anchor = max((anchors.get(name, -1) for name in references(one.value)), default=-1)
         if one.present:
             place = positions[one.name]
+            # An earlier entry of the name stays in front, so a move goes no further than behind it.
+            anchor = max(anchor, *(index for index, item in enumerate(own[:place]) if item.name == one.name), -1)
             if anchor < place and not any(anchor < user < place for user in users.get(one.name, ())):
                 replaced += [(place, one.name)] if one.name in differing else []
                 continue
             removed.append(place)
-            earlier = (index for index, item in enumerate(own[:place]) if item.name == one.name)
-            anchor = max(anchor, *earlier, -1)
         anchors[one.name] = anchor
         behind.append((anchor, one.name))
     return Arrangement(tuple(replaced), tuple(sorted(removed, reverse=True)), tuple(_final(len(own), removed, behind)))
