@@ -1,15 +1,13 @@
 """The registration: who is asked about what, what happens without an answer, and what is never asked about."""
 
-import copy
 import itertools
 import re
 from collections.abc import Callable
 from typing import Any
 
-import celpy
 import pytest
-from celpy.adapter import json_to_cel
 
+from tests.harness.chart.conditions import REPLICASET, matches, review
 from tests.harness.chart.rendering import (
     NAMESPACE,
     NEWEST,
@@ -27,7 +25,6 @@ OLD, CONDITIONS = "1.27.0", "1.28.0"
 STRICT, REST = "controllers.pods.validate.airlock", "pods.validate.airlock"
 UPDATES = "updates.validate.airlock"
 MUTATE, WORKLOADS, GUARD = "pods.mutate.airlock", "workloads.validate.airlock", "documents.guard.airlock"
-REPLICASET = "system:serviceaccount:kube-system:replicaset-controller"
 EXECUTOR = "system:serviceaccount:airflow:airflow-scheduler"
 everywhere = pytest.mark.parametrize("name", VALUES)
 on_every_server = pytest.mark.parametrize("kubernetes", ["1.20.2", OLD, CONDITIONS, NEWEST])
@@ -207,141 +204,6 @@ def test_an_upgrade_to_fail_that_cannot_see_the_cluster_is_refused() -> None:
     values = without(fail(["airflow"]), allowFailAtInstall=False)
     with pytest.raises(HelmError, match="has no caBundle yet"):
         render(values, arguments=("--is-upgrade",))
-
-
-# matchConditions: by a CEL interpreter, since the servers of the tests have none
-
-
-def pod(*images: str, init: tuple[str, ...] = (), **metadata: Any) -> Object:
-    """Return a pod whose containers run *images*."""
-    spec: Object = {"containers": [{"name": f"c{n}", "image": image} for n, image in enumerate(images)]}
-    if init:
-        spec["initContainers"] = [{"name": f"i{n}", "image": image} for n, image in enumerate(init)]
-    return {"metadata": {"name": "x", **metadata}, "spec": spec}
-
-
-def review(
-    user: str = REPLICASET,
-    new: Object | None = None,
-    old: Object | None = None,
-    *,
-    namespace: str = "airflow",
-    groups: tuple[str, ...] = ("system:authenticated",),
-    **request: str,
-) -> Object:
-    """Return what a CEL expression may look at; what is empty is absent, as in the API server."""
-    info = {"username": user} | ({"groups": list(groups)} if groups else {})
-    asked = {"operation": "UPDATE" if old else "CREATE", "namespace": namespace, "userInfo": info, **request}
-    return {"request": asked, "object": new or pod("a:1"), "oldObject": old}
-
-
-def matches(hook: Object, variables: Object) -> bool:
-    """Return whether the API server would ask *hook*; raises what an expression does."""
-    environment = celpy.Environment()
-    activation = {name: json_to_cel(value) for name, value in variables.items()}
-    programs = [
-        environment.program(environment.compile(each["expression"])) for each in hook.get("matchConditions", ())
-    ]
-    return all([bool(program.evaluate(activation)) for program in programs])  # noqa: C419 - each must be evaluated
-
-
-def is_judged(variables: Object) -> bool:
-    """Return whether a validating entry for pods is asked."""
-    hooks = webhooks(render())
-    return any(matches(hooks[name], variables) for name in (STRICT, REST))
-
-
-MIRROR = {"kubernetes.io/config.mirror": "1"}
-NODE = ("system:nodes", "system:authenticated")
-
-
-@pytest.mark.parametrize(
-    ("variables", "judged"),
-    [
-        (review(), True),
-        (review("alice", groups=()), True),
-        (review(new=pod("a:1", annotations={"x": "y"})), True),
-        (review("system:node:n1", pod("a:1", annotations=MIRROR), groups=NODE), False),
-        (review("system:node:n1", pod("a:1"), groups=NODE), True),  # a kubelet that makes other pods is none
-        (review("alice", pod("a:1", annotations=MIRROR)), True),  # the annotation is anybody's to write
-    ],
-)
-def test_only_a_kubelets_mirror_pods_are_left_out(variables: Object, judged: bool) -> None:  # noqa: FBT001 - a table
-    assert is_judged(variables) is judged
-    assert matches(webhooks(render())[MUTATE], variables) is judged
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "judged"),
-    [
-        (pod("a:1"), pod("a:1", annotations={"x": "y"}), False),
-        (pod("a:1"), pod("a:1", finalizers=[]), False),
-        (pod("a:1", "b:1"), pod("a:1", "b:2"), True),
-        (pod("a:1", init=("i:1",)), pod("a:1", init=("i:1",)), False),
-        (pod("a:1", init=("i:1",)), pod("a:1", init=("i:2",)), True),
-        (pod("a:1"), pod("a:1", init=("i:1",)), True),
-        (pod("a:1"), pod("a:1", "b:1"), True),
-        ({"metadata": {}, "spec": {"containers": [{"name": "c0"}]}}, pod("a:1"), True),
-        # Any label may make a pod Airflow's: rows of the policy are added later.
-        (pod("a:1"), pod("a:1", labels={"x": "y"}), True),
-        (pod("a:1", labels={"x": "y"}), pod("a:1"), True),
-        (pod("a:1", labels={"x": "y"}), pod("a:1", labels={"x": "z"}), True),
-        (pod("a:1", labels={"x": "y", "z": "1"}), pod("a:1", labels={"x": "y"}), True),
-        (pod("a:1", labels={"x": "y"}), pod("a:1", labels={"x": "y"}), False),
-        # What Airflow's own code changes: adoption, revocation, cleaning up, and the operator's look at a pod.
-        (pod("a:1", labels={"airflow-worker": "1"}), pod("a:1", labels={"airflow-worker": "2"}), False),
-        (pod("a:1", labels={"airflow-worker": "1"}), pod("a:1", labels={}), False),
-        (pod("a:1"), pod("a:1", labels={"airflow_executor_done": "True"}), False),
-        (pod("a:1"), pod("a:1", labels={"airflow_pod_revoked": "True"}), False),
-        (pod("a:1", labels={"x": "y"}), pod("a:1", labels={"x": "y", "already_checked": "True"}), False),
-        (pod("a:1"), pod("a:1", labels={"already_checked": "True", "x": "y"}), True),
-    ],
-)
-def test_an_update_is_judged_only_when_an_image_or_a_label_changes(old: Object, new: Object, judged: bool) -> None:  # noqa: FBT001 - same
-    assert is_judged(review("alice", new, old)) is judged
-
-
-@pytest.mark.parametrize("side", ["object", "oldObject"])
-def test_a_pod_of_very_many_labels_is_judged_before_its_labels_could_exceed_the_budget(side: str) -> None:
-    # A label costs under 60 of the budget on either side, a container under 30 in each of two lists and two objects.
-    assert 2 * 1000 * 60 + 4 * 1000 * 30 < 1_000_000 / 4
-    many = {f"k{n}": "" for n in range(1001)}
-    pods = {"object": pod("a:1"), "oldObject": pod("a:1")} | {side: pod("a:1", labels=many)}
-    variables = review("alice", pods["object"], pods["oldObject"])
-    assert is_judged(variables)
-    condition = next(
-        one for one in webhooks(render())[REST]["matchConditions"] if one["name"] == "images-or-labels-change"
-    )
-    before, _, _ = condition["expression"].partition("object.spec.containers.map")
-    assert matches({"matchConditions": [{"expression": before.rstrip().removesuffix("||")}]}, variables)
-
-
-def test_a_pod_of_very_many_containers_is_judged_before_they_could_exceed_the_budget() -> None:
-    many = pod(*(f"a:{n}" for n in range(1001)))
-    assert is_judged(review("alice", many, copy.deepcopy(many)))
-    init = pod("a:1", init=tuple(f"a:{n}" for n in range(1001)))
-    assert is_judged(review("alice", init, copy.deepcopy(init)))
-
-
-def test_ephemeral_containers_are_always_judged() -> None:
-    same = pod("a:1")
-    assert is_judged(review("alice", same, copy.deepcopy(same), subResource="ephemeralcontainers"))
-
-
-def test_the_guard_is_asked_about_airlocks_documents_only() -> None:
-    hook = webhooks(render())[GUARD]
-    assert matches(hook, review(name="airlock-policy"))
-    assert matches(hook, review(name="airlock-required-env"))
-    assert matches(hook, review(name="airlock-release"))
-    assert not matches(hook, review(name="kube-root-ca.crt"))
-    assert not matches(hook, review())  # generateName
-
-
-def test_no_condition_looks_at_a_label_of_a_new_pod() -> None:
-    labels = {"airlock": "skip", "tier": "airflow", "airflow-worker": "1"}
-    for name, hook in webhooks(render()).items():
-        if name in (STRICT, REST, MUTATE):
-            assert matches(hook, review(new=pod("a:1", labels=labels))) is matches(hook, review())
 
 
 # NOTES.txt

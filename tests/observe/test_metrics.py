@@ -31,6 +31,7 @@ LABELS = {
     "airlock_policy_stale": {"document"},
     "airlock_untrusted_components_total": {"component"},
     "airlock_lookalikes_total": set(),
+    "airlock_tasks_left_out": set(),
 }
 
 

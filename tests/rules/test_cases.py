@@ -34,6 +34,7 @@ FILES = sorted(path for rule in RULES for path in (CASES / rule).glob("*.yaml"))
 KEYS = {
     "policy", "manifest", "release", "origins", "pins", "sightings", "holdings", "marks", "config_maps",
     "object", "old", "operation", "subresource", "user", "namespace", "owner",
+    "tasks_left_out",
     "today", "allowed", "component", "violations", "exempted", "mutation", "patched", "others", "nodes", "ended",
 }  # fmt: skip
 
@@ -62,6 +63,7 @@ def gate(case: dict[str, Any]) -> Gate:
             fleet((), [Sighting(**sighting) for sighting in case.get("sightings", ())]),
             holdings(case),
         ),
+        tasks_left_out=case.get("tasks_left_out", False),
     )
 
 

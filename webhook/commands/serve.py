@@ -102,6 +102,12 @@ from webhook.sources.name import ConfigMapName
     " server never asks about it, so such a review is forged.",
 )
 @setting(
+    "--tasks-left-out",
+    is_flag=True,
+    help="The webhook configuration does not ask /mutate about the pods of tasks, because the documents add nothing to"
+    " them. If a document comes to require a variable there all the same, one that is missing is a warning at most.",
+)
+@setting(
     "--threads",
     type=click.IntRange(1, 256),
     default=16,
@@ -134,6 +140,7 @@ def serve(  # noqa: PLR0913 - an argument for each option
     metrics_port: int,
     events: EventsTo,
     excluded_namespace: tuple[str, ...],
+    tasks_left_out: bool,
     threads: int,
     drain_seconds: float,
     log_level: str,
@@ -164,6 +171,7 @@ def serve(  # noqa: PLR0913 - an argument for each option
     options = ServiceOptions(
         policy, required_env, events, inside, instance, accepted,
         release=release, pins=pins, sightings=sightings, excluded=frozenset(excluded_namespace),
+        tasks_left_out=tasks_left_out,
     )  # fmt: skip
     run(
         lambda: Airlock(options),

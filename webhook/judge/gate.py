@@ -8,55 +8,56 @@ from itertools import islice
 from webhook.documents.policy import DEFAULT, Policy
 from webhook.documents.release import NONE, Release
 from webhook.documents.required_env import EMPTY, RequiredEnv
+from webhook.judge.asking import CHANGES, is_left_out
 from webhook.judge.bounds import MOST_FINDINGS, MOST_PLACES, UNREADABLE, crowd, is_crowd, unfinished
 from webhook.judge.case import Case, is_mirror, record
 from webhook.judge.decision import TASK_KEYS, Decision, Mutation
 from webhook.judge.exempting import Covering
 from webhook.judge.mutation import completed
+from webhook.judge.pinning import pin_of
 from webhook.judge.request import Request, day_of, moment_of, sighted
 from webhook.judge.rulebook import Rulebook
 from webhook.judge.trust import REMEMBERED, Trust
 from webhook.judge.unread import may_matter, unread, unread_mutation
 from webhook.judge.update import is_managed, strictest
 from webhook.judge.verdict import CLEAN, Exempted, Verdict, Violation, cause_of, merged
-from webhook.pods.airflow import Chart, Component, Role
+from webhook.pods.airflow import Component, Role
 from webhook.pods.claim import claim, telling
 from webhook.pods.fleet import Live
 from webhook.pods.image import parse
 from webhook.pods.live import LivePod
 from webhook.pods.observed import NOTHING, Observed
 from webhook.pods.pin import Pin
-from webhook.pods.sighting import airflow_in, airflow_of
+from webhook.pods.sighting import airflow_of
 from webhook.pods.workload import ImagePlace, Workload
-from webhook.rules import mutable_tag, pin_digest, required_env
+from webhook.rules import pin_digest, required_env
 from webhook.rules.finding import Mode
 from webhook.rules.rule import RuleOptions, Stage, Subject
-from webhook.rules.tag_trust import MutableTagOptions
 from webhook.variables.known import ConfigMaps
 from webhook.variables.patch import Operation
 from webhook.variables.variable import Variable
 
 AUDIT = "audit"  # the path of a decision that nobody asked for
 
-_CHANGES = frozenset({Mode.ENFORCE, Mode.WARN})
-_PINNED = frozenset({Component.WORKER, Component.TASK})
-
 
 class Gate:
     """Decides by the documents in force and one view of the cluster; a change of any makes a new gate."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an argument for each thing that it decides by
         self,
         policy: Policy = DEFAULT,
         manifest: RequiredEnv = EMPTY,
         config_maps: ConfigMaps | None = None,
         release: Release = NONE,
         observed: Observed = NOTHING,
+        *,
+        tasks_left_out: bool = False,
     ) -> None:
         self._policy = policy
         self._config_maps = config_maps
         self._release = release
         self._observed = observed
+        self._tasks_left_out = tasks_left_out
         self._trust = Trust(policy)
         self._rules = Rulebook(policy)
 
@@ -191,7 +192,7 @@ class Gate:
     def _changes(self, name: str, pin: Pin | None, case: Case, today: date) -> bool:
         """Return whether the rule *name* changes the pod of *case*, to *pin* if that is given."""
         namespace, component = case.request.namespace, case.subject.role.component
-        if self._rules.mode(name, namespace).capped(case.ceiling) not in _CHANGES:
+        if self._rules.mode(name, namespace).capped(case.ceiling) not in CHANGES:
             return False
         image = None if pin is None else parse(pin.image)
         return not any(
@@ -212,18 +213,12 @@ class Gate:
         images = tuple(islice(workload.images, MOST_PLACES))
         expected = self._release.about(role.component, request.namespace, now)
         known = (self._config_maps, live, repositories, expected, self._observed, request.provenance)
-        pin = self._pin(role, workload, request)
-        subject = Subject(workload, role, stage, images, variables, *known, namespace=request.namespace, pin=pin)
+        subject = Subject(
+            workload, role, stage, images, variables, *known, namespace=request.namespace,
+            pin=pin_of(role, workload, request, self._observed, self._policy),
+            left_out=self._tasks_left_out and stage is Stage.POD and is_left_out(workload.metadata),
+        )  # fmt: skip
         return Case(request, subject, distrusted, self._ceiling(request, subject))
-
-    def _pin(self, role: Role, workload: Workload, request: Request) -> Pin | None:
-        """Return what a worker or a task of the release that its labels name is pinned to, if that is a moving tag."""
-        if role.component not in _PINNED or role.chart is Chart.OPERATOR or not self._observed.pins:
-            return None
-        pin = self._observed.pins.get(airflow_in(request.namespace, workload.template.labels or {}))
-        options = self._policy.options(mutable_tag.RULE.name)
-        assert isinstance(options, MutableTagOptions)  # noqa: S101 - as the catalogue has it
-        return pin if pin is not None and options.is_mutable(parse(pin.image)) else None
 
     def _ceiling(self, request: Request, subject: Subject) -> Mode:
         highest = _highest(subject.role)

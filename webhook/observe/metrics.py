@@ -10,6 +10,7 @@ from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     PlatformCollector,
     ProcessCollector,
@@ -83,6 +84,11 @@ class Metrics:
         )
         self._events = self._counter("events", "Decisions and announcements by what became of their Event", "outcome")
         self._reloads = self._counter("policy_reloads", "Changes of a document that were seen", "document", "outcome")
+        self._left_out = Gauge(
+            "airlock_tasks_left_out",
+            "1 while the documents add something to tasks, and the webhook configuration does not ask about them",
+            registry=self.registry,
+        )
         self._dropped = self._counter("dropped", "Clients that got no answer of the routes, or none at all", "reason")
         self._documents = Documents()
         self.registry.register(self._documents)
@@ -131,6 +137,10 @@ class Metrics:
     def dropped(self, reason: str) -> None:
         """Count a client that got no answer, or one that the routes do not know of: one of `DROPS`."""
         self._dropped[reason,].inc()
+
+    def tasks_left_out(self, *, concerned: bool) -> None:
+        """Show whether tasks go without what the documents say, since `/mutate` is not asked about them."""
+        self._left_out.set(concerned)
 
     def watch(self, reader: str, silent: Callable[[], float]) -> None:
         """Show for how many seconds the thread *reader* has been *silent*."""

@@ -97,6 +97,10 @@ def _listed(listed: Listed) -> str:
 
 HOME_FIX = "name the containers in the manifest (containers: [...]), or the component's own in the policy (components)"
 RELEASE_FIX = "roll the release out to its end, or correct the release manifest (ConfigMap airlock-release)"
+LEFT_OUT_FIX = (
+    "upgrade airlock's chart with what its documents say now (requiredEnv.document, policy.document): it then asks"
+    " /mutate about tasks"
+)
 SOURCE_FIX = "create the ConfigMap and key, or let airlock's ServiceAccount read it, then recreate the pod"
 
 # The value of each chart that adds variables to a component's containers.

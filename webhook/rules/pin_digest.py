@@ -28,6 +28,7 @@ from webhook.pods.pin import Pin
 from webhook.pods.sighting import short
 from webhook.pods.text import printable, quote
 from webhook.pods.workload import ImagePlace, Workload
+from webhook.rules import advice
 from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
 
@@ -58,7 +59,8 @@ def check(subject: Subject, options: PinDigestOptions) -> Iterator[Finding]:
         else:
             text = f"{quote(place.image)} was not pinned to {short(pin.digest)}, which the scheduler runs"
             brief = "was not pinned to the scheduler's digest"
-        yield Finding(place.path, text, _FIX, place.container, pin.image, Mode.WARN, brief=brief)
+        fix = advice.LEFT_OUT_FIX if subject.left_out and not pin.why else _FIX
+        yield Finding(place.path, text, fix, place.container, pin.image, Mode.WARN, brief=brief)
 
 
 def places(workload: Workload, pin: Pin) -> Iterator[ImagePlace]:

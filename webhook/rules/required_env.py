@@ -3,7 +3,8 @@
 `/mutate` injects what is missing when a Pod is made; this rule looks at what came out of that, and of whatever other
 webhooks did afterwards. A variable that is missing is a finding. One that is set to something else is none under
 `onConflict: keep`, one under `deny`, and under `override` it says that somebody undid the injection. A source that
-cannot be had is a finding by `onMissing`. One that stands where the kubelet does not expand it is a warning at most.
+cannot be had is a finding by `onMissing`. What a task lacks whose pod the registration leaves out of `/mutate` is a
+warning at most, and says so. One that stands where the kubelet does not expand it is a warning at most.
 What a known ConfigMap gives by `envFrom` counts as set; where that is not known, a template gets a warning under
 `keep`, since the added variable would hide it. On a template only what injection will not mend is a finding. Updates of
 running pods are left alone: their variables cannot be changed. An audit tells of running pods that lack a variable, or
@@ -38,6 +39,7 @@ _BRIEF = {
 }
 
 
+_LEFT_OUT = "the webhook configuration does not ask airlock to add variables to tasks"
 _ORDER_FIX = "let airlock's webhook be invoked again after the others (reinvocationPolicy), or order env by hand"
 _HIDDEN_FIX = "set it in env, or declare onConflict: override if the manifest's value is meant to win"
 
@@ -66,8 +68,11 @@ def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
         ceiling = Mode.WARN  # a pod that no setting of its own can mend must not be denied for ever
         text, fix = f"{name}{reason} has no place: {need.text}", advice.HOME_FIX
     elif state is State.UNAVAILABLE:
-        ceiling = Mode.ENFORCE if variable.on_missing == "deny" else Mode.WARN
+        ceiling = Mode.ENFORCE if variable.on_missing == "deny" and not subject.left_out else Mode.WARN
         text, fix = f"{name}{reason} has no source: {need.text}", advice.SOURCE_FIX
+    elif subject.left_out and _would_be_mended(need):
+        ceiling = Mode.WARN
+        text, fix = f"{name}{reason} {_BRIEF[state]}: {_LEFT_OUT}", advice.LEFT_OUT_FIX
     elif state is State.MISPLACED and subject.stage is not Stage.TEMPLATE:
         ceiling = Mode.WARN  # another webhook's order, which the pod's owner cannot change
         text, fix = f"{name}{reason} {need.text}: the container gets the reference as it is written", _ORDER_FIX
@@ -88,6 +93,12 @@ def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
     else:
         return
     yield _finding(need, subject, text, fix, ceiling)
+
+
+def _would_be_mended(need: Need) -> bool:
+    """Return whether `/mutate` would give the container what it lacks, if it were asked."""
+    undone = need.state is State.DIFFERENT and need.variable.on_conflict == "override"
+    return undone or need.state in (State.MISSING, State.MISPLACED)
 
 
 def hints(asked: Iterable[Need]) -> Iterator[str]:

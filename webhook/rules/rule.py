@@ -51,6 +51,7 @@ class Subject:
     provenance: Provenance = UNKNOWN  # of the images, as far as it is known
     namespace: str = ""  # of the request
     pin: Pin | None = None  # what a pod of this component is pinned to; None: nothing
+    left_out: bool = False  # whether the registration does not ask `/mutate` about this pod
 
 
 Check = Callable[[Subject], Iterator[Finding]]

@@ -30,6 +30,7 @@ class ServiceOptions:
     pins: ConfigMapName | None = None  # what the controller has seen
     sightings: ConfigMapName | None = None  # same
     excluded: frozenset[str] = frozenset()  # namespaces that the registration leaves out: no Event is written there
+    tasks_left_out: bool = False  # whether the registration does not ask `/mutate` about tasks
 
     @property
     def connected(self) -> bool:

@@ -13,6 +13,7 @@ from webhook.documents.policy import DEFAULT, Policy, read_policy
 from webhook.documents.release import NONE, Release, read_release
 from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
 from webhook.judge import message
+from webhook.judge.asking import adds_to_tasks
 from webhook.judge.bounds import UNREADABLE
 from webhook.judge.decision import Decision, ObjectRef
 from webhook.judge.gate import Gate
@@ -211,7 +212,9 @@ class Airlock:
             self._lookup.want(manifest.sources)
             known = self._lookup.known
             self._values.look(manifest, known)
-            self._gate = Gate(policy, manifest, known, release, self._observing.value)
+            left_out = self._options.tasks_left_out
+            self._gate = Gate(policy, manifest, known, release, self._observing.value, tasks_left_out=left_out)
+            self._metrics.tasks_left_out(concerned=left_out and adds_to_tasks(policy, manifest))
 
     def _guarded(self, edit: Edit, judgement: Judgement) -> None:
         verdict = "denied" if judgement.denial else "warned" if judgement.warnings else "allowed"
