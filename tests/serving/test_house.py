@@ -25,7 +25,7 @@ from webhook.pods.live import decode_pod
 from webhook.scan.pages import Listing
 from webhook.sources.lookup import Lookup
 
-pytestmark = [pytest.mark.cluster, pytest.mark.long]
+pytestmark = pytest.mark.cluster
 
 AIRFLOW = {"tier": "airflow", "component": "scheduler", "release": "airflow"}
 MARK = '"@@"'  # stands for raw JSON that no Python value gives
@@ -150,7 +150,7 @@ class Api:
         text = str(answer.get("message", "")) if answer.get("kind") == "Status" else ""
         assert "failed calling webhook" not in text, text[:500]
         assert "failed to call webhook" not in text, text[:500]
-        assert answer.get("reason") != "InternalError", text[:500]
+        assert answer.get("reason") not in ("InternalError", "Timeout"), text[:500]
         return answer
 
 
@@ -195,6 +195,13 @@ def lax(gate: Gate) -> str:
     return gate.plane.namespace(f"house-{uuid.uuid4().hex[:8]}-lax", labels={LABEL: ""})
 
 
+def is_crowded(made: dict[str, Any]) -> bool:
+    """Return whether the pod *made* has so many parts that an API server of 1.20 takes long to compare two of it."""
+    spec = made["spec"]
+    parts = [spec["containers"], spec.get("initContainers", ()), spec.get("volumes", ())]
+    return max(map(len, (*parts, *(one.get("env", ()) for one in spec["containers"])))) > 100  # noqa: PLR2004 - parts
+
+
 def named(body: bytes) -> bytes:
     return body.replace(b'"metadata": {', b'"metadata": {"generateName": "x-", ', 1)
 
@@ -206,7 +213,10 @@ def live(api: Api, namespace: str, body: bytes) -> None:
     if made.get("kind") != "Pod":
         return
     path = f"{path}/{made['metadata']['name']}"
-    held = merge(api, path, {"metadata": {"finalizers": ["example.com/wait"]}})
+    # The first change carries what it was made with; where that is much, none that follows, since to compare who manages
+    # some hundred containers takes an API server of 1.20 minutes (structured-merge-diff).
+    unmanaged = {"managedFields": [{}]} if is_crowded(made) else {}
+    held = merge(api, path, {"metadata": {"finalizers": ["example.com/wait"], **unmanaged}})
     assert "denied the request" not in str(held.get("message")), str(held)[:500]
     merge(api, path, {"metadata": {"labels": {"airflow-worker": "1"}}})
     merge(api, path, {"metadata": {"labels": {"tier": None, "component": None}}})
