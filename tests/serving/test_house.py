@@ -199,7 +199,7 @@ def is_crowded(made: dict[str, Any]) -> bool:
     """Return whether the pod *made* has so many parts that an API server of 1.20 takes long to compare two of it."""
     spec = made["spec"]
     parts = [spec["containers"], spec.get("initContainers", ()), spec.get("volumes", ())]
-    return max(map(len, (*parts, *(one.get("env", ()) for one in spec["containers"])))) > 100  # noqa: PLR2004 - parts
+    return max(map(len, (*parts, *(one.get("env", ()) for one in spec["containers"])))) > 100
 
 
 def named(body: bytes) -> bytes:
@@ -213,9 +213,9 @@ def live(api: Api, namespace: str, body: bytes) -> None:
     if made.get("kind") != "Pod":
         return
     path = f"{path}/{made['metadata']['name']}"
-    # The first change carries what it was made with; where that is much, none that follows, since to compare who manages
+    # The first change carries the fields' managers; of a crowded pod, none that follows does: to compare who manages
     # some hundred containers takes an API server of 1.20 minutes (structured-merge-diff).
-    unmanaged = {"managedFields": [{}]} if is_crowded(made) else {}
+    unmanaged: dict[str, Any] = {"managedFields": [{}]} if is_crowded(made) else {}
     held = merge(api, path, {"metadata": {"finalizers": ["example.com/wait"], **unmanaged}})
     assert "denied the request" not in str(held.get("message")), str(held)[:500]
     merge(api, path, {"metadata": {"labels": {"airflow-worker": "1"}}})
