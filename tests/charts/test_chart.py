@@ -119,6 +119,33 @@ def rules(objects: list[Object], kind: str, name: str, namespace: str | None = N
     return [tuple(",".join(rule.get(field, ["(all)"])) for field in fields) for rule in role["rules"]]
 
 
+def test_names_and_keys_may_be_read_in_the_namespaces_that_the_values_name_and_by_replicas_alone() -> None:
+    objects = render({"envReference": {"configMaps": ["airflow", "pipelines"], "secrets": ["airflow", "vault"]}})
+    granted = {
+        namespace: rules(objects, "Role", "airlock-keys", namespace) for namespace in ("airflow", "pipelines", "vault")
+    }
+    assert granted == {
+        "airflow": [("", "configmaps,secrets", "(all)", "list,watch")],
+        "pipelines": [("", "configmaps", "(all)", "list,watch")],
+        "vault": [("", "secrets", "(all)", "list,watch")],
+    }
+    for namespace in granted:
+        (subject,) = one(objects, "RoleBinding", "airlock-keys", namespace)["subjects"]
+        assert (subject["name"], subject["namespace"]) == ("airlock", "airlock")
+    arguments = one(objects, "Deployment", "airlock")["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert [one for one in arguments if one.startswith("--read-")] == [
+        "--read-configmaps=airflow",
+        "--read-configmaps=pipelines",
+        "--read-secrets=airflow",
+        "--read-secrets=vault",
+    ]
+    assert not any("--read-" in argument for argument in pods_arguments(render()))
+
+
+def pods_arguments(objects: list[Object]) -> list[str]:
+    return [one for _, pod in pods(objects) for container in pod["spec"]["containers"] for one in container["args"]]
+
+
 EVENTS = ("events.k8s.io", "events", "(all)", "create,patch")
 AUDIT = [("", "pods", "(all)", "list,watch"), ("", "nodes", "(all)", "get,list")]
 CONFIGURATIONS = "mutatingwebhookconfigurations,validatingwebhookconfigurations"

@@ -51,6 +51,7 @@ def test_every_value_is_explained_above_it() -> None:
         "audit:",
         "policy:",
         "requiredEnv:",
+        "envReference:",
         "webhooks:",
         "admissionPolicies:",
         "certificates:",

@@ -213,13 +213,21 @@ def test_airlock_serves_with_the_rights_that_the_chart_grants(home: ControlPlane
         config_map("platform", "teams", {"airflow": "x"}),
     ]
     home.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(maps))
-    release.helm("install", values=values_of("story"))
+    keys = {"configMaps": ["pipelines"], "secrets": ["platform"]}
+    release.helm("install", values=values_of("story") | {"envReference": keys})
     try:
         environ = {"PATH": "/usr/bin:/bin", "KUBECONFIG": str(home.token_kubeconfig(HOME, "airlock"))}
         documents = [f"--{name}=configmap:{HOME}/airlock-{name}" for name in ("policy", "required-env", "accepted")]
-        with serving(tmp_path, *documents, environ=environ) as server:  # ready: every document and source was read
+        keyed = ["--read-configmaps=pipelines", "--read-secrets=platform"]
+        with serving(
+            tmp_path, *documents, *keyed, environ=environ
+        ) as server:  # ready: every document and source was read
             assert "revision" in server.probe("/readyz")[1]
+            wait_for(lambda: "not all known" not in server.probe("/readyz")[1], 10, "names and keys to be read")
             assert rights_lacking(server.log) == []
+        user = f"--as=system:serviceaccount:{HOME}:airlock"
+        for what, namespace in (("secrets", "pipelines"), ("configmaps", "platform")):
+            assert home.run_kubectl("auth", "can-i", "list", what, "-n", namespace, user).stdout.strip() == "no"
     finally:
         release.helm("uninstall")
         home.kubectl("delete", "-f", "-", input=yaml.safe_dump_all(maps))

@@ -24,7 +24,7 @@ from webhook.pods.fleet import Live, fleet
 from webhook.pods.nodes import known
 from webhook.pods.observed import Observed, Origin
 from webhook.pods.pin import Pin
-from webhook.pods.references import Holdings
+from webhook.pods.references import NO_HOLDINGS, Held, Holdings
 from webhook.pods.sighting import Airflow, Sighting, sights
 from webhook.rules.catalogue import RULES
 from webhook.variables.known import Absence
@@ -68,14 +68,20 @@ def gate(case: dict[str, Any]) -> Gate:
 
 
 def holdings(case: dict[str, Any]) -> Holdings:
-    """Return the objects that the case knows, "Kind/namespace/name: [keys]", and the "Kind/namespace" known whole."""
+    """Return the objects that the case knows, "Kind/namespace/name: [keys]", and the "Kind/namespace" known whole.
+
+    `partial` says that they are files, which need not have everything.
+    """
+    if "holdings" not in case:
+        return NO_HOLDINGS
     objects: dict[tuple[str, str], dict[str, frozenset[str]]] = {}
-    facts = case.get("holdings", {})
+    facts = case["holdings"]
     for place, keys in facts.get("objects", {}).items():
         kind, namespace, name = place.split("/")
         objects.setdefault((kind, namespace), {})[name] = frozenset(keys)
     whole = [place.split("/") for place in facts.get("whole", ())]
-    return Holdings(objects, frozenset((kind, namespace) for kind, namespace in whole))
+    known = frozenset((kind, namespace) for kind, namespace in whole)
+    return Held(objects, known, partial=facts.get("partial", False))
 
 
 def body(case: dict[str, Any], obj: Any) -> bytes:

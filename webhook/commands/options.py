@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from webhook.sources.name import ConfigMapName, SourceError, parse_src
+from webhook.sources.name import ConfigMapName, SourceError, is_namespace, parse_src
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,6 +89,18 @@ class ConfigMapSrc(click.ParamType[ConfigMapName]):
         if isinstance(source, Path):
             self.fail(f"{value!r} is a file; write configmap:NAMESPACE/NAME", param, ctx)
         return source
+
+
+class NamespaceName(click.ParamType[str]):
+    """The name of one namespace."""
+
+    name = "NAMESPACE"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return *value* if a namespace can have that name."""
+        if not is_namespace(value):
+            self.fail(f"{value!r} is not the name of a namespace; globs are not taken here", param, ctx)
+        return value
 
 
 class Span(click.ParamType[timedelta]):

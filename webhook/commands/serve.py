@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from certs.names import parse_names
-from webhook.commands.options import ConfigMapSrc, Src, accepted, log_level, metrics_port, setting
+from webhook.commands.options import ConfigMapSrc, NamespaceName, Src, accepted, log_level, metrics_port, setting
 from webhook.serving.options import EventsTo, ServiceOptions
 from webhook.sources.name import ConfigMapName
 
@@ -41,6 +41,19 @@ from webhook.sources.name import ConfigMapName
     "--sightings",
     type=ConfigMapSrc(),
     help="The ConfigMap (airlock-sightings) where the controller keeps the digests that images ran as.",
+)
+@setting(
+    "--read-configmaps",
+    type=NamespaceName(),
+    multiple=True,
+    help="A namespace whose ConfigMaps airlock watches, to know their names and keys (never values), for the rule"
+    " env-reference; repeatable.",
+)
+@setting(
+    "--read-secrets",
+    type=NamespaceName(),
+    multiple=True,
+    help="The same for the Secrets of a namespace. The API server sends their values too; airlock drops them unread.",
 )
 @accepted()
 @setting(
@@ -129,6 +142,8 @@ def serve(  # noqa: PLR0913 - an argument for each option
     release: ConfigMapName | Path | None,
     pins: ConfigMapName | None,
     sightings: ConfigMapName | None,
+    read_configmaps: tuple[str, ...],
+    read_secrets: tuple[str, ...],
     accepted: ConfigMapName | None,
     cert_dir: Path,
     self_signed: bool,
@@ -172,6 +187,7 @@ def serve(  # noqa: PLR0913 - an argument for each option
         policy, required_env, events, inside, instance, accepted,
         release=release, pins=pins, sightings=sightings, excluded=frozenset(excluded_namespace),
         tasks_left_out=tasks_left_out,
+        read_configmaps=frozenset(read_configmaps), read_secrets=frozenset(read_secrets),
     )  # fmt: skip
     run(
         lambda: Airlock(options),

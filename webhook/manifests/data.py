@@ -9,7 +9,7 @@ from webhook.grammar.yamlnode import Node
 from webhook.manifests.composer import Text
 from webhook.manifests.objects import Manifest
 from webhook.manifests.place import Place
-from webhook.pods.references import Holdings
+from webhook.pods.references import Held
 from webhook.variables.known import secret
 
 _PLAIN = {"ConfigMap": ("data",), "Secret": ("stringData",)}
@@ -77,7 +77,7 @@ def _decoded(text: str) -> str | None:
         return None
 
 
-def holdings(manifests: Iterable[Manifest]) -> Holdings:
+def holdings(manifests: Iterable[Manifest]) -> Held:
     """Return the names and keys of the ConfigMaps and Secrets among *manifests*; never all that a namespace has."""
     found: dict[tuple[str, str], dict[str, frozenset[str]]] = {}
     for manifest in manifests:
@@ -86,4 +86,4 @@ def holdings(manifests: Iterable[Manifest]) -> Holdings:
             nodes = [manifest.node.children[field] for field in fields if field in manifest.node.children]
             keys = frozenset(str(key) for node in nodes for key in node.children)
             found.setdefault((manifest.kind, manifest.namespace), {})[manifest.name] = keys
-    return Holdings(found)
+    return Held(found, partial=bool(found))

@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from webhook.pods import skim
+from webhook.pods.references import is_reference
 from webhook.pods.workload import Container, Metadata, PodSpec, Struct, Workload, decode
 
 _FACT = 512  # characters; the longest id of a DAG has 250
@@ -155,7 +156,10 @@ def decode_pod(raw: bytes | msgspec.Raw) -> LivePod:
 
 
 def slim(pod: LivePod, variables: frozenset[str]) -> LivePod:
-    """Return *pod* without what no rule looks at: variables except *variables*, and annotations except short facts."""
+    """Return *pod* without what no rule looks at.
+
+    That is all variables but *variables* and references, where containers mount volumes, and long annotations.
+    """
     workload = pod.workload
     spec, metadata = workload.spec, workload.metadata
     lists = {
@@ -170,8 +174,8 @@ def slim(pod: LivePod, variables: frozenset[str]) -> LivePod:
 
 
 def _without_env(container: Container, variables: frozenset[str]) -> Container:
-    env = [one for one in container.env or () if one.name in variables]
-    return msgspec.structs.replace(container, env=env or None)
+    env = [one for one in container.env or () if one.name in variables or is_reference(one.value_from)]
+    return msgspec.structs.replace(container, env=env or None, volume_mounts=None)
 
 
 def _salvaged(raw: bytes | msgspec.Raw) -> LivePod:

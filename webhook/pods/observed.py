@@ -35,7 +35,7 @@ class Observed:
     origins: Mapping[str, Origin] = field(default_factory=dict)  # by reference, as `key` writes it
     pins: Mapping[Airflow, Pin] = field(default_factory=dict)  # what schedulers run
     sightings: Fleet = field(default_factory=Fleet)  # which digests images ran as; without what runs now
-    holdings: Holdings = NO_HOLDINGS  # which ConfigMaps and Secrets there are, by name and key
+    holdings: Holdings = NO_HOLDINGS  # which ConfigMaps and Secrets there are, by name and key; it may change
 
     def origin(self, image: Image) -> Origin:
         """Return what is known of the origin of *image*."""

@@ -41,6 +41,12 @@ class EnvFrom(Struct, frozen=True):
     secret_ref: NameRef | None = None
 
 
+class VolumeMount(Struct, frozen=True):
+    """Which volume a container mounts."""
+
+    name: str = ""
+
+
 class Container(Struct, frozen=True):
     """A container of any of the three lists."""
 
@@ -49,6 +55,7 @@ class Container(Struct, frozen=True):
     image_pull_policy: str | None = None
     env: list[EnvVar] | None = None
     env_from: list[EnvFrom] | None = None
+    volume_mounts: list[VolumeMount] | None = None
 
 
 class ImageVolumeSource(Struct, frozen=True):

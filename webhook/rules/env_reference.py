@@ -1,11 +1,13 @@
-"""env-reference: a variable that refers to a ConfigMap or a Secret that the pod's namespace does not have.
+"""env-reference: a variable that refers to a ConfigMap, Secret or file that its container cannot have.
 
-The kubelet does not start a container whose `configMapKeyRef`, `secretKeyRef` or `envFrom` cannot be resolved: the pod
-hangs in CreateContainerConfigError. A reference with `optional: true` is none of that. A Pod can only refer to its own
-namespace; where `lookIn` names another namespace that has an object of that name, the answer says so, with the entry
-for the required-env manifest that brings the value over. Names and keys are compared, and no value is read. What is not
-known is never called missing: `airlock check` knows the ConfigMaps and Secrets of its input, and only an object of the
-input lacks a key. The kubelet tries again, so this is a warning at most.
+The kubelet does not start a container whose `configMapKeyRef`, `secretKeyRef`, `envFrom` or `fileKeyRef` cannot be
+resolved: the pod hangs in CreateContainerConfigError. A reference with `optional: true` is none of that. A Pod can only
+refer to its own namespace; where `lookIn` names another namespace that has an object of that name, the answer says so,
+with the entry for the required-env manifest that brings the value over. Names and keys are compared, never values. What
+airlock may not see is unknown, and never called missing: `serve` knows the namespaces that the chart's `envReference`
+names, `audit` and `diagnose` what their user may read, `check` the ConfigMaps and Secrets of its input. Of a file only
+the pod spec is looked at: its volume must be there, and another container must mount it to write the file. The kubelet
+tries again, and what airlock knows may be seconds old, so this is a warning at most.
 
 Passes, with a ConfigMap callbacks that has the key endpoint, in the pod's namespace::
 
@@ -19,13 +21,15 @@ Fails::
 from collections.abc import Iterator
 
 from webhook.grammar.words import NamespaceName
-from webhook.pods.references import CONFIG_MAP, Absence, Reference, references
+from webhook.pods.references import CONFIG_MAP, FILE, NO_HOLDINGS, Absence, Reference, references
 from webhook.pods.text import quote
+from webhook.pods.workload import PodSpec
 from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
 
 _FIX = "correct the reference, or create the object and key in the pod's namespace; optional: true lets the pod start"
 _COPY = "make a copy of the Secret in the pod's namespace: airlock reads no Secret of another one"
+_FILE_FIX = "name an emptyDir volume of the pod that an init container mounts and writes the file to"
 
 
 class EnvReferenceOptions(RuleOptions):
@@ -36,19 +40,27 @@ class EnvReferenceOptions(RuleOptions):
 
 
 def check(subject: Subject, options: EnvReferenceOptions) -> Iterator[Finding]:
-    """Yield a finding for each reference of a new pod, or of a template, that cannot be resolved."""
-    if subject.stage is Stage.UPDATE or not subject.observed.holdings.objects:
+    """Yield a finding for each reference of a pod, or of a template, that cannot be resolved."""
+    if subject.stage is Stage.UPDATE:
         return
+    blind = subject.observed.holdings is NO_HOLDINGS
+    if blind and subject.stage is Stage.LIVE:
+        return
+    mounting: dict[str, set[str]] | None = None
     for one in references(subject.workload.spec):
-        yield from _judge(one, subject, options)
+        if one.kind == FILE:
+            mounting = _mounting(subject.workload.spec) if mounting is None else mounting
+            yield from _of_file(one, subject, mounting)
+        elif not blind:
+            yield from _of_object(one, subject, options)
 
 
-def _judge(one: Reference, subject: Subject, options: EnvReferenceOptions) -> Iterator[Finding]:
+def _of_object(one: Reference, subject: Subject, options: EnvReferenceOptions) -> Iterator[Finding]:
     own = subject.observed.holdings.look(one.kind, subject.namespace, one.name)
-    if not isinstance(own, Absence) and (not one.key or one.key in own):
+    if own is Absence.UNKNOWN or (not isinstance(own, Absence) and (not one.key or one.key in own)):
         return
     elsewhere = next((name for name in options.look_in if _has(subject, one, name)), None)
-    if own is Absence.UNKNOWN and elsewhere is None:
+    if own is Absence.UNSEEN and elsewhere is None:
         return
     named = f"{one.kind} {quote(one.name)}"
     if isinstance(own, Absence):
@@ -59,16 +71,7 @@ def _judge(one: Reference, subject: Subject, options: EnvReferenceOptions) -> It
     if elsewhere is not None:
         text += f"; it exists in namespace {elsewhere}: a Pod cannot refer to it"
         text += "; declare it in the required-env manifest" if one.kind == CONFIG_MAP else ""
-    what = one.variable or "envFrom"
-    yield Finding(
-        f"{subject.workload.prefix}.{one.path}",
-        f"{quote(what)} cannot be resolved: {text}",
-        _fix(one, subject, elsewhere),
-        one.container,
-        ceiling=Mode.WARN,
-        variable=one.variable,
-        brief="cannot be resolved",
-    )
+    yield _finding(one, subject, text, _fix(one, subject, elsewhere))
 
 
 def _has(subject: Subject, one: Reference, namespace: str) -> bool:
@@ -85,6 +88,38 @@ def _fix(one: Reference, subject: Subject, elsewhere: str | None) -> str:
     return (
         f"add to the required-env manifest {{name: {one.variable or '...'}, components: [{subject.role.component}],"
         f" namespaces: [{subject.namespace}], from: {{configMap: {source}}}, reason: ...}}, and remove the reference"
+    )
+
+
+def _mounting(spec: PodSpec) -> dict[str, set[str]]:
+    """Return which containers mount each volume of *spec*."""
+    found: dict[str, set[str]] = {volume.name: set() for volume in spec.volumes or ()}
+    for container in (*(spec.init_containers or ()), *(spec.containers or ())):
+        for mount in container.volume_mounts or ():
+            found.setdefault(mount.name, set()).add(container.name)
+    return found
+
+
+def _of_file(one: Reference, subject: Subject, mounting: dict[str, set[str]]) -> Iterator[Finding]:
+    """Yield a finding where the spec alone says that nothing can have written the file; the rest is unknown."""
+    if subject.stage is Stage.LIVE:  # it has started, and of what runs the mounts are not kept
+        return
+    if one.name not in mounting:
+        yield _finding(one, subject, f"the pod has no volume {quote(one.name)}", _FILE_FIX)
+    elif not mounting[one.name] - {one.container}:
+        text = f"no other container mounts the volume {quote(one.name)}, so nothing writes the file in time"
+        yield _finding(one, subject, text, _FILE_FIX)
+
+
+def _finding(one: Reference, subject: Subject, text: str, fix: str) -> Finding:
+    return Finding(
+        f"{subject.workload.prefix}.{one.path}",
+        f"{quote(one.variable or 'envFrom')} cannot be resolved: {text}",
+        fix,
+        one.container,
+        ceiling=Mode.WARN,
+        variable=one.variable,
+        brief="cannot be resolved",
     )
 
 

@@ -29,6 +29,8 @@ class ServiceOptions:
     release: ConfigMapName | Path | None = None  # None: no image is expected
     pins: ConfigMapName | None = None  # what the controller has seen
     sightings: ConfigMapName | None = None  # same
+    read_configmaps: frozenset[str] = frozenset()  # namespaces whose ConfigMaps are known by name and key
+    read_secrets: frozenset[str] = frozenset()  # same, of Secrets
     excluded: frozenset[str] = frozenset()  # namespaces that the registration leaves out: no Event is written there
     tasks_left_out: bool = False  # whether the registration does not ask `/mutate` about tasks
 
@@ -36,7 +38,8 @@ class ServiceOptions:
     def connected(self) -> bool:
         """Whether a cluster is meant: a `make run` touches none that a kubeconfig happens to name."""
         documents = (self.policy, self.required_env, self.release)
-        return self.inside or any(isinstance(one, ConfigMapName) for one in documents)
+        named = self.read_configmaps or self.read_secrets
+        return self.inside or bool(named) or any(isinstance(one, ConfigMapName) for one in documents)
 
     @property
     def events_to_cluster(self) -> bool:

@@ -25,7 +25,7 @@ from webhook.serving.app import Collaborators, create_app
 from webhook.serving.cautions import Values, noted
 from webhook.serving.desk import Answer, Desk, Parts
 from webhook.serving.health import Readiness, create_probes
-from webhook.serving.observing import Observing
+from webhook.serving.observing import Observing, key_watches, shelves_of
 from webhook.serving.options import EventsTo, ServiceOptions
 from webhook.sources.configmap import ConfigMapWatch, Present, State
 from webhook.sources.file import FileWatch, Listener
@@ -77,8 +77,10 @@ class Airlock:
             *self._feeder(self._manifest, options.required_env),
             *self._feeder(self._release, options.release),
         ]
-        self._observing = Observing(self._rebuild)
+        self._shelves = shelves_of(options)
+        self._observing = Observing(self._rebuild, self._shelves)
         self._feeders += self._observing.watches(self._cluster, options.pins, options.sightings)
+        self._feeders += key_watches(self._cluster, self._shelves, options)
         self._events = self._make_events()
         self._follow(self._policy)
         self._follow(self._manifest)
@@ -97,6 +99,8 @@ class Airlock:
         """Whether requests may come, and a line on each document."""
         lines = [_line(source) for source in (self._policy, self._manifest, self._release)]
         lines += [f"ConfigMap {name} of the manifest has not been read yet" for name in self._lookup.unread]
+        doubts = {} if self._shelves is None else self._shelves.doubts
+        lines += [f"{kind}s in {namespace} are not all known: {why}" for (kind, namespace), why in doubts.items()]
         lines += ["draining"] * self._draining
         ready = not self._draining and self._gate is not None and not self._lookup.unread
         return Readiness(ready, tuple(lines))

@@ -40,3 +40,12 @@ def parse_src(text: str) -> ConfigMapName | Path:
     if slash and _NAMESPACE.fullmatch(namespace) and _NAME.fullmatch(name):
         return ConfigMapName(namespace, name)
     raise SourceError(f"{text!r} names no ConfigMap: configmap:NAMESPACE/NAME, both as Kubernetes allows them")
+
+
+def is_namespace(text: str) -> bool:
+    """Return whether a namespace can be called *text*.
+
+    >>> is_namespace("airflow-prod"), is_namespace("*")
+    (True, False)
+    """
+    return _NAMESPACE.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""What a watch needs from an API server, as four protocols: the sources depend on no client."""
+"""What a watch needs from an API server, as protocols: the sources depend on no client."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -55,3 +55,26 @@ class Watching(Protocol):
 
     def watch(self, path: str, *, query: Mapping[str, str], seconds: float) -> Lines:
         """Start a watch that ends after *seconds*, or breaks."""
+
+
+class Page(Protocol):
+    """What the API server says at once, not parsed."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def data(self) -> bytes:
+        """The JSON."""
+
+    @property
+    def why(self) -> str:
+        """The message of an error."""
+
+
+class Reading(Protocol):
+    """An API server whose lists can be read; raises OSError when it cannot be reached."""
+
+    def read(self, path: str, *, query: Mapping[str, str]) -> Page:
+        """Ask and wait for the whole answer."""
