@@ -28,7 +28,7 @@ from webhook.judge.decision import Decision
 from webhook.judge.gate import Gate
 from webhook.manifests.check import Asked, Check
 from webhook.observe.metrics import Metrics
-from webhook.report import audit_json, check_json, junit, page, sarif
+from webhook.report import audit_files, audit_json, check_json, junit, page, sarif
 from webhook.report.wording import MODES, Options, audit_summary, summary
 from webhook.rules.catalogue import RULES
 from webhook.rules.finding import Mode
@@ -125,8 +125,8 @@ def in_reports(survey: Survey) -> Counts:
 AUDITED: dict[str, Callable[[Survey], Counts]] = {
     "table": lambda survey: in_words(audit_summary(survey)),
     "json": lambda survey: in_json(audit_json.render(survey)),
-    "sarif": lambda survey: in_sarif(sarif.render(survey.outcome, STRICT)),
-    "junit": lambda survey: in_junit(junit.render(survey.outcome, STRICT)),
+    "sarif": lambda survey: in_sarif(audit_files.render_sarif(survey, STRICT)),
+    "junit": lambda survey: in_junit(audit_files.render_junit(survey, STRICT)),
     "html": lambda survey: in_page(page.render(survey)),
     "metrics and readyz": lambda survey: in_metrics(survey, 1),
     "metrics in batches": lambda survey: in_metrics(survey, 4),

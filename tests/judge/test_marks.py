@@ -14,7 +14,8 @@ from webhook.admission.review import decode
 from webhook.documents.policy import DEFAULT
 from webhook.documents.required_env import read_manifest
 from webhook.judge.gate import Gate
-from webhook.judge.marks import INJECTED, PINNED, marked, marks
+from webhook.judge.marks import marks
+from webhook.pods.marks import INJECTED, PINNED, marked
 from webhook.pods.workload import Metadata
 
 TODAY = date(2026, 11, 23)

@@ -23,7 +23,7 @@ from webhook.documents.policy import read_policy
 from webhook.judge.gate import Gate
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
-from webhook.report import audit_json, audit_table, junit, markdown, page, sarif
+from webhook.report import audit_files, audit_json, audit_table, markdown, page, sarif
 from webhook.report.terminal import MOST
 from webhook.report.wording import Options
 from webhook.rules.finding import Mode
@@ -51,7 +51,7 @@ def skeleton(survey: Survey) -> str:
 
 def log(survey: Survey) -> str:
     """Return the SARIF log without the manual pages of the rules, which are in that of a check."""
-    found = json.loads(sarif.render(survey.outcome, FULL))
+    found = json.loads(audit_files.render_sarif(survey, FULL))
     del found["runs"][0]["tool"]["driver"]["rules"]
     return json.dumps(found, indent=2) + "\n"
 
@@ -69,7 +69,7 @@ PRINTED: dict[str, Callable[[], str]] = {
     "report.md": lambda: markdown.render_audit(surveys.story(), PLAIN),
     "report.json": lambda: audit_json.render(surveys.story()),
     "report.sarif": lambda: log(surveys.story()),
-    "report.xml": lambda: junit.render(surveys.story().outcome, FULL, "airlock audit"),
+    "report.xml": lambda: audit_files.render_junit(surveys.story(), FULL),
     "report.html": lambda: skeleton(surveys.story()),
     "preview.txt": lambda: table(edit()),
     "preview.json": lambda: audit_json.render_preview(edit()),
@@ -90,11 +90,11 @@ def test_every_format_says_the_same_sentences_and_counts() -> None:
     report = json.loads(audit_json.render(survey))
     told = [finding["sentence"] for finding in report["findings"]]
     assert len(told) == 13 == survey.counts.total()
-    results = json.loads(sarif.render(survey.outcome, PLAIN))["runs"][0]["results"]
+    results = json.loads(audit_files.render_sarif(survey, PLAIN))["runs"][0]["results"]
     assert [result["message"]["text"] for result in results] == told
     prints = [result["partialFingerprints"][sarif.FINGERPRINT] for result in results]
     assert prints == [finding["fingerprint"] for finding in report["findings"]]
-    failures = "\n".join(one.text or "" for one in ET.fromstring(junit.render(survey.outcome, FULL)).iter())  # noqa: S314 - our own
+    failures = "\n".join(one.text or "" for one in ET.fromstring(audit_files.render_junit(survey, FULL)).iter())  # noqa: S314 - our own
     assert all(sentence in failures for sentence in told)
     assert report["summary"]["wouldNotReturn"] == survey.lost == 9
     assert "9 of 20 running pods would not come back" in table(survey)
@@ -102,7 +102,7 @@ def test_every_format_says_the_same_sentences_and_counts() -> None:
 
 @pytest.mark.parametrize("make", [surveys.story, surveys.hostile, surveys.empty, surveys.wide])
 def test_sarif_of_an_audit_is_valid_and_names_no_source_tree(make: Callable[[], Survey]) -> None:
-    text = sarif.render(make().outcome, FULL)
+    text = audit_files.render_sarif(make(), FULL)
     log = json.loads(text)
     if make is not surveys.empty:
         assert_sarif(log)
@@ -110,7 +110,7 @@ def test_sarif_of_an_audit_is_valid_and_names_no_source_tree(make: Callable[[], 
 
 
 def test_sarif_names_the_workload_and_a_pod_of_it() -> None:
-    results = json.loads(sarif.render(surveys.story().outcome, PLAIN))["runs"][0]["results"]
+    results = json.loads(audit_files.render_sarif(surveys.story(), PLAIN))["runs"][0]["results"]
     [result] = [one for one in results if one["ruleId"] == "image-skew" and "2.10.4" in one["message"]["text"]]
     [place] = result["locations"]
     assert place["physicalLocation"]["artifactLocation"] == {"uri": "airflow-reports/StatefulSet/reports-worker"}
@@ -120,7 +120,7 @@ def test_sarif_names_the_workload_and_a_pod_of_it() -> None:
 
 
 def test_sarif_tells_the_sides_of_a_drift_apart_inside_of_one_result() -> None:
-    results = json.loads(sarif.render(surveys.story().outcome, PLAIN))["runs"][0]["results"]
+    results = json.loads(audit_files.render_sarif(surveys.story(), PLAIN))["runs"][0]["results"]
     [drift] = [one for one in results if one["ruleId"] == "image-drift"]
     text = drift["message"]["text"]
     assert all(f"runs as sha256:{digit * 12} in" in text for digit in "12")
@@ -135,7 +135,7 @@ def test_sarif_tells_the_sides_of_a_drift_apart_inside_of_one_result() -> None:
 @pytest.mark.parametrize("make", [surveys.story, surveys.hostile, surveys.empty, surveys.wide])
 def test_junit_of_an_audit_is_valid_and_has_a_suite_for_each_namespace(make: Callable[[], Survey]) -> None:
     survey = make()
-    text = junit.render(survey.outcome, FULL, "airlock audit")
+    text = audit_files.render_junit(survey, FULL)
     assert_junit(text)
     root = ET.fromstring(text)  # noqa: S314 - our own
     assert root.attrib["name"] == "airlock audit"
@@ -150,10 +150,10 @@ def test_what_could_not_be_seen_is_in_every_format() -> None:
     assert words in table(survey)
     assert not json.loads(audit_json.render(survey))["complete"]
     assert words in json.loads(audit_json.render(survey))["unusable"][0]["text"]
-    invocation = json.loads(sarif.render(survey.outcome, PLAIN))["runs"][0]["invocations"][0]
+    invocation = json.loads(audit_files.render_sarif(survey, PLAIN))["runs"][0]["invocations"][0]
     assert not invocation["executionSuccessful"]
     assert words in invocation["toolExecutionNotifications"][0]["message"]["text"]
-    assert words in junit.render(survey.outcome, PLAIN)
+    assert words in audit_files.render_junit(survey, PLAIN)
     assert words in page.render(survey)
     assert words in markdown.render_audit(survey, PLAIN)
 
@@ -218,8 +218,8 @@ def test_an_object_that_makes_pods_is_told_without_a_pod() -> None:
     survey = replace(survey, groups=(made,))
     assert "task ConfigMap airflow/airflow-config, makes pods" in table(survey)
     assert "such as" not in table(survey) + page.render(survey).partition('id="list"')[2].partition("<script")[0]
-    assert_sarif(json.loads(sarif.render(survey.outcome, PLAIN)))
-    assert json.loads(sarif.render(survey.outcome, PLAIN))["runs"][0]["results"][0]["relatedLocations"] == []
+    assert_sarif(json.loads(audit_files.render_sarif(survey, PLAIN)))
+    assert json.loads(audit_files.render_sarif(survey, PLAIN))["runs"][0]["results"][0]["relatedLocations"] == []
 
 
 def test_an_edit_that_changes_nothing_says_so() -> None:
@@ -239,12 +239,12 @@ def test_an_edit_denies_nothing_where_admission_sees_nothing() -> None:
 def test_names_of_a_cluster_break_no_format() -> None:
     survey = surveys.hostile("a\x1b[31m\n<b>&\u202e")
     survey = replace(survey, remarks=(Remark(Place("dump\x1b\udcff.json", 0), "is\x00odd"),))
-    texts = (table(survey, FULL), page.render(survey), junit.render(survey.outcome, FULL))
+    texts = (table(survey, FULL), page.render(survey), audit_files.render_junit(survey, FULL))
     for text in (*texts, markdown.render_audit(survey, PLAIN)):
         text.encode()
         assert not {"\x1b", "\u202e"} & set(text)
     json.loads(audit_json.render(survey))
-    assert_sarif(json.loads(sarif.render(survey.outcome, FULL)))
+    assert_sarif(json.loads(audit_files.render_sarif(survey, FULL)))
 
 
 def test_docs_name_every_field_of_the_json() -> None:
@@ -267,8 +267,8 @@ def test_values_of_variables_are_in_no_format() -> None:
     for text in (
         table(survey, FULL),
         page.render(survey),
-        junit.render(survey.outcome, FULL),
-        sarif.render(survey.outcome, FULL),
+        audit_files.render_junit(survey, FULL),
+        audit_files.render_sarif(survey, FULL),
         audit_json.render(survey),
         markdown.render_audit(survey, PLAIN),
     ):

@@ -57,6 +57,8 @@ class Group:
     lifted: tuple[Lifted, ...] = ()
     distrusted: Component | None = None  # what their labels claimed but did not earn
     task: TaskRef | None = None
+    injected: tuple[str, ...] = ()  # variables that airlock added, as annotations say and specs bear out
+    pinned: tuple[str, ...] = ()  # containers that airlock pinned, same
     regarding: ObjectRef | None = None  # the controller owner of one of its pods, else that pod
 
     @property

@@ -14,6 +14,7 @@ from webhook.rules.expected_image import UNCOMPARED
 
 _NAMED = 3  # namespaces
 _SOURCES = "required-env"  # the place of remarks about variables whose source could not be read
+_REFERENCES = "env-reference"  # same, about references that could not be looked at
 
 
 class State(StrEnum):
@@ -34,6 +35,12 @@ class Layer:
     state: State
     told: tuple[str, ...]  # what was found, else why it cannot be said; each a clause
     section: str  # of the page, where more of it is
+    marks: tuple[str, ...] = ()  # what airlock's own annotations on pods say about it
+
+    @property
+    def clauses(self) -> tuple[str, ...]:
+        """Everything to say: what annotations say is no reason why something cannot be said."""
+        return (*self.told, *self.marks) if self.state in (State.FOUND, State.CLEAR) else self.told
 
 
 def layers(survey: Survey) -> tuple[Layer, ...]:
@@ -70,19 +77,23 @@ def _cache(survey: Survey) -> Layer:
         unchecked=list(dict.fromkeys((*_unseen(survey, "image-drift"), *_unseen(survey, "mutable-tag")))),
         incomparable=_incomparable(survey),
         clear="no tag runs as two images, and no moving tag is served from a cache",
+        marks=_marked(sum(bool(group.pinned) for group in survey.groups), "pinned to a digest by airlock"),
     )
 
 
 def _wall(survey: Survey) -> Layer:
-    count = _workloads(survey, "required-env", "env-reference")
+    count, lost = _workloads(survey, "required-env"), _workloads(survey, "env-reference")
     found = [f"{plural(count, 'workload')} without a declared variable, or with another value"] if count else []
+    found += [f"{plural(lost, 'workload')} with a reference that cannot be resolved"] if lost else []
     unchecked = list(_unseen(survey, "required-env"))
     if sources := sum(remark.place.file == _SOURCES for remark in survey.remarks):
         unchecked.append(f"{plural(sources, 'variable')} whose source could not be read")
-    elif survey.pods and not survey.reach.declared:
+    if any(remark.place.file == _REFERENCES for remark in survey.remarks):
+        unchecked.append("what some pods refer to could not be looked at")
+    if not sources and survey.pods and not survey.reach.declared:
         basis = survey.basis.required_env
         unchecked.append(f"no variable is declared{f'; manifest: {basis}' if basis.startswith('none') else ''}")
-    elif survey.pods and not survey.reach.asked:
+    elif not sources and survey.pods and not survey.reach.asked:
         unchecked.append(f"{plural(survey.reach.declared, 'declared variable')}, none for what runs here")
     return _layer(
         ("Namespace wall", "Does every scheduler have its variables?", "causes"),
@@ -90,6 +101,7 @@ def _wall(survey: Survey) -> Layer:
         unchecked=unchecked,
         incomparable=[],
         clear=f"{plural(survey.reach.asked, 'pod')} checked, each has its declared variables",
+        marks=_marked(sum(bool(group.injected) for group in survey.groups), "with variables that airlock injected"),
     )
 
 
@@ -106,14 +118,25 @@ def _callback(survey: Survey) -> Layer:
     return _layer(about, found=faults, unchecked=unread, incomparable=[], clear=f"{seen}, none with a fault that shows")
 
 
-def _layer(
-    about: tuple[str, str, str], *, found: list[str], unchecked: list[str], incomparable: list[str], clear: str
+def _layer(  # noqa: PLR0913 - what there is to say of one
+    about: tuple[str, str, str],
+    *,
+    found: list[str],
+    unchecked: list[str],
+    incomparable: list[str],
+    clear: str,
+    marks: tuple[str, ...] = (),
 ) -> Layer:
     name, question, section = about
     told = {State.FOUND: found, State.UNCHECKED: unchecked, State.INCOMPARABLE: incomparable}
     state = next((state for state, clauses in told.items() if clauses), State.CLEAR)
     clauses = tuple(clause for one in told.values() for clause in one) or (clear,)
-    return Layer(name, question, state, clauses, section)
+    return Layer(name, question, state, clauses, section, marks)
+
+
+def _marked(count: int, what: str) -> tuple[str, ...]:
+    """Return the clause on *count* workloads that bear airlock's mark: a hint, as their annotations have it."""
+    return (f"{plural(count, 'workload')} {what}, as annotations say",) if count else ()
 
 
 def _unseen(survey: Survey, rule: str) -> Iterator[str]:

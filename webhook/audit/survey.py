@@ -6,6 +6,8 @@ from datetime import datetime
 
 from webhook.audit.findings import Excused, Told, excused, findings, workloads
 from webhook.audit.group import Group
+from webhook.lint.finding import Finding
+from webhook.lint.lint import Linted
 from webhook.manifests.outcome import Outcome, Remark
 from webhook.manifests.place import Place
 from webhook.pods.sighting import Airflow, Part, Sighting
@@ -71,10 +73,29 @@ class Fault:
 class Callbacks:
     """What the DAG files say: the fourth layer, which nothing that runs shows."""
 
-    files: int
-    callbacks: int
-    faults: tuple[Fault, ...] = ()
-    unread: tuple[Remark, ...] = ()  # files and folders that could not be read
+    linted: Linted
+
+    @property
+    def files(self) -> int:
+        """How many files were read."""
+        return self.linted.files
+
+    @property
+    def callbacks(self) -> int:
+        """How many callbacks they give."""
+        return self.linted.callbacks
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is wrong with them."""
+        return tuple(
+            Fault(one.mode, Place(one.place.file, one.place.line), _told(one), one.fix) for one in self.linted.findings
+        )
+
+    @property
+    def unread(self) -> tuple[Remark, ...]:
+        """Files and folders that could not be read."""
+        return tuple(Remark(Place(one.place.file, one.place.line), one.text) for one in self.linted.unusable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +171,11 @@ class Survey:
     def outcome(self) -> Outcome:
         """The same for the formats of `airlock check`: an object of the cluster stands for the file."""
         return Outcome(self.seen, workloads(self.groups), self.remarks, cluster=True)
+
+
+def _told(finding: Finding) -> str:
+    also = f"; also at {', '.join(map(str, finding.more))}" if finding.more else ""
+    return f"{finding.sentence}{also}"
 
 
 def code(survey: Survey, fail_on: Mode | None) -> int:

@@ -118,6 +118,8 @@ class _Gathering:
     pods: int = 0
     lost: int = 0
     nodes: set[str] = field(default_factory=set)
+    injected: set[str] = field(default_factory=set)
+    pinned: set[str] = field(default_factory=set)
     found: dict[Key, _Tally[Violation]] = field(default_factory=dict)
     lifted: dict[Key, _Tally[Exempted]] = field(default_factory=dict)
     images: dict[tuple[str, str, str, str], tuple[int, set[str]]] = field(default_factory=dict)
@@ -125,6 +127,8 @@ class _Gathering:
     def add(self, pod: LivePod, decision: Decision, running: Fleet, nodes: Nodes) -> None:
         self.pods += pod.alike
         self.lost += 0 if decision.verdict.allowed else pod.alike
+        self.injected.update(decision.injected)
+        self.pinned.update(decision.pinned)
         if pod.node:
             self.nodes.add(pod.node)
         for violation in decision.verdict.violations:
@@ -158,6 +162,8 @@ class _Gathering:
             lifted=tuple(Lifted(tally.one, tally.pods) for tally in self.lifted.values()),
             distrusted=self.decision.distrusted,
             task=self.decision.task,
+            injected=tuple(sorted(self.injected)),
+            pinned=tuple(sorted(self.pinned)),
             regarding=self.decision.owner or self.decision.regarding,
         )
 

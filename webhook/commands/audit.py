@@ -53,6 +53,11 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
     help="The release manifest file; without it the installed one, if there is one.",
 )
 @click.option(
+    "--secrets",
+    is_flag=True,
+    help="Also look up the Secrets that pods refer to. The API server sends values too; airlock keeps names and keys.",
+)
+@click.option(
     "--compare",
     metavar=f"FILE|{INSTALLED}",
     help="Show what --policy would newly deny or admit, compared with this policy.",
@@ -88,6 +93,7 @@ def audit(  # noqa: PLR0913 - an argument for each option
     policy: Path | None,
     required_env: Path | None,
     release: Path | None,
+    secrets: bool,
     compare: str | None,
     dags: tuple[str, ...],
     as_mode: str | None,
@@ -141,7 +147,9 @@ def audit(  # noqa: PLR0913 - an argument for each option
     choice = Choice(context, kubeconfig, everywhere, namespaces, files)
     try:
         with reading() as progress, ground_of(choice, progress) as ground:
-            papers = Papers(policy, required_env, compare, enforcing=as_mode is not None, release=release)
+            papers = Papers(
+                policy, required_env, compare, enforcing=as_mode is not None, release=release, secrets=secrets
+            )
             new, *old = surveys(ground, papers, warn)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
@@ -167,16 +175,16 @@ def audit(  # noqa: PLR0913 - an argument for each option
 
 
 def _write(survey: "Survey", output: str, file: Path | None, options: "Options") -> None:
-    from webhook.report import audit_json, audit_table, junit, markdown, sarif
+    from webhook.report import audit_files, audit_json, audit_table, markdown
     from webhook.report.wording import headline
 
     told = headline(survey)
     if output == "json":
         write(audit_json.render(survey), file, told)
     elif output == "sarif":
-        write(sarif.render(survey.outcome, options), file, told)
+        write(audit_files.render_sarif(survey, options), file, told)
     elif output == "junit":
-        write(junit.render(survey.outcome, options, name="airlock audit"), file, told)
+        write(audit_files.render_junit(survey, options), file, told)
     elif output == "markdown":
         write(markdown.render_audit(survey, options), file, told)
     elif output == "html":

@@ -1,6 +1,6 @@
 """Where `airlock audit` looks, and which policy it applies there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,10 +14,15 @@ from webhook.commands.pipes import STDIN
 from webhook.commands.reading import document
 from webhook.documents.policy import Policy
 from webhook.documents.release import Release
-from webhook.documents.required_env import RequiredEnv
+from webhook.documents.required_env import EMPTY, RequiredEnv
+from webhook.manifests import data
+from webhook.manifests.check import Asked, Check
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.pods.observed import NOTHING
+from webhook.pods.references import CONFIG_MAP, Held
+from webhook.rules import env_reference
+from webhook.scan.holdings import Holder, Template
 from webhook.scan.installed import (
     NAMESPACE,
     POLICY,
@@ -30,7 +35,7 @@ from webhook.scan.installed import (
     read_seen,
     read_sources,
 )
-from webhook.scan.look import Admission, Scope, interest, look, read_admission
+from webhook.scan.look import Admission, Scene, Scope, interest, look, read_admission
 from webhook.scan.pages import ListError
 from webhook.scan.server import Progress, Server
 from webhook.scan.supply import Supply
@@ -67,6 +72,7 @@ class Papers:
     compare: str | None  # a file, or `INSTALLED`
     enforcing: bool = False  # judge as if every rule of the policy enforced
     release: Path | None = None
+    secrets: bool = False  # look up the Secrets that pods refer to
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +135,41 @@ def surveys(ground: Ground, papers: Papers, warn: Callable[[str], None]) -> list
     known = read_seen(supply, home) if release.images else NOTHING
     laws = [Law(policy.value, sources.required, sources.config_maps, release, known) for policy in documents.policies]
     scene = look(supply, ground.scope, admission, interest(laws))
+    held, unheld = _held(supply, scene, laws, ground, secrets=papers.secrets)
+    laws = [replace(law, observed=replace(law.observed, holdings=held)) for law in laws]
     said = (Remark(Place("documents", 0), warning, usable=True) for warning in documents.warnings)
-    remarks = (*ground.remarks, *said, *sources.remarks, *scene.look.remarks)
+    remarks = (*ground.remarks, *said, *sources.remarks, *scene.look.remarks, *unheld)
     seen = replace(scene.look, remarks=remarks)
     bases = (
         Basis(ground.source, policy.words, documents.required.words, admission.installed)
         for policy in documents.policies
     )
     return [judge(seen, scene.manifests, law, basis, ground.now) for law, basis in zip(laws, bases, strict=True)]
+
+
+def _held(
+    supply: Supply, scene: Scene, laws: Iterable[Law], ground: Ground, *, secrets: bool
+) -> tuple[Held, list[Remark]]:
+    """Return which of the objects that *scene* refers to exist; *laws* say where else to look for them."""
+    laws = list(laws)
+    check = Check(Asked(laws[0].policy, EMPTY, ground.now.astimezone(UTC)))
+    for manifest in scene.manifests:
+        check.add(manifest)
+    gate = laws[0].gate
+    made = (one.request for one in check.seen())
+    templates = [
+        Template(one.namespace, one.workload.spec)
+        for one in made
+        if one.workload is not None and gate.recognise_template(one.workload)
+    ]
+    known = replace(
+        data.holdings(scene.manifests),
+        whole=frozenset((CONFIG_MAP, namespace) for namespace in scene.listed),
+        partial=False,
+    )
+    options = (law.gate.options(env_reference.RULE.name) for law in laws)
+    look_in = frozenset(name for one in options for name in getattr(one, "look_in", ()))
+    return Holder(supply, known, secrets).read(scene.look, templates, look_in)
 
 
 def _documents(supply: Supply, papers: Papers, admission: Admission) -> _Documents:

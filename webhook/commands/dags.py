@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 
-from webhook.audit.survey import Callbacks, Fault, Survey
+from webhook.audit.survey import Callbacks, Survey
 from webhook.commands.dag_files import folders_of_plugins, found
 from webhook.lint.facts import Facts
-from webhook.lint.finding import Finding
 from webhook.lint.folder import Folder
-from webhook.lint.lint import lint
+from webhook.lint.lint import joined, lint
 from webhook.lint.versions import Versions, of_tag
-from webhook.manifests.outcome import Remark
-from webhook.manifests.place import Place
 from webhook.pods.airflow import Component
 from webhook.pods.image import ImageError, parse
 
@@ -23,18 +20,7 @@ def read(paths: tuple[str, ...], survey: Survey) -> Callbacks:
     files = found(paths)
     folder = Folder(files.read, files.roots, folders_of_plugins(files))
     linted = lint(folder, files.names, Facts(image=next(_versions(survey), None)))
-    unread = (*files.unusable, *linted.unusable)
-    return Callbacks(
-        linted.files,
-        linted.callbacks,
-        tuple(Fault(one.mode, Place(one.place.file, one.place.line), _told(one), one.fix) for one in linted.findings),
-        tuple(Remark(Place(one.place.file, one.place.line), one.text) for one in unread),
-    )
-
-
-def _told(finding: Finding) -> str:
-    also = f"; also at {', '.join(map(str, finding.more))}" if finding.more else ""
-    return f"{finding.sentence}{also}"
+    return Callbacks(joined(linted, unusable=files.unusable, skipped=files.skipped))
 
 
 def _versions(survey: Survey) -> Iterator[Versions]:

@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     help="The required-env manifest file; without it the installed one.",
 )
 @click.option(
+    "--secrets",
+    is_flag=True,
+    help="Also look up the Secrets that pods refer to. The API server sends values too; airlock keeps names and keys.",
+)
+@click.option(
     "--output",
     "-o",
     type=click.Choice(["text", "json", "html"]),
@@ -64,6 +69,7 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
     dags: tuple[str, ...],
     policy: Path | None,
     required_env: Path | None,
+    secrets: bool,
     output: str,
     output_file: Path | None,
 ) -> None:
@@ -89,7 +95,7 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
     if task and not dag:
         raise click.UsageError("--task needs the --dag that it is in")
     choice = Choice(context, kubeconfig, everywhere=False, namespaces=(namespace,) if namespace else (), files=files)
-    papers = Papers(policy, required_env, None)
+    papers = Papers(policy, required_env, None, secrets=secrets)
     try:
         text = None if message is None else contents(message).decode(errors="replace")
         found = run(Asked(choice, papers, Patient((), dag, task, pod or ""), text, dags))

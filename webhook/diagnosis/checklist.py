@@ -31,6 +31,7 @@ class Item:
     answer: Answer
     evidence: tuple[Evidence, ...]
     told: tuple[str, ...]  # why it is not the cause, or cannot be known; each a clause
+    marks: tuple[str, ...] = ()  # what airlock's annotations on pods say about it, a hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def diagnose(patient: Patient, clues: Clues) -> Diagnosis:
         answer, told = _answer(layer.state, layer.told, mine)
         if number == CALLBACK and clues.survey.callbacks is None:
             told = (*told, "name it by --dags")
-        items.append(Item(number, layer.name, layer.question, answer, mine, told))
+        items.append(Item(number, layer.name, layer.question, answer, mine, told, layer.marks))
     basis = clues.survey.basis
     return Diagnosis(
         patient,

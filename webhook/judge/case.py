@@ -1,18 +1,19 @@
 """A request about Airflow while the gate judges it, and the record of the decision."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from webhook.judge.decision import Decision, Mutation, ObjectRef, task_of
-from webhook.judge.marks import INJECTED, marked
 from webhook.judge.request import Request
 from webhook.judge.verdict import Verdict
 from webhook.pods.airflow import Component
+from webhook.pods.marks import INJECTED, PINNED, marked
 from webhook.pods.workload import Metadata, Workload
 from webhook.rules.finding import Mode
 from webhook.rules.rule import Stage, Subject
 from webhook.variables.injection import State, needs
 
 _MIRROR = "kubernetes.io/config.mirror"
+_DIGEST = "@sha256:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +51,29 @@ def record(
         verdict=verdict,
         mutation=mutation,
         chart=None if case is None else case.subject.role.chart,
-        injected=_injected(case) if path == "/validate" and case is not None and verdict.allowed else (),
+        injected=_injected(case, Stage.POD) if path == "/validate" and case is not None and verdict.allowed else (),
         lookalike=case is None and path == "/validate" and request.looks_like_airflow,
     )
 
 
-def _injected(case: Case) -> tuple[str, ...]:
-    """Return the variables that a new pod's mark names, as far as its spec bears that out: anybody may write a mark."""
+def with_marks(decision: Decision, case: Case | None) -> Decision:
+    """Return *decision* on a pod that runs, *case*, with what its marks name and its spec bears out."""
+    if case is None or not case.subject.workload.metadata.annotations:
+        return decision
+    return replace(decision, injected=_injected(case, Stage.LIVE), pinned=_pinned(case))
+
+
+def _pinned(case: Case) -> tuple[str, ...]:
+    claimed = marked(case.subject.workload.metadata, PINNED)
+    return tuple(
+        name for name in claimed if any(_DIGEST in one.image for one in case.subject.images if one.container == name)
+    )
+
+
+def _injected(case: Case, stage: Stage) -> tuple[str, ...]:
+    """Return the variables that a pod's mark names, as far as its spec bears that out: anybody may write a mark."""
     subject = case.subject
-    if subject.stage is not Stage.POD or not (claimed := set(marked(subject.workload.metadata, INJECTED))):
+    if subject.stage is not stage or not (claimed := set(marked(subject.workload.metadata, INJECTED))):
         return ()
     asked = needs(subject.workload.spec, subject.role, subject.variables, subject.config_maps, subject.namespace)
     return tuple(sorted(claimed & {need.variable.name for need in asked if need.state is State.SAME}))

@@ -83,7 +83,9 @@ class Decision:
     seconds: float = 0.0
     hints: tuple[str, ...] = ()  # only on /mutate: what the user should know
     chart: Chart | None = None  # what made it; None: not Airflow's
-    injected: tuple[str, ...] = ()  # on /validate: variables that the pod is marked with and has as the manifest says
+    # On /validate and in an audit: what the pod is marked with, as far as its spec bears that out.
+    injected: tuple[str, ...] = ()  # variables that it has as the manifest says
+    pinned: tuple[str, ...] = ()  # containers with a digest
     lookalike: bool = False  # whether it belongs to no known Airflow, is being created, and looks like Airflow
 
 

@@ -10,7 +10,7 @@ from webhook.documents.release import NONE, Release
 from webhook.documents.required_env import EMPTY, RequiredEnv
 from webhook.judge.asking import CHANGES, is_left_out
 from webhook.judge.bounds import MOST_FINDINGS, MOST_PLACES, UNREADABLE, crowd, is_crowd, unfinished
-from webhook.judge.case import Case, is_mirror, record
+from webhook.judge.case import Case, is_mirror, record, with_marks
 from webhook.judge.decision import TASK_KEYS, Decision, Mutation
 from webhook.judge.exempting import Covering
 from webhook.judge.mutation import completed
@@ -145,7 +145,7 @@ class Gate:
         request = sighted(live.pod)
         case = self._case(request, live.now, live)
         verdict = CLEAN if case is None else self._verdict(case, day_of(live.now))
-        return record(AUDIT, request, case, verdict)
+        return with_marks(record(AUDIT, request, case, verdict), case)
 
     def _verdict(self, case: Case, today: date) -> Verdict:
         violations: list[Violation] = []

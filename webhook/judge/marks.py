@@ -1,23 +1,12 @@
-"""Annotations that say what airlock did to a pod: a hint for people, never believed against the spec."""
+"""The operations that write down in a pod's annotations what airlock did to it."""
 
-import re
 from collections.abc import Iterable, Mapping
 
+from webhook.pods.marks import marked
 from webhook.pods.workload import Metadata
 from webhook.variables.patch import Operation, add, pointer
 
-INJECTED, PINNED = "airlock/injected", "airlock/pinned"
-
 _MOST_BYTES = 262_144  # of all annotations of an object (apimachinery, ValidateAnnotationsSize)
-_NAME = re.compile(r"[-._a-zA-Z0-9]{1,253}")
-
-
-def marked(metadata: Metadata, key: str) -> tuple[str, ...]:
-    """Return the names under *key*, sorted; leave out anything that is not a name."""
-    text = (metadata.annotations or {}).get(key, "")
-    if not text:
-        return ()
-    return tuple(sorted({name for name in text.split(",") if _NAME.fullmatch(name)}))
 
 
 def marks(metadata: Metadata, names: Mapping[str, Iterable[str]]) -> list[Operation]:

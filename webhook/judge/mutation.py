@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from webhook.judge.decision import Mutation
-from webhook.judge.marks import INJECTED, PINNED, marks
+from webhook.judge.marks import marks
 from webhook.pods.image import parse
+from webhook.pods.marks import INJECTED, PINNED
 from webhook.pods.workload import ImagePlace
 from webhook.rules import pin_digest, required_env
 from webhook.rules.rule import Subject

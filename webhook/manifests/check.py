@@ -23,6 +23,7 @@ from webhook.manifests.trial import Seen, judged, made, on_files, on_reviews, se
 from webhook.pods.airflow import Chart, Role
 from webhook.pods.claim import claim
 from webhook.pods.observed import NOTHING, Observed
+from webhook.pods.references import NO_HOLDINGS
 from webhook.pods.workload import TEMPLATES, UnreadableError
 from webhook.variables.known import ConfigMaps
 
@@ -104,7 +105,9 @@ class Check:
         chest = Chest(self._kept, policy.rows, tuple(self._configs))
         config_maps = {**self._asked.config_maps, **data.known(self._kept)}
         required = self._required(config_maps)
-        release, observed = self._asked.release, replace(self._asked.observed, holdings=data.holdings(self._kept))
+        release, observed = self._asked.release, self._asked.observed
+        if observed.holdings is NO_HOLDINGS:
+            observed = replace(observed, holdings=data.holdings(self._kept))
         sent = Gate(on_reviews(policy), required, config_maps, release, observed)
         written = Gate(on_files(policy), required, config_maps, release, observed)
         workloads = [

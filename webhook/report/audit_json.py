@@ -106,6 +106,8 @@ def _workload(group: Group, loss: int) -> dict[str, Any]:
         "admission": group.admission,
         "distrusted": group.distrusted,
         "task": {"dag": task.dag_id, "task": task.task_id} if task is not None else None,
+        "injected": list(group.injected),
+        "pinned": list(group.pinned),
         "nodes": list(group.nodes),
         "images": [
             {

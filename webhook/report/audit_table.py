@@ -175,7 +175,7 @@ def _layers(survey: Survey) -> Iterator[Text]:
     for nth, layer in enumerate(layers(survey), 1):
         line = Text(f"{nth} {layer.name.lower()}: ")
         line.append(layer.state, _STATES[layer.state])
-        line.append(f" ({'; '.join(shown(told) for told in layer.told)})")
+        line.append(f" ({'; '.join(shown(told) for told in layer.clauses)})")
         yield line
 
 

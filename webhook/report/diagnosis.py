@@ -44,6 +44,8 @@ def _item(console: Console, item: Item) -> None:
     if item.answer is Answer.NOT:
         for clause in item.told:
             put(console, Text(shown(clause)), 4)
+    for clause in item.marks:
+        put(console, Text(shown(clause), "dim"), 4)
     for one in item.evidence:
         put(console, Text.assemble((f"{shown(one.where)}: ", "bold"), shown(one.text)), 4)
         if one.fix:
@@ -78,6 +80,7 @@ def _layer(item: Item) -> dict[str, Any]:
         "answer": item.answer,
         "evidence": [_shown(one) for one in item.evidence],
         "because": item.told,
+        "marks": item.marks,
     }
 
 

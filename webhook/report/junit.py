@@ -11,40 +11,51 @@ from webhook.manifests.outcome import Judged, Outcome, Remark, Reported
 from webhook.report.wording import Options, shown
 
 
-def render(outcome: Outcome, options: Options, name: str = "airlock check") -> str:
-    """Return *outcome* as JUnit XML called *name*: what fails the check are failures, other findings are output."""
-    root = ET.Element("testsuites", name=name)
-    suites: dict[str, ET.Element] = {}
+def render(outcome: Outcome, options: Options) -> str:
+    """Return *outcome* as JUnit XML: what fails the check are failures, other findings are output."""
+    suites = Suites("airlock check")
+    add(suites, outcome, options)
+    return suites.finished()
 
-    def suite_of(key: str) -> ET.Element:
-        if key not in suites:
-            suites[key] = ET.SubElement(root, "testsuite", name=shown(key))
-        return suites[key]
 
+class Suites:
+    """The suites of one run, each made when its first case comes."""
+
+    def __init__(self, name: str) -> None:
+        self.root = ET.Element("testsuites", name=name)
+        self._suites: dict[str, ET.Element] = {}
+
+    def of(self, key: str) -> ET.Element:
+        """Return the suite of *key*, a file or a namespace."""
+        if key not in self._suites:
+            self._suites[key] = ET.SubElement(self.root, "testsuite", name=shown(key))
+        return self._suites[key]
+
+    def finished(self) -> str:
+        """Return the suites with their cases as text, after counting them."""
+        for suite in self.root:
+            for count, tag in (
+                ("tests", "testcase"), ("failures", "testcase/failure"), ("errors", "testcase/error"),
+                ("skipped", "testcase/skipped"),
+            ):  # fmt: skip
+                suite.set(count, str(len(suite.findall(tag))))
+            suite.set("time", "0")
+        for count in ("tests", "failures", "errors"):
+            self.root.set(count, str(sum(int(suite.get(count, "0")) for suite in self.root)))
+        ET.indent(self.root)
+        text: str = ET.tostring(self.root, encoding="unicode")
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def add(suites: Suites, outcome: Outcome, options: Options) -> None:
+    """Add the cases of *outcome* to *suites*."""
     for remark in outcome.unusable:
-        _unusable(suite_of(remark.place.file), remark, "can be seen" if outcome.cluster else "can be read")
+        _unusable(suites.of(remark.place.file), remark, "can be seen" if outcome.cluster else "can be read")
     for workload in outcome.workloads:
         key = workload.namespace if outcome.cluster else workload.place.file
-        _cases(suite_of(key), workload, options, key)
+        _cases(suites.of(key), workload, options, key)
     for remark in outcome.notes:
-        _note(suite_of(remark.place.file), remark)
-    return finished(root)
-
-
-def finished(root: ET.Element) -> str:
-    """Return *root*, suites with their cases, as text, after counting them."""
-    for suite in root:
-        for count, tag in (
-            ("tests", "testcase"), ("failures", "testcase/failure"), ("errors", "testcase/error"),
-            ("skipped", "testcase/skipped"),
-        ):  # fmt: skip
-            suite.set(count, str(len(suite.findall(tag))))
-        suite.set("time", "0")
-    for count in ("tests", "failures", "errors"):
-        root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
-    ET.indent(root)
-    text: str = ET.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+        _note(suites.of(remark.place.file), remark)
 
 
 def _unusable(suite: ET.Element, remark: Remark, name: str) -> None:

@@ -10,7 +10,7 @@ from webhook.report.wording import shown
 def layers_of(survey: Survey) -> list[dict[str, Any]]:
     """Return the four layers as *survey* shows them."""
     return [
-        {"name": layer.name, "state": layer.state, "told": [shown(told) for told in layer.told]}
+        {"name": layer.name, "state": layer.state, "told": [shown(told) for told in layer.clauses]}
         for layer in layers(survey)
     ]
 

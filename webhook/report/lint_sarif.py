@@ -8,7 +8,7 @@ from webhook.lint.lint import Linted
 from webhook.lint.values import Place as Line
 from webhook.manifests.place import Place
 from webhook.report.lint_wording import fingerprint, sentence
-from webhook.report.sarif import LEVELS, Locations, described, log
+from webhook.report.sarif import LEVELS, Locations, Parts, described, log
 from webhook.report.wording import Options, shown
 
 _AT = Locations(cluster=False)
@@ -16,20 +16,26 @@ _AT = Locations(cluster=False)
 
 def render(linted: Linted, options: Options) -> str:
     """Return *linted* as a SARIF log; what comments spare is in it as suppressed, if it is to be shown."""
-    results = [_result(one, LEVELS[one.mode]) for one in linted.findings]
+    return log(with_files(Parts([], [], [], whole=True), linted, options))
+
+
+def with_files(parts: Parts, linted: Linted, options: Options) -> Parts:
+    """Return *parts* with the rule of DAG files, and with what *linted* says."""
+    rule = len(parts.rules)
+    results = [*parts.results, *(_result(one, LEVELS[one.mode], rule) for one in linted.findings)]
     for spared in linted.spared if options.exempted else ():
         suppressions = [{"kind": "inSource", "justification": shown(spared.reason)}]
-        results.append({**_result(spared.finding, "none"), "suppressions": suppressions})
-    notes = [_note(remark, "error") for remark in linted.unusable]
+        results.append({**_result(spared.finding, "none", rule), "suppressions": suppressions})
+    notes = [*parts.notes, *(_note(remark, "error") for remark in linted.unusable)]
     notes += [_note(remark, "note") for remark in linted.skipped]
-    return log([described(RULE, judge)], results, notes, whole=not linted.unusable)
+    return Parts([*parts.rules, described(RULE, judge)], results, notes, parts.whole and not linted.unusable)
 
 
-def _result(finding: Finding, level: str) -> dict[str, Any]:
+def _result(finding: Finding, level: str, rule: int) -> dict[str, Any]:
     related = [*((place, "also here") for place in finding.more), *((also.place, also.text) for also in finding.also)]
     return {
         "ruleId": RULE,
-        "ruleIndex": 0,
+        "ruleIndex": rule,
         "level": level,
         "message": {"text": f"{sentence(finding)}. Fix: {shown(finding.fix)}"},
         "locations": [_location(finding.place)],

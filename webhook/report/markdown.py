@@ -47,7 +47,7 @@ def render_audit(survey: Survey, options: Options) -> str:
     lines += [f"{text(basis.source)}, {text(instant(survey.taken))}; policy: {text(basis.policy)}", ""]
     lines += ["| layer | | |", "| --- | --- | --- |"]
     lines += [
-        f"| {nth} {text(layer.name)} | **{layer.state}** | {text('; '.join(layer.told))} |"
+        f"| {nth} {text(layer.name)} | **{layer.state}** | {text('; '.join(layer.clauses))} |"
         for nth, layer in enumerate(layers(survey), 1)
     ]
     unseen = [remark for remark in survey.unseen if not remark.usable]

@@ -27,8 +27,23 @@ FINGERPRINT = "airlock/v2"  # the kind of fingerprint: v1 was one for each conta
 _INDEXES = {name: index for index, name in enumerate((*RULES, UNREADABLE))}
 
 
+@dataclass(slots=True)
+class Parts:
+    """What a log is made of."""
+
+    rules: list[Any]
+    results: list[Any]
+    notes: list[Any]
+    whole: bool  # whether everything could be read
+
+
 def render(outcome: Outcome, options: Options) -> str:
     """Return *outcome* as a SARIF log; what exemptions cover is in it as suppressed, if it is to be shown."""
+    return log(parts(outcome, options))
+
+
+def parts(outcome: Outcome, options: Options) -> Parts:
+    """Return what a log says of *outcome*."""
     at = Locations(cluster=outcome.cluster)
     results = [result for workload in outcome.workloads for result in _results(workload, at)]
     if options.exempted:
@@ -38,21 +53,21 @@ def render(outcome: Outcome, options: Options) -> str:
     notes += [_notification(remark, "note", at) for remark in outcome.skipped]
     rules = [described(rule.name, inspect.getmodule(rule.check)) for rule in RULES.values()]
     rules.append(described(UNREADABLE, bounds))
-    return log(rules, results, notes, whole=not outcome.unusable)
+    return Parts(rules, results, notes, not outcome.unusable)
 
 
-def log(rules: list[Any], results: list[Any], notes: list[Any], *, whole: bool) -> str:
-    """Return a log of one run; *whole* says that everything could be read."""
+def log(parts: Parts) -> str:
+    """Return a log of one run."""
     run = {
         "tool": {
             "driver": {
                 "name": "airlock",
                 "version": version("airlock-airflow"),
-                "rules": rules,
+                "rules": parts.rules,
             }
         },
-        "invocations": [{"executionSuccessful": whole, "toolExecutionNotifications": notes}],
-        "results": results,
+        "invocations": [{"executionSuccessful": parts.whole, "toolExecutionNotifications": parts.notes}],
+        "results": parts.results,
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 

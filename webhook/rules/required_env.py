@@ -22,6 +22,7 @@ Fails::
 
 from collections.abc import Iterable, Iterator
 
+from webhook.pods.marks import INJECTED, marked
 from webhook.pods.text import printable, quote
 from webhook.rules import advice
 from webhook.rules.finding import Finding, Mode
@@ -116,14 +117,20 @@ def _unless(need: Need) -> str:
 def _judge_live(need: Need, subject: Subject, reason: str) -> Iterator[Finding]:
     """Yield a finding for a pod that was made without airlock, or by an earlier manifest."""
     variable, name = need.variable, quote(need.variable.name)
+    is_marked = variable.name in marked(subject.workload.metadata, INJECTED)
     if need.state is State.MISSING:
-        lacking = f"is missing in a running pod{_unless(need)}: airlock was away, or asked for less, when it was made"
-        text = f"{name}{reason} {lacking}"
+        away = "airlock was away, or asked for less, when it was made"
+        undone = "its annotation airlock/injected names it, so something removed it after airlock had added it"
+        text = f"{name}{reason} is missing in a running pod{_unless(need)}: {undone if is_marked else away}"
         yield _finding(need, subject, text, advice.missing_fix(subject.role, variable.name), Mode.WARN)
     elif need.state is State.DIFFERENT:
         text = f"{name}{reason} has another value in a running pod than the manifest gives now"
         kept = variable.on_conflict == "keep"
-        fix = "if that is an earlier manifest's value, recreate the pod" if kept else "recreate the pod"
+        if is_marked:
+            text += "; its annotation airlock/injected says that airlock gave it the earlier one"
+        fix = (
+            "if that is an earlier manifest's value, recreate the pod" if kept and not is_marked else "recreate the pod"
+        )
         # Under keep it may well be the container's own, which is as it should be.
         yield _finding(need, subject, text, fix, Mode.AUDIT if kept else Mode.WARN)
 

@@ -23,6 +23,7 @@ from webhook.scan.supply import (
     NODES,
     PODS,
     REGISTRATIONS,
+    SECRETS,
     WORKLOADS,
     Collection,
 )
@@ -35,7 +36,7 @@ _UTF8, _UTF16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 _WANTED = {
     (one.group, one.kind)
     for one in (
-        *(PODS, NODES, NAMESPACES, CONFIG_MAPS, EVENTS, CORE_EVENTS, REGISTRATIONS),
+        *(PODS, NODES, NAMESPACES, CONFIG_MAPS, SECRETS, EVENTS, CORE_EVENTS, REGISTRATIONS),
         *(kinds[0] for kinds in WORKLOADS),
     )
 }

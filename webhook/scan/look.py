@@ -66,6 +66,7 @@ class Scene:
 
     look: Look
     manifests: tuple[Manifest, ...]
+    listed: frozenset[str] = frozenset()  # namespaces all of whose ConfigMaps are among them
 
 
 def interest(laws: Iterable[Law]) -> Interest:
@@ -130,7 +131,7 @@ class _Looking:
         pods = tuple(self._pods.values())
         remarks = (*self._remarks, *makers.remarks, *self._strangers.values())
         found = Look(pods, nodes, coverage, others=self._others, remarks=remarks)
-        return Scene(found, tuple(makers.manifests))
+        return Scene(found, tuple(makers.manifests), frozenset(makers.listed))
 
     def _remark(self, what: str, text: str, *, usable: bool) -> None:
         self._remarks.append(Remark(Place(what, 0), text, usable))

@@ -16,6 +16,7 @@ from webhook.pods.workload import UnreadableError, Workload, decode
 from webhook.scan.pages import ListError
 from webhook.scan.supply import CONFIG_MAPS, WORKLOADS, Collection, Supply
 
+_ALWAYS = "kube-root-ca.crt"  # made in every namespace by the controller manager, since Kubernetes 1.20
 _ENDED = {"Complete", "Failed"}  # conditions of a Job that makes no more pods
 
 
@@ -25,6 +26,7 @@ class Makers:
     def __init__(self, supply: Supply, wanted: Callable[[Workload], bool]) -> None:
         self.manifests: list[Manifest] = []
         self.remarks: list[Remark] = []
+        self.listed: set[str] = set()  # namespaces all of whose ConfigMaps were read
         self._supply = supply
         self._wanted = wanted
 
@@ -39,8 +41,17 @@ class Makers:
                 for collection, raw in self._items(kinds, namespace):
                     self._take_workload(collection, raw)
         for namespace in sorted({*namespaces, *(manifest.namespace for manifest in self.manifests)}):
-            for collection, raw in self._items((CONFIG_MAPS,), namespace):
-                self._keep(collection, _body(raw))
+            self._read_config_maps(namespace)
+
+    def _read_config_maps(self, namespace: str) -> None:
+        troubles = len(self.remarks)
+        bodies = [_body(raw) for _, raw in self._items((CONFIG_MAPS,), namespace)]
+        for body in bodies:
+            self._keep(CONFIG_MAPS, body)
+        # A dump may hold some of them; this one is in every namespace, so a list without it is not the whole one.
+        names = {mapping(body.get("metadata")).get("name") for body in bodies}
+        if _ALWAYS in names and None not in names and len(self.remarks) == troubles:
+            self.listed.add(namespace)
 
     def _items(self, kinds: tuple[Collection, ...], namespace: str | None) -> Iterator[tuple[Collection, msgspec.Raw]]:
         """Yield the objects of the first version among *kinds* that there is."""

@@ -37,6 +37,7 @@ PODS = Collection("", "v1", "pods", "Pod")
 NODES = Collection("", "v1", "nodes", "Node", namespaced=False)
 NAMESPACES = Collection("", "v1", "namespaces", "Namespace", namespaced=False)
 CONFIG_MAPS = Collection("", "v1", "configmaps", "ConfigMap")
+SECRETS = Collection("", "v1", "secrets", "Secret")
 EVENTS = Collection("events.k8s.io", "v1", "events", "Event")
 CORE_EVENTS = Collection("", "v1", "events", "Event")  # the same ones, as kubectl prints them into a dump
 REGISTRATIONS = Collection(
