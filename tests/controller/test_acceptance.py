@@ -79,7 +79,8 @@ def test_a_namespace_that_airlock_is_told_to_skip_is_told_of(made: Installation)
     with made.controlled("--propagation", "0", "--settling", "0") as fresh:
         wait_for(lambda: fresh.metric("airlock_break_glass_namespaces") >= 1, 20, "the gauge")
         found = wait_for(lambda: made.events("BreakGlass"), 10, "the Event")
-    assert skipped in {event["regarding"]["name"] for event in found}
+    [note] = {event["note"] for event in found if event["regarding"]["name"] == skipped}
+    assert "airlock/skip=incident-7" in note
     assert {event["regarding"]["kind"] for event in found} == {"Namespace"}
     made.plane.kubectl("delete", "namespace", skipped, "--wait=false")
 

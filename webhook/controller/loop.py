@@ -191,8 +191,9 @@ class Controller:
         label = self._options.break_glass_label
         found = (self._api.get(NAMESPACES, {"labelSelector": label}) or {}).get("items") or ()
         uids = {item["metadata"]["name"]: item["metadata"]["uid"] for item in found}
+        values = {item["metadata"]["name"]: item["metadata"]["labels"][label] for item in found}
         for name in sorted(set(uids) - self._skipped):
-            note = f"namespace {name} has the label {label}: airlock judges and changes nothing in it"
+            note = f"namespace {name} has the label {label}={values[name]}: airlock judges and changes nothing in it"
             log.warning("break glass", text=note)
             # An Event on an object without namespace must lie in `default`, where airlock may not write.
             about = ObjectRef("v1", "Namespace", self._options.site.namespace, name, uids[name])

@@ -82,12 +82,6 @@ def brief(told: _Told, size: int = 0) -> str:
     return f"{told.rule}: {quote(subject, len(subject))}{half and ' '}{half}"
 
 
-def first_line(decision: Decision, told: Sequence[_Told]) -> str:
-    """Return the line that says all at once: component and object, or task and DAG, and what is *told* of it."""
-    line, _ = _first(decision, told)
-    return line
-
-
 def _first(decision: Decision, told: Sequence[_Told]) -> tuple[str, bool]:
     """Return the first line, and whether the names of the object are whole in it."""
     line = ""
@@ -115,8 +109,18 @@ def _who(decision: Decision, size: int) -> str:
 
 def denial(decision: Decision) -> str:
     """Return the text of a denial: every violation that enforces or warns, those that enforce first."""
-    shown = [violation for violation in decision.verdict.violations if violation.mode is not Mode.AUDIT]
-    return _text(decision, shown, DENIAL, len, "(warning) ")
+    return _text(decision, _told(decision), DENIAL, len, "(warning) ")
+
+
+def headline(decision: Decision) -> str:
+    """Return the first line of the text of a denial: component and object, or task and DAG, and what is wrong."""
+    line, _ = _first(decision, _told(decision))
+    return line
+
+
+def _told(decision: Decision) -> list[Violation]:
+    shown = (violation for violation in decision.verdict.violations if violation.mode is not Mode.AUDIT)
+    return sorted(shown, key=lambda violation: -violation.mode.rank)
 
 
 def note(decision: Decision) -> str:

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import structlog
 
 from webhook.judge.decision import Decision
+from webhook.judge.message import headline
 from webhook.rules.finding import Mode
 
 LONGEST = 512  # characters of one string in a record
@@ -50,13 +51,18 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
 
 
 def log_decision(decision: Decision) -> None:
-    """Write one line about *decision*: what was asked and answered, never a value or an object.
+    """Write one line about *decision*: what was asked and answered, never a variable's value or an object.
 
-    What is not Airflow's is told at debug level only: it is most of a cluster's traffic.
+    A denial is a warning, with the first line of its text. What is not Airflow's is told at debug level only: it is
+    most of a cluster's traffic.
     """
-    told = decision.component or decision.distrusted or decision.verdict.violations
-    write = _decisions.info if told else _decisions.debug
-    write("decision", **decision_fields(decision))
+    fields = decision_fields(decision)
+    if not decision.verdict.allowed:
+        _decisions.warning("decision", **fields, text=headline(decision))
+    elif decision.component or decision.distrusted or decision.verdict.violations:
+        _decisions.info("decision", **fields)
+    else:
+        _decisions.debug("decision", **fields)
 
 
 def decision_fields(decision: Decision) -> dict[str, Any]:
