@@ -54,6 +54,7 @@ def test_every_value_is_explained_above_it() -> None:
         "envReference:",
         "webhooks:",
         "admissionPolicies:",
+        "backstop:",
         "certificates:",
         "certManager:",
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from tests.harness.chart.release import HOME, RELEASE, Release
 from tests.harness.chart.rendering import HelmError, of_kind, render, values_of
@@ -15,6 +16,7 @@ from tests.harness.gate import config_map
 from tests.harness.openreports import DEFINITION
 from tests.harness.places import ROOT
 from tests.harness.server import serving, wait_for
+from webhook.__main__ import main
 
 INSTALL = (ROOT / "docs/install.md").read_text(encoding="utf-8")
 STRICT = "controllers.pods.validate.airlock"
@@ -79,6 +81,14 @@ def test_an_old_server_is_warned_of_what_it_cannot_tell(release: Release) -> Non
     told = " ".join(release.helm("upgrade").split())
     warning = "does not label namespaces with their names"
     assert (warning in told) is (release.plane.version < (1, 21))
+
+
+def test_an_old_server_is_given_no_backstop_and_the_notes_say_so(release: Release) -> None:
+    command = ["policy", "export", "--as", "mutating-admission-policy", "-o", "values", "--required-env"]
+    exported = CliRunner().invoke(main, [*command, str(ROOT / "examples" / "required-env.yaml")]).stdout
+    told = release.helm("upgrade", values=yaml.safe_load(exported))
+    note = "backstop.mutating is left out: it needs Kubernetes 1.36."
+    assert (note in told) is (release.plane.version < (1, 36))
 
 
 def test_an_upgrade_leaves_the_ca_bundle_and_changes_the_rest(release: Release) -> None:

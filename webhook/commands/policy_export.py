@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from webhook.backstop.objects import Export
 
 VALIDATING, MUTATING = "validating-admission-policy", "mutating-admission-policy"
+_PARTS = {VALIDATING: "validating", MUTATING: "mutating"}  # below the chart's value `backstop`
 
 
 @click.command()
@@ -38,6 +39,14 @@ VALIDATING, MUTATING = "validating-admission-policy", "mutating-admission-policy
     help="A namespace that is never checked, in addition to kube-system; repeatable.",
 )
 @click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["objects", "values"]),
+    default="objects",
+    show_default=True,
+    help="objects: for kubectl apply. values: for airlock's chart, which then makes the objects.",
+)
+@click.option(
     "--output-file",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write to this file instead of standard output.",
@@ -49,6 +58,7 @@ def export(  # noqa: PLR0913 - an argument for each option
     required_env: Path | None,
     deny: bool,
     excluded: tuple[str, ...],
+    output: str,
     output_file: Path | None,
 ) -> None:
     """Print the core rules as policies that the API server runs itself, so that they also apply while airlock is down.
@@ -56,6 +66,8 @@ def export(  # noqa: PLR0913 - an argument for each option
     \b
       airlock policy export --as validating-admission-policy --policy policy.yaml | kubectl apply -f -
       airlock policy export --as mutating-admission-policy --required-env required-env.yaml | kubectl apply -f -
+      airlock policy export --as validating-admission-policy --policy policy.yaml -o values > backstop.yaml
+      helm upgrade airlock charts/airlock -n airlock --reuse-values -f backstop.yaml
 
     The first needs Kubernetes 1.30, the second 1.36. The first lines of the output list what CEL cannot express and was
     left out; docs/backstop.md explains it. Export again after each edit of the policy, and before an exemption expires.
@@ -83,17 +95,22 @@ def export(  # noqa: PLR0913 - an argument for each option
             else ("nothing to export: no literal variable is required; name a manifest by --required-env")
         )
         raise _NothingError(text)
-    write(_yaml(found), output_file)
+    part = _PARTS[kind] if output == "values" else ""
+    write(_yaml(found, part), output_file)
 
 
 class _NothingError(click.ClickException):
     exit_code = 2
 
 
-def _yaml(found: "Export") -> str:
+def _yaml(found: "Export", part: str) -> str:
+    """Return *found* as YAML: a document each, or the values of the chart's `backstop.<part>`."""
     import yaml
 
     head = ["# Made by airlock policy export: edit the policy and export again.", "# Left out:"]
     lines = [*head, *(f"#  - {line}" for line in found.left_out)]
-    objects = yaml.safe_dump_all(found.objects, sort_keys=False, width=1_000_000, explicit_start=True)
+    if part:
+        objects = yaml.safe_dump({"backstop": {part: list(found.objects)}}, sort_keys=False, width=1_000_000)
+    else:
+        objects = yaml.safe_dump_all(found.objects, sort_keys=False, width=1_000_000, explicit_start=True)
     return "\n".join(lines) + "\n" + objects

@@ -209,6 +209,11 @@ has(request.namespace) && request.namespace in {{ toJson .failNamespaces }}
 {{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version }}true{{ end }}
 {{- end }}
 
+{{- /* The Kubernetes version that has each kind of backstop, as JSON. */}}
+{{- define "airlock.backstops" -}}
+{{- dict "validating" "1.30" "mutating" "1.36" | toJson }}
+{{- end }}
+
 {{- /* Whether the audit writes reports: "true" or "". */}}
 {{- define "airlock.reports" -}}
 {{- if and .Values.audit.enabled .Values.audit.reports }}true{{ end }}
