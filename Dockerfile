@@ -1,7 +1,8 @@
-# airlock's image: docker build --tag airlock .   (podman and buildah build it as well)
+# airlock's image; podman and buildah build it as well:
+#   docker build --build-arg BASE=docker.io/library/python:3.13.14-slim-bookworm@sha256:... --tag airlock .
 #
-# BASE is any image with Python 3.11 or later and its venv module; give it with its digest where it matters:
-#   docker build --build-arg BASE=docker.io/library/python:3.13.14-slim-bookworm@sha256:... .
+# BASE is any image with Python 3.11 or later and its venv module. Give it with its digest, as docs/install.md shows: a
+# registry may have another image under the tag tomorrow. Who publishes images writes the digest of their base here.
 ARG BASE=docker.io/library/python:3.13.14-slim-bookworm
 
 FROM ${BASE} AS build

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.harness.reviews import UID, owned, review, scheduler, task
 from tests.harness.server import Server, serving
+from webhook.admission.envelope import MOST_TEXT
 from webhook.admission.review import ReviewError, decode
 from webhook.judge.request import Request
 from webhook.serving.http.poller import ROOM
@@ -118,6 +119,26 @@ def test_a_body_of_the_largest_size_is_read_and_one_that_is_larger_is_a_violatio
         f"unreadable: the object: has {ROOM + 1:,} bytes, and at most {ROOM:,} are read" in answer["status"]["message"]
     )
     assert server.review("/mutate", padded(ROOM + 1)) == {"uid": UID, "allowed": True}
+
+
+def test_a_large_body_that_is_no_utf8_is_not_mended_and_one_that_is_utf8_is_read(server: Server) -> None:
+    body = padded(5 * 1024 * 1024)
+    assert server.review("/validate", body.replace(b"aaaa", "éé".encode(), 1))["allowed"]
+    answer = server.review("/validate", body.replace(b"aaaa", b"aaa\xff", 1))
+    assert "is not UTF-8, and no more than 4 MiB of that are mended" in answer["status"]["message"]
+
+
+@pytest.mark.parametrize("character", ["\U0001f600", rb"\u2028".decode(), rb"\ud83d\ude00".decode()])
+def test_text_that_would_take_four_times_its_bytes_is_not_read_and_latin_text_of_that_size_is(
+    server: Server, character: str
+) -> None:
+    body = padded(MOST_TEXT // 4 + 4096)
+    assert server.review("/validate", body)["allowed"]
+    wide = body.replace(b"aaaaaaaaaaaa", character.encode(), 1)
+    answer = server.review("/validate", wide)
+    assert answer["allowed"] is False
+    assert "has text that takes more than 48 MiB of memory, and no more is read" in answer["status"]["message"]
+    assert server.review("/mutate", wide) == {"uid": UID, "allowed": True}
 
 
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())

@@ -109,6 +109,30 @@ def test_a_pod_whose_managed_fields_nest_however_deeply_is_read(levels: int) -> 
     assert decode_pod(pod).name == "x"
 
 
+@given(st.lists(st.text(max_size=30), max_size=4), layouts, st.integers(0, 200))
+def test_what_takes_more_memory_than_that_when_it_is_decoded_is_wide(
+    found: list[str], layout: dict[str, Any], most: int
+) -> None:
+    data = json.dumps(found, **layout).encode(errors="surrogatepass")
+    widths = [1 if text.isascii() else 2 if max(text) <= "\uffff" else 4 for text in found]
+    takes = sum(len(text) * width for text, width in zip(found, widths, strict=True))
+    if max(widths, default=1) > 1 and any(max(text, default="") > "\xff" for text in found) and takes > most:
+        assert skim.is_wide(data, most)
+        assert skim.is_wide(memoryview(data), most)
+
+
+@pytest.mark.parametrize("data", [b"a" * 1000, rb"\u003c" * 1000, rb"\u003c" * 40 + "é".encode()])
+def test_what_the_api_server_writes_as_six_bytes_is_not_wide(data: bytes) -> None:
+    assert not skim.is_wide(data, 500)
+
+
+@pytest.mark.parametrize("character", ["é", "\u2028", "\U0001f600"])
+@pytest.mark.parametrize("before", range(4))
+def test_a_character_across_two_pieces_is_mended_whole(character: str, before: int) -> None:
+    text = b"a" * ((1 << 20) - before) + character.encode()
+    assert skim.mended(text + b"\xff") == text + "\ufffd".encode()
+
+
 class Named(msgspec.Struct):
     name: str = ""
 

@@ -18,6 +18,7 @@ import yaml
 from tests.harness.limited import Limited, limited
 from tests.harness.reviews import review, scheduler
 from tests.harness.server import Server, serving
+from webhook.admission.envelope import MOST_TEXT
 from webhook.serving.http.poller import ROOM
 
 pytestmark = pytest.mark.long
@@ -64,6 +65,11 @@ def containers(count: int) -> str:
     return '{"containers":[%s]}' % ",".join(f'{{"name":"a{n}",{rest}}}' for n in range(count))  # noqa: UP031 - braces
 
 
+def text(value: str) -> str:
+    """Return a spec with one variable of *value*."""
+    return f'{{"containers":[{{"name":"a","image":"x:latest","env":[{{"name":"A","value":"{value}"}}]}}]}}'
+
+
 def escaped() -> str:
     """Return a spec of 3 MiB, each byte of which Go writes as six."""
     value = "\\u003c" * 100_000
@@ -76,6 +82,9 @@ BODIES: dict[str, Callable[[], bytes]] = {
     "3,900 containers": lambda: reviewed(pod(containers(3_900))),
     "twice 3 MiB of <": lambda: reviewed(pod(escaped()), pod(escaped()), "UPDATE"),
     "empty objects up to the room": lambda: reviewed(pod('{"containers":[' + "{}," * (ROOM // 3 - 1000) + "{}]}")),
+    "text that takes four times its bytes": lambda: reviewed(pod(text("\U0001f600" + "a" * (ROOM - 1000)))),
+    "as much such text as is read": lambda: reviewed(pod(text("\U0001f600" + "a" * (MOST_TEXT // 4 - 1000)))),
+    "bytes that are no UTF-8": lambda: reviewed(pod(text("~" * (MOST_TEXT // 4 - 1000)))).replace(b"~", b"\xff"),
     "larger than the room": lambda: reviewed(pod('{"nodeName":"' + "a" * (ROOM + 1000) + '"}')),
 }
 
@@ -133,12 +142,21 @@ def measuring(server: Server, context: ssl.SSLContext) -> Iterator[list[float]]:
         thread.join()
 
 
-def judge(server: Server, group: Limited, took: list[float], pid: str) -> None:
+def turns(pid: str) -> tuple[int, int]:
+    """Return for how many nanoseconds the worker's loop has run, and has waited for a processor."""
+    ran, waited, _ = Path(f"/proc/{pid.split(maxsplit=1)[0]}/schedstat").read_text().split()
+    return int(ran), int(waited)
+
+
+def judge(server: Server, group: Limited, took: list[float], pid: str, before: tuple[int, int]) -> None:
     assert group.killed == 0
     assert worker(server) == pid, "the worker was started again"
     assert group.peak < MOST, f"{group.peak / MEBIBYTE:.0f} MiB"
+    # Where the machine does much else, the loop waits for it: that is not the attack's doing.
+    ran, waited = (after - then for after, then in zip(turns(pid), before, strict=True))
+    slower = (ran + waited) / ran
     ninety_nine = statistics.quantiles(took, n=100)[98]
-    assert ninety_nine < 0.1, f"{ninety_nine * 1000:.0f} ms of {len(took)}"
+    assert ninety_nine < 0.1 * slower, f"{ninety_nine * 1000:.0f} ms of {len(took)}, {slower:.1f} times slower"
     assert server.ready
 
 
@@ -151,7 +169,7 @@ def test_large_reviews_are_all_answered_and_delay_no_small_one(tmp_path: Path, n
     request = post(BODIES[name]())
     with standing(tmp_path) as (server, group):
         context = ssl.create_default_context(cafile=server.ca)
-        pid, answered = worker(server), list[bool]()
+        pid, answered, before = worker(server), list[bool](), turns(worker(server))
         with measuring(server, context) as took:
             threads = [
                 threading.Thread(target=lambda: answered.append(exchange(server, context, request)))
@@ -163,7 +181,7 @@ def test_large_reviews_are_all_answered_and_delay_no_small_one(tmp_path: Path, n
                 thread.join()
             sleep(0.5)
         assert answered == [True] * CLIENTS
-        judge(server, group, took, pid)
+        judge(server, group, took, pid, before)
 
 
 def hello() -> bytes:
@@ -187,7 +205,7 @@ def test_five_thousand_halves_of_a_connection_delay_no_small_review(tmp_path: Pa
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 6_000)), hard))
     with standing(tmp_path) as (server, group), ExitStack() as stack:
         context = ssl.create_default_context(cafile=server.ca)
-        pid = worker(server)
+        pid, before = worker(server), turns(worker(server))
         with measuring(server, context) as took:
             for _ in range(5_000):
                 sock = stack.enter_context(socket.create_connection(("127.0.0.1", getattr(server, port)), 30))
@@ -195,7 +213,7 @@ def test_five_thousand_halves_of_a_connection_delay_no_small_review(tmp_path: Pa
             sleep(1)
             held = sum(1 for _ in Path(f"/proc/{pid.split()[0]}/fd").iterdir())
         assert held < 4_200 if port == "port" else held < 200
-        judge(server, group, took, pid)
+        judge(server, group, took, pid, before)
 
 
 def test_the_limit_is_the_charts() -> None:

@@ -134,7 +134,7 @@ def test_a_listener_that_fails_does_not_end_the_watching(path: Path, caplog: pyt
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("missing", "no such file or directory"), ("folder", "not a regular file"), ("pipe", "not a regular file")],
+    [("missing", "no such file or directory"), ("folder", "is a directory"), ("pipe", "not a regular file")],
 )
 def test_a_path_that_is_wrong_from_the_start_is_an_error_that_says_why(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "folder").mkdir()

@@ -18,6 +18,9 @@ API_VERSION = "admission.k8s.io/v1"
 
 FRONT = 64 * 1024  # bytes of a body, or of an object, that are read when the whole is not
 MOST_VALUES = 200_000  # in one body: each takes up to 100 bytes of memory, and a microsecond
+# Of the text in one body when it is decoded: two objects of 3 MiB take 24 MiB at most, and the names of fields less.
+MOST_TEXT = 48 * 1024 * 1024
+_MENDED = 4 * 1024 * 1024  # mending takes up to eight times as much memory, and no API server sends such a body
 _LIGHT = 256 * 1024  # a body of fewer bytes cannot hold too many
 
 
@@ -102,6 +105,10 @@ def opened(body: Data, unread: str = "") -> Envelope:
         body = skim.without_unread(body)
         if skim.is_heavy(body, MOST_VALUES):
             return Envelope(_request(body), f"has more than {MOST_VALUES:,} values, and no more are read")
+    if len(body) > _LIGHT and skim.is_wide(body, MOST_TEXT):
+        return _front(body, f"has text that takes more than {MOST_TEXT >> 20} MiB of memory, and no more is read")
+    if len(body) > _MENDED and not skim.is_text(body):
+        return _front(body, f"is not UTF-8, and no more than {_MENDED >> 20} MiB of that are mended")
     try:
         return Envelope(_request(body))
     except _TornError as error:

@@ -4,6 +4,7 @@ msgspec descends into what it skips and stops at some 990 levels on Python 3.11,
 `metadata.managedFields` is the only free-form JSON in the objects that airlock reads, and airlock does not use it.
 """
 
+import codecs
 import re
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -29,6 +30,11 @@ _COMMA = re.compile(rb"\s*,")
 
 _HIGH, _LOW = rb"\\u[dD][89aAbB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPE = re.compile(rb"(\\\\|" + _HIGH + _LOW + rb")|" + _HIGH + rb"|" + _LOW)
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+_WIDEST = 4  # bytes of a character
+_WIDE = re.compile(rb"\\u(?!00)")  # an escape of more than a byte
 
 _OPEN, _CLOSE = b"[{", b"]}"
 _CLOSER = {b"["[0]: b"]", b"{"[0]: b"}"}
@@ -111,6 +117,38 @@ def is_heavy(data: Data, most: int) -> bool:
     return False
 
 
+def is_wide(data: Data, most: int) -> bool:
+    r"""Return whether the text in *data* may take more than *most* bytes of memory when it is decoded.
+
+    Python keeps a text in the width of its widest character: one emoji makes each character of it take four bytes.
+
+    >>> is_wide("é☃".encode() + b"a" * 30, 100), is_wide(rb"\u003c" * 100 + b"a" * 30, 100)
+    (True, False)
+    """
+    whole = data.obj if isinstance(data, memoryview) else data
+    raw = whole if isinstance(whole, bytes | bytearray) else bytes(data)
+    # A backslash that is escaped itself may stand before the u: then nothing is taken off for it.
+    escapes = raw.count(rb"\u") - raw.count(rb"\\u")
+    characters = len(raw) - (len(rb"\u0000") - 1) * escapes
+    return characters * _WIDEST > most and (not raw.isascii() or _WIDE.search(raw) is not None)
+
+
+def is_text(data: Data) -> bool:
+    r"""Return whether *data* is UTF-8.
+
+    >>> is_text("é".encode()), is_text(b"\xff")
+    (True, False)
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(data), _PIECE):
+            decoder.decode(bytes(data[start : start + _PIECE]))
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _has_marks(raw: bytes | bytearray, most: int) -> bool:
     """Return whether *raw* has more than *most* marks, in strings or not; in pieces, so that others get their turn."""
     count = 0
@@ -148,13 +186,18 @@ def closed(data: Data) -> bytes:
     return bytes(data[:end]) + b"".join(reversed(closers))
 
 
-def mended(data: Data) -> bytes:
+def mended(data: Data) -> bytes | bytearray:
     r"""Return *data* as Go would have written it: half a surrogate pair and bytes that are not UTF-8 become U+FFFD.
 
-    >>> mended(rb'["\ud800", "\ud83d\ude00", "\\ud800"]')
+    >>> bytes(mended(rb'["\ud800", "\ud83d\ude00", "\\ud800"]'))
     b'["\\ufffd", "\\ud83d\\ude00", "\\\\ud800"]'
     """
-    text = bytes(data).decode(errors="replace").encode()
+    decoder, text = codecs.getincrementaldecoder("utf-8")("replace"), bytearray()
+    for start in range(0, len(data), _PIECE):  # the whole at once would take four bytes for each of its characters
+        text += decoder.decode(bytes(data[start : start + _PIECE])).encode()
+    text += decoder.decode(b"", final=True).encode()
+    if _SURROGATE.search(text) is None:
+        return text
     return _ESCAPE.sub(lambda match: match[1] or rb"\ufffd", text)
 
 

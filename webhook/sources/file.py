@@ -1,6 +1,7 @@
 """Watches one file: reports its bytes at the start and after each change, and when the file is gone."""
 
 import logging
+import os
 import stat
 import threading
 from collections.abc import Callable
@@ -33,8 +34,9 @@ def read(path: Path) -> bytes:
     Raises FileError.
     """
     try:
-        regular = stat.S_ISREG(path.stat().st_mode)  # to open a pipe would wait for its writer
-        data = _bytes(path) if regular else b""
+        with open(path, "rb", opener=_without_waiting) as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            data = file.read(BIGGEST + 1) if regular else b""
     except OSError as error:
         raise FileError(f"{path}: {(error.strerror or str(error)).lower()}") from error
     if not regular:
@@ -44,9 +46,8 @@ def read(path: Path) -> bytes:
     return data
 
 
-def _bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(BIGGEST + 1)
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)  # else opening a pipe waits for its writer
 
 
 class FileWatch:

@@ -1,5 +1,6 @@
 """The identity in force: what is loaded, what is rejected, and what is told about it."""
 
+import os
 import socket
 import ssl
 import threading
@@ -14,7 +15,7 @@ from certs.certificate import MAX_PEM_BYTES, read_facts
 from certs.issue import Pair, issue_ca, issue_leaf, new_key
 from certs.names import parse_names
 from tests.harness.serving_process import PATIENCE, SecretVolume, put
-from webhook.serving.http.certfile import Reload, TlsError
+from webhook.serving.http.certfile import Reload, TlsError, held
 from webhook.serving.http.tls import DeadlineSocket, LiveIdentity, load_identity
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -206,3 +207,14 @@ def test_a_directory_that_lacks_a_file_cannot_be_served(tmp_path: Path, name: st
     (tmp_path / name).unlink()
     with pytest.raises(TlsError, match=f"{name}: No such file"):
         load_identity(tmp_path)
+
+
+def test_openssl_gets_the_file_that_was_looked_at_whatever_has_taken_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "tls.crt"
+    path.write_bytes(b"a certificate")
+    with held(path) as name:
+        path.unlink()
+        os.mkfifo(path)
+        assert Path(name).read_bytes() == b"a certificate"
+    with pytest.raises(TlsError, match="not a regular file"), held(path):
+        pass

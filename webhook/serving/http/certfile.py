@@ -2,9 +2,11 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from certs.certificate import MAX_PEM_BYTES
 
@@ -25,11 +27,25 @@ class TlsError(ValueError):
 
 def read(path: Path) -> bytes:
     """Return the file's bytes, or one more than a certificate may have; raises TlsError when it cannot be read."""
+    with _opened(path) as file:
+        return file.read(MAX_PEM_BYTES + 1)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[str]:
+    """Yield another name of the file at *path*, for OpenSSL to open: it stays this file, whatever *path* becomes."""
+    with _opened(path) as file:
+        yield f"/dev/fd/{file.fileno()}"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Yield the file, opened without waiting; raises TlsError when it is none, cannot be read, or is a FIFO."""
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # reading a FIFO would wait for ever
                 raise TlsError(f"{path}: not a regular file")
-            return file.read(MAX_PEM_BYTES + 1)
+            yield file
     except OSError as error:
         raise TlsError(f"{path}: {error.strerror}") from None
 

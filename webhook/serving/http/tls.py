@@ -17,7 +17,7 @@ from typing import Any
 
 from certs.certificate import CertificateError, Facts, is_key_of, read_facts
 from certs.store import CERT, KEY
-from webhook.serving.http.certfile import Doubt, OnReload, Reload, TlsError, read
+from webhook.serving.http.certfile import Doubt, OnReload, Reload, TlsError, held, read
 from webhook.serving.http.clients import Authorities
 
 log = logging.getLogger("airlock.tls")
@@ -185,7 +185,8 @@ def _context(directory: Path, authorities: str) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_OPTIONAL
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an intermediate authority is enough
         context.load_verify_locations(cadata=authorities)
-    context.load_cert_chain(directory / CERT, directory / KEY, password=_refuse_password)
+    with held(directory / CERT) as cert, held(directory / KEY) as key:
+        context.load_cert_chain(cert, key, password=_refuse_password)
     return context
 
 
