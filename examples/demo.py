@@ -40,7 +40,8 @@ STORY = (
 @click.option("--once", is_flag=True, help="End after the demonstration.")
 def main(port: int, metrics_port: int, folder: Path, *, once: bool) -> None:
     """Run the demonstration."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it ends like Ctrl-C, and the server with it
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that it ends like Ctrl-C, and the server with it
+        signal.signal(number, signal.default_int_handler)
     folder.mkdir(exist_ok=True)
     console = Console(highlight=False, soft_wrap=True)
     with serving(port, metrics_port, folder) as (server, bound, probes):
