@@ -75,7 +75,7 @@ def test_an_entry_that_an_upgrade_brings_is_completed_and_the_others_keep_what_t
 def test_a_tool_that_applies_on_the_servers_side_meets_no_conflict(release: Release, tmp_path: Path) -> None:
     def applied(values: Object) -> None:
         rendered = of_kind(
-            render(values, kubernetes="1.20.2", namespace=HOME),
+            render(values, kubernetes=release.plane.kubernetes, namespace=HOME),
             "MutatingWebhookConfiguration",
             "ValidatingWebhookConfiguration",
         )

@@ -217,7 +217,7 @@ def installation(plane: ControlPlane, folder: Path) -> Iterator[Installation]:
     documents = {"airlock-policy": {"policy.yaml": POLICY}, "airlock-required-env": {"required-env.yaml": MANIFEST}}
     maps = [config_map(made.namespace, name, data) for name, data in documents.items()]
     maps += config_maps(made.namespace)
-    made.apply(*rights(made.namespace, made.configuration), *maps, *made.registration())
+    made.apply(*rights(made.namespace, made.configuration, plane.kubernetes), *maps, *made.registration())
     try:
         yield made
     finally:

@@ -8,9 +8,9 @@ ACCOUNT = "airlock-controller"
 _REGISTRATION = "admissionregistration.k8s.io"
 
 
-def rights(namespace: str, configuration: str) -> list[Object]:
-    """Return the rights that the chart renders for *namespace*, for the registration called *configuration*."""
-    rendered = render(kubernetes="1.20.2", namespace=namespace)
+def rights(namespace: str, configuration: str, kubernetes: str) -> list[Object]:
+    """Return the rights that the chart renders for *namespace* and the registration called *configuration*."""
+    rendered = render(kubernetes=kubernetes, namespace=namespace)
     own, wide = one(rendered, "Role", ACCOUNT), one(rendered, "ClusterRole", ACCOUNT)
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": namespace}}
     subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}
@@ -21,7 +21,7 @@ def rights(namespace: str, configuration: str) -> list[Object]:
 
 def config_maps(namespace: str) -> list[Object]:
     """Return the ConfigMaps that the chart makes and the controller fills."""
-    found = copy.deepcopy(of_kind(render(kubernetes="1.20.2", namespace=namespace), "ConfigMap"))
+    found = copy.deepcopy(of_kind(render(namespace=namespace), "ConfigMap"))
     for each in found:
         each["metadata"]["namespace"] = namespace
     return [each for each in found if "data" not in each]

@@ -105,13 +105,13 @@ def rolled(installed: Installed, judged: str, times: int) -> Load:
         for _ in range(times):
             installed.node.kubectl("rollout", "restart", f"deployment/{RELEASE}", "-n", NAMESPACE)
             installed.node.kubectl("rollout", "status", f"deployment/{RELEASE}", "-n", NAMESPACE, "--timeout=180s")
+        sent = load.sent  # how many a rollout takes differs from machine to machine: some after it are asked for, too
+        wait_for(lambda: load.sent > sent + 200, 60, "load after it")
     return load
 
 
 def test_a_rolling_restart_under_load_loses_no_request(installed: Installed, judged: str) -> None:
-    load = rolled(installed, judged, 2)
-    assert load.failures == []
-    assert load.sent > 500
+    assert rolled(installed, judged, 2).failures == []
 
 
 @pytest.mark.long
@@ -120,7 +120,6 @@ def test_three_replicas_rolled_twenty_times_lose_no_request(installed: Installed
     installed.serving(3)
     load = rolled(installed, judged, 20)
     assert load.failures == []
-    assert load.sent > 5000
     print(f"{load.sent} asked, the slowest answer after {load.slowest:.2f} s")  # noqa: T201 - pytest shows it with -rP
 
 
@@ -220,8 +219,9 @@ def test_an_upgrade_and_its_rollback_lose_no_request(installed: Installed, judge
         installed.node.kubectl("rollout", "status", f"deployment/{RELEASE}", "-n", NAMESPACE, "--timeout=180s")
         installed.helm("rollback", RELEASE, "--namespace", NAMESPACE)
         installed.node.kubectl("rollout", "status", f"deployment/{RELEASE}", "-n", NAMESPACE, "--timeout=180s")
+        sent = load.sent
+        wait_for(lambda: load.sent > sent + 200, 60, "load after it")
     assert load.failures == []
-    assert load.sent > 500
     assert installed.registered()
 
 

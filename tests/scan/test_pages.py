@@ -228,9 +228,12 @@ def test_a_real_list_that_is_compacted_away_in_the_middle_is_read_to_its_end(
     assert cluster.call("POST", path, body={"metadata": {"name": "a-late"}}).ok
     control_plane.compact()
     rest = names(items)
-    assert set(first + rest) >= {f"a-{number}" for number in range(7)} | {"a-late"}
-    assert len(set(first + rest)) == len(first + rest)
-    assert not one.whole
+    read = first + rest
+    assert len(set(read)) == len(read)
+    assert set(read) >= {f"a-{number}" for number in range(7)}
+    # From 1.34 on the server may still have the list as it was at first, and goes on from that.
+    assert ("a-late" in read) is not one.whole
+    assert not one.whole or control_plane.version >= (1, 34)
 
 
 def test_a_long_answer_comes_compressed_and_is_read_all_the_same(cluster: Cluster, namespace: str) -> None:

@@ -126,7 +126,7 @@ def comparable(pod: dict[str, Any]) -> dict[str, Any]:
     """Return the spec of *pod* without what differs between any two pods: the volume of its token."""
     text = json.dumps(pod["spec"], sort_keys=True)
     for volume in pod["spec"]["volumes"]:
-        if "-token-" in volume["name"]:
+        if "-token-" in volume["name"] or volume["name"].startswith("kube-api-access-"):  # the latter from 1.21 on
             text = text.replace(volume["name"], "token")
     spec: dict[str, Any] = json.loads(text)
     return spec

@@ -301,7 +301,11 @@ def test_an_api_server_that_restarts_and_forgets_is_caught_up_with(
 
 def without(made: Installation, resource: str) -> dict[str, Any]:
     """Return the controller's rights in the whole cluster without those on *resource*."""
-    (role,) = [each for each in rights(made.namespace, made.configuration) if each["kind"] == "ClusterRole"]
+    (role,) = [
+        each
+        for each in rights(made.namespace, made.configuration, made.plane.kubernetes)
+        if each["kind"] == "ClusterRole"
+    ]
     return role | {"rules": [rule for rule in role["rules"] if rule["resources"] != [resource]]}
 
 
@@ -319,7 +323,7 @@ def test_where_nodes_may_not_be_read_digests_are_compared_with_a_reservation(
             assert process.metric("airlock_audit_complete") == 1
             wait_for(lambda: "nodes may not be read" in str(report(made, kubelets.namespace)), 10, "the report")
     finally:
-        made.apply(*rights(made.namespace, made.configuration))
+        made.apply(*rights(made.namespace, made.configuration, made.plane.kubernetes))
 
 
 def test_pods_that_may_not_be_listed_are_said_once_and_certificates_go_on(made: Installation) -> None:
@@ -336,7 +340,7 @@ def test_pods_that_may_not_be_listed_are_said_once_and_certificates_go_on(made: 
             before = process.metric(series_)
             wait_for(lambda: process.metric(series_) > before + 3, 20, "the controller to go on")
     finally:
-        made.apply(*rights(made.namespace, made.configuration))
+        made.apply(*rights(made.namespace, made.configuration, made.plane.kubernetes))
 
 
 def test_a_namespace_that_goes_is_let_go(made: Installation, two: tuple[str, str]) -> None:

@@ -52,6 +52,11 @@ class Access:
         return self.site.binaries.version
 
     @property
+    def kubernetes(self) -> str:
+        """The version as helm takes it, such as 1.20.0: what a chart renders depends on no more of it."""
+        return ".".join(map(str, (*self.version, 0)))
+
+    @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self.site.folder / "admin.kubeconfig"

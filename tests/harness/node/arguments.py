@@ -37,15 +37,17 @@ def kube_apiserver(network: Network) -> list[str]:
 
 def kube_scheduler(programs: Programs, folder: Path) -> list[str]:
     """Return the command line of kube-scheduler."""
-    return [
+    command = [
         programs.kubernetes.path("kube-scheduler"),
         f"--kubeconfig={folder / 'kube-scheduler.kubeconfig'}",
         "--leader-elect=false",
         "--secure-port=0",
-        "--port=0",
         "--kube-api-qps=200",
         "--kube-api-burst=400",
     ]
+    if programs.kubernetes.version < (1, 24):  # from there on there is no insecure port
+        command.append("--port=0")
+    return command
 
 
 def containerd(programs: Programs, folder: Path) -> list[str]:
@@ -107,7 +109,7 @@ def cni(network: Network, folder: Path) -> str:
 
 def kubelet(programs: Programs, folder: Path, network: Network) -> list[str]:
     """Return the command line of kubelet."""
-    return [
+    command = [
         programs.kubernetes.path("kubelet"),
         f"--config={folder / 'kubelet.yaml'}",
         f"--kubeconfig={folder / 'kubelet.kubeconfig'}",
@@ -115,13 +117,17 @@ def kubelet(programs: Programs, folder: Path, network: Network) -> list[str]:
         f"--cert-dir={folder / 'kubelet-certificates'}",
         f"--hostname-override={NAME}",
         f"--node-ip={network.inside}",
-        "--container-runtime=remote",
         f"--container-runtime-endpoint=unix://{folder / 'containerd.sock'}",
     ]
+    if programs.kubernetes.version < (1, 27):  # from there on there is no other
+        command.append("--container-runtime=remote")
+    return command
 
 
-def kubelet_yaml(folder: Path, network: Network, control_group: str) -> str:
+def kubelet_yaml(programs: Programs, folder: Path, network: Network, control_group: str) -> str:
     """Return kubelet's configuration: secured as in life, quick to follow, and content with any machine."""
+    # From 1.35 on it refuses machines with the first version of control groups; before, it knows no such field.
+    accepting = {"failCgroupV1": False} if programs.kubernetes.version >= (1, 35) else {}
     return _document(
         "kubelet.config.k8s.io/v1beta1",
         "KubeletConfiguration",
@@ -152,6 +158,7 @@ def kubelet_yaml(folder: Path, network: Network, control_group: str) -> str:
         kubeAPIQPS=100,
         kubeAPIBurst=200,
         volumePluginDir=str(folder / "volume-plugins"),
+        **accepting,
     )
 
 

@@ -22,7 +22,7 @@ def write(box: Box, programs: Programs, url: str, ca_pem: str) -> str:
     files = {
         "clients.crt": clients,
         "containerd.toml": arguments.containerd_toml(programs, box.folder),
-        "kubelet.yaml": arguments.kubelet_yaml(box.folder, box.network, box.control_group),
+        "kubelet.yaml": arguments.kubelet_yaml(programs, box.folder, box.network, box.control_group),
         "kube-proxy.yaml": arguments.kube_proxy_yaml(box.folder, box.network),
         "cni/pods.conflist": arguments.cni(box.network, box.folder),
     }
