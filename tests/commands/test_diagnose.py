@@ -11,6 +11,7 @@ from tests.diagnosis.test_message import info, newer
 from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import Installation, installation
 from tests.harness.livepods import REPOSITORY, digest, running, task
+from tests.harness.places import ROOT
 from tests.harness.running import Kubelets, fresh_name, nodes, since
 from tests.harness.scanning import listed, reader
 from webhook.__main__ import main
@@ -142,6 +143,63 @@ def test_what_cannot_be_asked_exits_with_2_and_a_sentence(
     found = run("-f", dump, *arguments, stdin=stdin)
     assert found.exit_code == 2
     assert said in found.stderr
+
+
+def test_the_page_on_the_four_layers_shows_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dags").mkdir()
+    Path("dags/sales.py").write_text(BAD_DAG)
+    Path("policy.yaml").write_text(POLICY)
+    Path("required-env.yaml").write_text(MANIFEST)
+    pods = (
+        running("scheduler", "apache/airflow:2.10.5"),
+        running("triggerer", "apache/airflow:2.10.4", NEW),
+        task("apache/airflow:main", NEW, name="sales-daily-load-orders-swd42sz2"),
+    )
+    Path("dump.json").write_text(listed(*({"apiVersion": "v1", "kind": "Pod", **pod} for pod in pods)))
+    asked = ("--dag", "sales_daily", "--task", "load_orders", "--dags", "dags/")
+    found = run("-f", "dump.json", "--policy", "policy.yaml", "--required-env", "required-env.yaml", *asked)
+    page = (ROOT / "docs" / "four-layers.md").read_text(encoding="utf-8")
+    assert found.stdout.strip() == page.partition("```text\n")[2].partition("```")[0].strip()
+
+
+def one_pod(folder: Path, **facts: Any) -> Path:
+    dump = folder / "pods.json"
+    pod = task("apache/airflow:2.10.5", name="sales-daily-load-1", **facts)
+    dump.write_text(listed({"apiVersion": "v1", "kind": "Pod", **pod}))
+    return dump
+
+
+def test_a_pod_of_a_dump_is_found_in_any_namespace_and_leads_to_its_task(tmp_path: Path) -> None:
+    found = run("-f", one_pod(tmp_path), "sales-daily-load-1")
+    assert found.stdout.startswith("task 'load_orders' of DAG 'sales_daily'"), found.output
+
+
+def test_what_could_not_be_seen_is_told_once(tmp_path: Path) -> None:
+    found = run("-f", one_pod(tmp_path), "--dag", "sales_daily")
+    assert "no image is taken for expected" in found.stdout
+    assert found.stderr == ""
+
+
+def test_a_dag_that_nothing_shows_is_said_to_be_unseen(tmp_path: Path) -> None:
+    dump = one_pod(tmp_path)
+    assert "no pod and no Event of it was seen: the name may be wrong" in run("-f", dump, "--dag", "sales_dialy").stdout
+    assert "the name may be wrong" not in run("-f", dump, "--dag", "sales_daily").stdout
+
+
+def test_a_log_with_several_messages_is_about_the_last_or_the_one_that_is_asked_for(tmp_path: Path) -> None:
+    quota = info('pods "x" is forbidden: exceeded quota: compute', 403, "Forbidden")
+    log = newer() + "\n" + newer(quota, "<TaskInstance: billing.close r [queued]>")
+    dump = one_pod(tmp_path)
+    last = run("-f", dump, "--message", "-", stdin=log).stdout
+    assert last.startswith("task 'close' of DAG 'billing'")
+    assert "1 message about other tasks left aside" in last
+    assert "exceeded quota: compute; that is a cause by itself, beside the four layers" in last
+    asked = run("-f", dump, "--message", "-", "--dag", "etl", stdin=log).stdout
+    assert asked.startswith("task 'load' of DAG 'etl'")
+    assert "denied by airlock" in asked
+    none = run("-f", dump, "--message", "-", "--dag", "nope", stdin=log)
+    assert (none.exit_code, "only about etl.load, billing.close" in none.stderr) == (2, True)
 
 
 def test_the_page_needs_nothing_else_and_shows_all_four_cards(tmp_path: Path, papers: tuple[str | Path, ...]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.diagnosis.message import Denial, Message, read_message
+from webhook.diagnosis.message import Denial, Message, read_messages
 
 DENIED = (
     'admission webhook "pods.validate.airlock" denied the request: task Pod airflow/etl-load-x1: mutable-tag'
@@ -40,8 +40,7 @@ def newer(text: str = "", task: str = TASK) -> str:
 
 
 def read(text: str) -> Message:
-    message = read_message(text)
-    assert message is not None
+    (message,) = read_messages(text)
     return message
 
 
@@ -121,10 +120,50 @@ def test_an_answer_whose_escapes_were_lost_on_the_way_is_read_all_the_same() -> 
 
 @pytest.mark.parametrize("text", ["", "Task failed with exception", "Executor reports", "{" * 5000, "\\u0000" * 5000])
 def test_other_text_is_no_such_message(text: str) -> None:
-    assert read_message(text) is None
+    assert read_messages(text) == ()
 
 
 @given(st.text(max_size=300), st.sampled_from([older, newer]))
 def test_no_text_behind_extra_info_breaks_the_reading(text: str, wording: Callable[..., str]) -> None:
     for reading in (wording(text), json.dumps(wording(text)), wording(info(text))):
         assert read(reading).ids == "etl.load"
+
+
+OTHER = "<TaskInstance: billing.close manual__2026-11-22T01:00:00+00:00 [queued]>"
+
+
+@pytest.mark.parametrize("wording", [older, newer])
+@pytest.mark.parametrize("join", ["\n".join, lambda texts: "\n".join(json.dumps({"event": text}) for text in texts)])
+def test_a_log_with_messages_about_several_tasks_is_read_as_one_for_each_with_its_own_reason(
+    wording: Callable[..., str], join: Callable[[list[str]], str]
+) -> None:
+    quota = 'pods "x" is forbidden: exceeded quota: compute'
+    log = join(["INFO - fine", wording(), wording(info(quota, 403, "Forbidden"), task=OTHER), "INFO - fine"])
+    first, last = read_messages(log)
+    assert (first.ids, last.ids) == ("etl.load", "billing.close")
+    assert first.denial is not None
+    assert (last.denial, last.answer, last.status) == (None, quota, 403)
+    assert (last.is_of("billing", "close"), last.is_of("billing", ""), last.is_of("etl", "")) == (True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (older().split("Reason")[0], (422, False)),  # what grep leaves of it
+        (newer().split("\n")[0], (422, False)),
+        (older("None").partition(" (Info")[0], (None, True)),
+        (newer().partition(" Learn")[0], (None, True)),
+        (older("None"), (None, False)),
+    ],
+)
+def test_a_message_that_is_cut_off_is_known_as_such_and_never_read_as_one_without_a_reason(
+    text: str, says: tuple[int | None, bool]
+) -> None:
+    message = read(text)
+    assert (message.status, message.cut) == says
+
+
+def test_the_asked_dag_decides_how_dots_are_read() -> None:
+    message = read(newer(task="<TaskInstance: sales.daily.load r [queued]>"))
+    assert message.task([], "sales.daily") == ("sales.daily", "load")
+    assert message.task([]) == ("sales", "daily.load")

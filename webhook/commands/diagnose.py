@@ -78,7 +78,7 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
     \b
       airlock diagnose -n airflow --dag sales_daily --task load_orders --dags dags/
       airlock diagnose -n airflow sales-daily-load-orders-swd42sz2
-      kubectl logs deploy/airflow-scheduler -n airflow | grep "state attribute is queued" | airlock diagnose --message -
+      kubectl logs deploy/airflow-scheduler -n airflow | grep -A 5 "attribute is queued" | airlock diagnose --message -
 
     It reads running pods, pods that would start, the Events of the task and, with --dags, the callbacks. For each layer
     it says whether that is the cause, is not the cause, or cannot be known, and why. No layer hides another. Read-only

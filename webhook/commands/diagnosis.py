@@ -9,12 +9,12 @@ import msgspec
 from webhook.audit.survey import Survey
 from webhook.commands import dags as dag_folder
 from webhook.commands.audit_input import Choice, Ground, Papers, ground_of, surveys
-from webhook.commands.progress import reading, warn
+from webhook.commands.progress import reading
 from webhook.diagnosis.checklist import Diagnosis
 from webhook.diagnosis.checklist import diagnose as diagnosed
 from webhook.diagnosis.events import Occurred, about, decode_event
 from webhook.diagnosis.evidence import Clues, Patient
-from webhook.diagnosis.message import Message, read_message
+from webhook.diagnosis.message import Message, read_messages
 from webhook.judge.decision import TaskRef, task_ref
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
@@ -39,24 +39,33 @@ class Asked:
 
 def run(asked: Asked) -> Diagnosis:
     """Return the diagnosis; raises OSError when what was asked for cannot be read."""
-    message = _message(asked.message)
+    messages = _messages(asked)
+    message = messages[-1] if messages else None
     with reading() as told, ground_of(asked.choice, told) as ground:
-        (survey,) = surveys(ground, asked.papers, warn)
+        # Its warnings are among what could not be seen, which every format tells.
+        (survey,) = surveys(ground, asked.papers, lambda _: None)
         if asked.dags:
             survey = replace(survey, callbacks=dag_folder.read(asked.dags, survey))
         patient = replace(asked.patient, namespaces=ground.scope.namespaces or ())
         patient = _patient(ground, patient, message, survey)
-        return diagnosed(patient, _clues(ground, patient, survey, message))
+        clues = _clues(ground, patient, survey, message)
+        return diagnosed(patient, replace(clues, others=max(0, len(messages) - 1)))
 
 
-def _message(text: str | None) -> Message | None:
-    if text is None:
-        return None
-    read = read_message(text)
-    if read is None:
+def _messages(asked: Asked) -> tuple[Message, ...]:
+    """Return the messages that are given, those about the asked task if one is named."""
+    if asked.message is None:
+        return ()
+    found = read_messages(asked.message)
+    if not found:
         why = "no such message: it begins with 'Executor' and names a <TaskInstance: ...> in one of two wordings"
         raise click.UsageError(f"--message: {why} (docs/troubleshooting.md)")
-    return read
+    dag_id, task_id = asked.patient.dag_id, asked.patient.task_id
+    mine = tuple(one for one in found if one.is_of(dag_id, task_id))
+    if not mine:
+        named = ", ".join(dict.fromkeys(one.ids for one in found))
+        raise click.UsageError(f"--message: no message is about DAG '{dag_id}', only about {named}")
+    return mine
 
 
 def _patient(ground: Ground, asked: Patient, message: Message | None, survey: Survey) -> Patient:
@@ -64,10 +73,10 @@ def _patient(ground: Ground, asked: Patient, message: Message | None, survey: Su
     if asked.pod:
         named = _task_of(ground, asked)
         return replace(asked, dag_id=named.dag_id, task_id=named.task_id) if named is not None else asked
-    if message is None or asked.dag_id:
+    if message is None or asked.task_id:
         return asked
     running = ((group.task.dag_id, group.task.task_id) for group in survey.groups if group.task is not None)
-    dag_id, task_id = message.task(running)
+    dag_id, task_id = message.task(running, asked.dag_id)
     return replace(asked, dag_id=dag_id, task_id=task_id)
 
 

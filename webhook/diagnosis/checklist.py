@@ -9,8 +9,12 @@ from enum import StrEnum
 
 from webhook.audit.layers import State, layers
 from webhook.diagnosis.evidence import CALLBACK, Clues, Evidence, Patient, evidence
+from webhook.diagnosis.message import Message
 from webhook.manifests.outcome import Remark
 from webhook.pods.text import plural
+
+
+_DENIALS = (400, 422)  # what admission webhooks answer with
 
 
 class Answer(StrEnum):
@@ -73,7 +77,7 @@ def diagnose(patient: Patient, clues: Clues) -> Diagnosis:
     basis = clues.survey.basis
     return Diagnosis(
         patient,
-        tuple(_said(clues)),
+        tuple(_said(patient, clues)),
         tuple(items),
         (*clues.survey.remarks, *clues.remarks),
         basis.source,
@@ -92,22 +96,38 @@ def _answer(state: State, told: tuple[str, ...], shown: tuple[Evidence, ...]) ->
     return Answer.UNKNOWN, told
 
 
-def _said(clues: Clues) -> Iterator[str]:
+def _said(patient: Patient, clues: Clues) -> Iterator[str]:
     message = clues.message
     if message is not None:
+        if clues.others:
+            left = plural(clues.others, "message")
+            yield f"{left} about other tasks left aside: this is the last one; --dag names another"
         yield f"the executor reported {message.finished} while the task was {message.says}"
-        if message.denial is not None:
-            who = "airlock" if message.denial.by_airlock else f"the webhook {message.denial.webhook}"
-            yield f"its pod was denied by {who}: {_first(message.denial.text)}"
-        elif message.answer:
-            yield f"the API server answered {message.status or ''}: {_first(message.answer)}".replace(" :", ":")
-        elif message.info:
-            yield f"Extra info: {_first(message.info)}"
-        else:
-            yield "the message names no reason (Info: None): the pod was made, and ended or was deleted"
+        yield _reason(message)
+    if patient.dag_id and not clues.occurred and not any(patient.is_its(group) for group in clues.survey.groups):
+        yield "no pod and no Event of it was seen: the name may be wrong, or both are gone"
     for one in clues.occurred:
         times = f", {one.count} times" if one.count > 1 else ""
         yield f"{one.at:%Y-%m-%d %H:%M} UTC{times}: {one.reason} of {one.regarding}: {_first(one.note)}"
+
+
+def _reason(message: Message) -> str:
+    """Return what *message* says of the reason, in words."""
+    if message.denial is not None:
+        who = "airlock" if message.denial.by_airlock else f"the webhook {message.denial.webhook}"
+        beside = "" if message.denial.by_airlock else "; that is a cause by itself, beside the four layers"
+        return f"its pod was denied by {who}: {_first(message.denial.text)}{beside}"
+    status = "" if message.status is None else f" {message.status}"
+    if message.answer:
+        told = f"the API server answered{status}: {_first(message.answer)}"
+        return f"{told}; that is a cause by itself, beside the four layers"
+    if message.status in _DENIALS:
+        return f"the API server answered{status}, so a webhook denied the pod: its words follow in the log (grep -A 5)"
+    if message.cut:
+        return "the message is cut off before its reason: give the lines that follow it in the log as well (grep -A 5)"
+    if message.info:
+        return f"Extra info: {_first(message.info)}"
+    return "the message names no reason (Info: None): the pod was made, and ended or was deleted"
 
 
 def _first(text: str) -> str:

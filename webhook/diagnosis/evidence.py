@@ -56,8 +56,12 @@ class Patient:
 
     def is_of(self, group: Group) -> bool:
         """Return whether what is found in *group* can have to do with it: no task but its own has."""
-        if group.task is None or not self.dag_id:
-            return True
+        return group.task is None or not self.dag_id or self.is_its(group)
+
+    def is_its(self, group: Group) -> bool:
+        """Return whether *group* are pods of it."""
+        if group.task is None:
+            return False
         return group.task.dag_id == self.dag_id and self.task_id in ("", group.task.task_id)
 
 
@@ -67,6 +71,7 @@ class Clues:
 
     survey: Survey
     message: Message | None = None
+    others: int = 0  # messages beside that one, about other tasks
     occurred: tuple[Occurred, ...] = ()  # Events about the task, the latest first
     remarks: tuple[Remark, ...] = ()  # what could not be seen, besides the survey's
 

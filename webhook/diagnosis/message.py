@@ -12,8 +12,9 @@ Extra info is the text of the Kubernetes client's exception: status, headers, an
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 _MOST = 1 << 20  # characters that are read; an API server's answer and its headers have some thousands
 _ESCAPED = 4  # JSON in JSON in JSON: a log line of a message of a body, and one to spare
@@ -22,7 +23,7 @@ _TASK = r"<TaskInstance: (?P<ids>\S+) (?P<run>\S+)(?: map_index=(?P<map>-?\d+))?
 _WORDINGS = (
     re.compile(
         rf"Executor reports task instance {_TASK} finished \((?P<finished>[^)]*)\) although the task says it's"
-        r" (?P<says>\w+)\.(?: \(Info: (?P<info>.*?)\) Was the task killed externally\?)?",
+        r" (?P<says>\w+)\.(?: \(Info: (?P<info>.*?)(?:\) Was the task killed externally\?|$))?",
         re.DOTALL,
     ),
     re.compile(
@@ -32,7 +33,8 @@ _WORDINGS = (
         re.DOTALL,
     ),
 )
-_STATUS = re.compile(r"\((\d{3})\)\s*Reason:")
+_START = re.compile(r"Executor (?:reports|[^\n]{0,200}? reported that the) task instance <TaskInstance: ")
+_STATUS = re.compile(r"\((\d{3})\)\s*(?:Reason:|$)")
 _BODY = re.compile(r"HTTP response body: (?:b['\"])?(?=\{)")
 _DENIED = re.compile(r'admission webhook "([^"]{1,253})" denied the request: (.*)', re.DOTALL)
 _QUOTED = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})')
@@ -65,29 +67,53 @@ class Message:
     status: int | None  # of the API server's answer, when there is one
     answer: str  # the API server's own sentence; "" when there is none
     denial: Denial | None
+    cut: bool = False  # whether it ends before it says a reason, or that there is none
 
     @property
     def tasks(self) -> tuple[tuple[str, str], ...]:
         """Every way to read `ids` as a DAG and a task, the shortest id of a DAG first: dots are rare in those.
 
-        >>> read_message("Executor reports task instance <TaskInstance: a.b.c r [queued]> finished (failed) although"
-        ...              " the task says it's queued. (Info: None) Was the task killed externally?").tasks
+        >>> read_messages("Executor reports task instance <TaskInstance: a.b.c r [queued]> finished (failed) although"
+        ...               " the task says it's queued. (Info: None) Was the task killed externally?")[0].tasks
         (('a', 'b.c'), ('a.b', 'c'))
         """
         parts = self.ids.split(".")
         return tuple((".".join(parts[:cut]), ".".join(parts[cut:])) for cut in range(1, len(parts)))
 
-    def task(self, known: Iterable[tuple[str, str]]) -> tuple[str, str]:
-        """Return DAG and task: the reading that is *known*, from pods say, else the likeliest."""
-        there, readings = set(known), self.tasks or ((self.ids, ""),)
+    def is_of(self, dag_id: str, task_id: str) -> bool:
+        """Return whether it may be about that task; what is "" may be any."""
+        return any(dag_id in ("", dag) and task_id in ("", task) for dag, task in self.tasks or ((self.ids, ""),))
+
+    def task(self, known: Iterable[tuple[str, str]], dag_id: str = "") -> tuple[str, str]:
+        """Return DAG and task: the reading that is *known*, from pods say, else the likeliest; of *dag_id* if given."""
+        there, every = set(known), self.tasks or ((self.ids, ""),)
+        readings = [one for one in every if dag_id in ("", one[0])] or every
         return next((one for one in readings if one in there), readings[0])
 
 
-def read_message(text: str) -> Message | None:
-    """Return what *text* says if it is, or holds, such a message; else None."""
-    found = (wording.search(reading) for reading in _readings(text[:_MOST]) for wording in _WORDINGS)
-    messages = [_message(match) for match in found if match]
-    return max(messages, key=lambda one: (one.denial is not None, bool(one.answer), one.status or 0), default=None)
+def read_messages(text: str) -> tuple[Message, ...]:
+    """Return what *text*, a message or a log that holds some, says: one for each task instance, the latest last."""
+    found: dict[tuple[str, ...], Message] = {}
+    for reading in _readings(text[-_MOST:]):
+        for one in _messages(reading):
+            key = (one.ids, one.run_id, one.map_index)
+            before = found.get(key)
+            if before is None or _worth(one) > _worth(before):
+                found[key] = one
+    return tuple(found.values())
+
+
+def _worth(one: Message) -> tuple[bool, bool, int]:
+    """Return how much *one* says of the reason."""
+    return one.denial is not None, bool(one.answer), one.status or 0
+
+
+def _messages(reading: str) -> Iterator[Message]:
+    """Yield the messages in *reading*: each ends where the next one begins."""
+    starts = [match.start() for match in _START.finditer(reading)]
+    for start, end in pairwise([*starts, len(reading)]):
+        matches = (wording.match(reading, start, end) for wording in _WORDINGS)
+        yield from (_message(match) for match in matches if match)
 
 
 def _readings(text: str) -> list[str]:
@@ -127,6 +153,7 @@ def _message(found: re.Match[str]) -> Message:
         status=int(status[1]) if status else None,
         answer=answer,
         denial=Denial(denied[1], denied[2].strip()) if denied else None,
+        cut=groups.get("info") is None,
     )
 
 

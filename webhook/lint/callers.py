@@ -38,7 +38,8 @@ def caller(slot: Slot, parameter: str, versions: Versions) -> Caller:
         failure = "an exception ends the callback as failed"
         return Caller(_keywords(versions), "the executor's worker", failure, (Component.WORKER,))
     if parameter == "sla_miss_callback":
-        failure = "an exception is logged there and nowhere else, and Airflow 3 never calls it"
+        never = "" if versions.until(3) else ", and Airflow 3 never calls it"
+        failure = f"an exception is logged there and nowhere else{never}"
         return Caller(_SLA_PASSES, _parser(versions), failure, _PARSERS, SLA_ARGUMENTS)
     context = Mapping(open=True)
     if slot is Slot.DAG:

@@ -111,9 +111,8 @@ class Dump:
 
     def item(self, collection: Collection, namespace: str | None, name: str) -> msgspec.Raw | None:
         """Return one object; see `webhook.scan.supply.Supply`."""
-        wanted = namespace or "", name
         for entry in self._entries.get((collection.group, collection.kind), ()):
-            if (entry.namespace, entry.name) == wanted:
+            if entry.name == name and namespace in (None, entry.namespace):
                 return entry.raw
         raise ListError("it is not in the dump", HTTPStatus.NOT_FOUND)
 
