@@ -13,7 +13,6 @@ from webhook.diagnosis.message import Message
 from webhook.manifests.outcome import Remark
 from webhook.pods.text import plural
 
-
 _DENIALS = (400, 422)  # what admission webhooks answer with
 
 
