@@ -7,9 +7,10 @@ RUN := .run
 PORT ?= 8443
 METRICS_PORT ?= 9090
 GATED := --only decision --only paths --only handshakes
+PROVED := $(addprefix --only ,library reviews settling applied drained killed edits)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-node test-all test-charts test-long test-callers check format cluster node release bench bench-check bench-baseline test-lowest clean
+.PHONY: help run test test-node test-all test-charts test-long test-callers check format cluster node release bench bench-check bench-baseline prove prove-check test-lowest clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -78,6 +79,17 @@ bench-check: $(VENV)/.ready ## measure the ratios that CI compares with tests/be
 
 bench-baseline: $(VENV)/.ready ## measure these ratios RUNS=8 times, and replace the baseline
 	@$(BIN)/python -m tests.bench --quick --baseline $(or $(RUNS),8) $(GATED) $(ARGS)
+
+prove: $(VENV)/.fuzz ## run experiments with faults, loads and hostile input on a real control plane (an hour; ARGS=--quick: some minutes)
+	@tests/harness/control_plane/build control-plane node
+	@$(BIN)/python -m tests.prove $(ARGS)
+
+prove-check: $(VENV)/.ready ## run what CI runs of these experiments: those that depend on no machine, in their short form
+	@$(BIN)/python -m tests.prove --quick $(PROVED) $(ARGS)
+
+$(VENV)/.fuzz: $(VENV)/.ready
+	@$(BIN)/python -m pip install -qq --editable ".[dev,fuzz]"
+	@touch $@
 
 test-lowest: ## run the tests that need no cluster with the lowest versions that pyproject.toml allows
 	@$(PYTHON) -m venv $(VENV)-lowest
