@@ -181,6 +181,37 @@ def test_what_could_not_be_seen_is_told_once(tmp_path: Path) -> None:
     assert found.stderr == ""
 
 
+def event(reason: str, regarding: dict[str, str], note: str, controller: str) -> dict[str, Any]:
+    metadata = {"name": f"e-{reason}", "namespace": "airflow", "creationTimestamp": "2026-11-24T12:00:00Z"}
+    about = {"regarding": {"namespace": "airflow", **regarding}, "note": note, "reason": reason}
+    kind = {"apiVersion": "events.k8s.io/v1", "kind": "Event", "type": "Warning", "reportingController": controller}
+    return {**kind, "metadata": metadata, **about}
+
+
+def test_events_of_the_task_and_of_its_pod_are_what_was_said(tmp_path: Path) -> None:
+    pod = task("apache/airflow:2.10.5", name="sales-daily-load-1")
+    denied = (
+        "task 'load_orders' of DAG 'sales_daily': mutable-tag: 'r/a:latest' is mutable\n"
+        "- mutable-tag: 'r/a:latest': tag 'latest' is mutable (latest); fix: set images.airflow.tag"
+    )
+    objects = [
+        {"apiVersion": "v1", "kind": "Pod", **pod},
+        event("Denied", {"kind": "Namespace", "name": "airflow"}, denied, "airlock"),
+        event("Failed", {"kind": "Pod", "name": "sales-daily-load-1"}, 'Error: configmap "gone" not found', "kubelet"),
+        event("Failed", {"kind": "Pod", "name": "another"}, "Error: of another pod", "kubelet"),
+        event("Denied", {"kind": "Namespace", "name": "x"}, "task 'a' of DAG 'b': mutable-tag\n- x", "airlock"),
+    ]
+    dump = tmp_path / "dump.json"
+    dump.write_text(listed(*objects))
+    found = run("-f", dump, "--dag", "sales_daily", "-o", "json")
+    read = json.loads(found.stdout)
+    said = "\n".join(read["said"])
+    assert "Denied of Namespace airflow: task 'load_orders' of DAG 'sales_daily'" in said
+    assert 'Failed of Pod sales-daily-load-1: Error: configmap "gone" not found' in said
+    assert len(read["said"]) == 2
+    assert "tag 'latest' is mutable" in json.dumps(read["layers"][1]["evidence"])
+
+
 def test_a_dag_that_nothing_shows_is_said_to_be_unseen(tmp_path: Path) -> None:
     dump = one_pod(tmp_path)
     assert "no pod and no Event of it was seen: the name may be wrong" in run("-f", dump, "--dag", "sales_dialy").stdout

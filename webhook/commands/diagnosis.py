@@ -104,7 +104,9 @@ def _clues(ground: Ground, patient: Patient, survey: Survey, message: Message | 
 
 
 def _occurred(ground: Ground, patient: Patient, survey: Survey, remarks: list[Remark]) -> Iterator[Occurred]:
-    pods = frozenset({patient.pod} | {g.name for g in survey.groups if g.task is not None and patient.is_of(g)}) - {""}
+    groups = [group for group in survey.groups if patient.is_its(group)]
+    named = {group.regarding.name for group in groups if group.regarding is not None}
+    pods = frozenset({patient.pod, *named, *(one.example for group in groups for one in group.found)}) - {""}
     for namespace in patient.namespaces or (None,):
         raws = _events(ground, namespace, remarks)
         events = [one for raw in raws if (one := decode_event(raw)) is not None]

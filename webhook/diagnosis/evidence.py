@@ -71,9 +71,9 @@ class Clues:
 
     survey: Survey
     message: Message | None = None
-    others: int = 0  # messages beside that one, about other tasks
     occurred: tuple[Occurred, ...] = ()  # Events about the task, the latest first
     remarks: tuple[Remark, ...] = ()  # what could not be seen, besides the survey's
+    others: int = 0  # messages beside that one, about other tasks
 
 
 def evidence(patient: Patient, clues: Clues) -> Iterator[tuple[int, Evidence]]:
