@@ -1,6 +1,8 @@
 """A request about Airflow while the gate judges it, and the record of the decision."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from webhook.judge.decision import Decision, Mutation, ObjectRef, task_of
 from webhook.judge.request import Request
@@ -16,8 +18,7 @@ _MIRROR = "kubernetes.io/config.mirror"
 _DIGEST = "@sha256:"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """A request that concerns an Airflow workload."""
 
     request: Request

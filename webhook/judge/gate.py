@@ -94,16 +94,18 @@ class Gate:
         if request.workload is not None and _stage(request, request.workload) is Stage.UPDATE:
             return self._validate_update(request, request.workload, when)
         case = self._case(request, moment_of(when))
-        verdict = CLEAN if case is None else self._verdict(case, day_of(when))
+        verdict = CLEAN if case is None else self._verdict(case, when)
         return record("/validate", request, case, verdict)
 
     def _validate_update(self, request: Request, workload: Workload, when: date | datetime) -> Decision:
         """Return the decision on a pod that changes: the strictest over everything that it may be."""
 
         def judge(role: Role, whole: Workload, images: tuple[ImagePlace, ...]) -> Verdict:
-            return self._verdict(case(role, whole, images), day_of(when))
+            return self._verdict(case(role, whole, images), when)
 
-        def case(role: Role, whole: Workload, images: tuple[ImagePlace, ...]) -> Case:
+        def case(
+            role: Role, whole: Workload, images: tuple[ImagePlace, ...], distrusted: Component | None = None
+        ) -> Case:
             expected = self._release.about(role.component, request.namespace, moment_of(when))
             subject = Subject(
                 whole,
@@ -114,12 +116,10 @@ class Gate:
                 expected=expected,
                 observed=self._observed,
             )
-            return Case(request, subject, None, Mode.ENFORCE)
+            return Case(request, subject, distrusted, Mode.ENFORCE)
 
         found = strictest(self._trust, request, workload, judge)
-        judged = (
-            None if found is None else replace(case(found.role, workload, found.images), distrusted=found.distrusted)
-        )
+        judged = None if found is None else case(found.role, workload, found.images, found.distrusted)
         return record("/validate", request, judged, found.verdict if found else CLEAN)
 
     def _unread(self, request: Request) -> Verdict:
@@ -144,10 +144,10 @@ class Gate:
         """
         request = sighted(live.pod)
         case = self._case(request, live.now, live)
-        verdict = CLEAN if case is None else self._verdict(case, day_of(live.now))
+        verdict = CLEAN if case is None else self._verdict(case, live.now)
         return with_marks(record(AUDIT, request, case, verdict), case)
 
-    def _verdict(self, case: Case, today: date) -> Verdict:
+    def _verdict(self, case: Case, when: date | datetime) -> Verdict:
         violations: list[Violation] = []
         exempted: list[Exempted] = []
         subject, namespace = case.subject, case.request.namespace
@@ -163,7 +163,7 @@ class Gate:
                 template = subject.stage is Stage.TEMPLATE
                 pods = one.mode.capped(_highest(subject.role)).capped(finding.ceiling) if template else None
                 if covering is None:
-                    covering = Covering(self._policy.exemptions, namespace, subject.role.component, today)
+                    covering = Covering(self._policy.exemptions, namespace, subject.role.component, day_of(when))
                 judged = covering.judge(name, mode.capped(finding.ceiling), finding, pods)
                 if isinstance(judged, Exempted):
                     exempted.append(judged)

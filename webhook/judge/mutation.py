@@ -53,6 +53,5 @@ def _pinned(subject: Subject) -> Iterator[tuple[ImagePlace, Operation]]:
     if pin is None or not pin.digest:
         return
     for place in pin_digest.places(subject.workload, pin):
-        field, index = place.path.split(".")[1].rstrip("]").split("[")
         image = f"{parse(place.image).repository}@{pin.digest}"
-        yield place, replace(pointer("spec", field, int(index), "image"), image)
+        yield place, replace(pointer("spec", place.field, place.index, "image"), image)

@@ -75,7 +75,7 @@ def references(spec: PodSpec) -> Iterator[Reference]:
     """Yield every reference of *spec* without which a container does not start, in object order."""
     for listed, containers in (("initContainers", spec.init_containers), ("containers", spec.containers)):
         for index, container in enumerate(containers or ()):
-            if container.env or container.env_from:
+            if container.env_from or (container.env and [one for one in container.env if one.value_from is not None]):
                 yield from _of(container, f"{listed}[{index}]")
 
 

@@ -105,7 +105,10 @@ class Metadata(Struct, frozen=True):
     @property
     def controller(self) -> OwnerReference | None:
         """The owner that controls the object, if any."""
-        return next((owner for owner in self.owner_references or () if owner.controller), None)
+        for owner in self.owner_references or ():
+            if owner.controller:
+                return owner
+        return None
 
 
 class PodTemplate(Struct, frozen=True):
@@ -154,11 +157,17 @@ _DECODERS = {key: _decoder(path) for key, path in TEMPLATES.items()}
 class ImagePlace(msgspec.Struct, frozen=True, gc=False):
     """One place of a pod spec that names an image."""
 
+    prefix: str  # the path of the pod spec
     field: str  # the list that holds it: "containers", "initContainers", "ephemeralContainers", "volumes"
-    path: str  # of the field itself: "spec.containers[0].image"
+    index: int  # in that list
     container: str  # or the volume's name
     image: str
     policy: str | None
+
+    @property
+    def path(self) -> str:
+        """The path of the field itself: `spec.containers[0].image`."""
+        return f"{self.prefix}.{self.field}[{self.index}].image{'.reference' if self.field == 'volumes' else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,19 +191,18 @@ class Workload:
     @property
     def images(self) -> Iterator[ImagePlace]:
         """Every place that names an image, in the order of the API's own visitor: init, containers, ephemeral."""
-        spec = self.spec
+        spec, prefix = self.spec, self.prefix
         for field, containers in (
             ("initContainers", spec.init_containers),
             ("containers", spec.containers),
             ("ephemeralContainers", spec.ephemeral_containers),
         ):
             for index, container in enumerate(containers or ()):
-                path = f"{self.prefix}.{field}[{index}].image"
-                yield ImagePlace(field, path, container.name, container.image or "", container.image_pull_policy)
+                policy = container.image_pull_policy
+                yield ImagePlace(prefix, field, index, container.name, container.image or "", policy)
         for index, volume in enumerate(spec.volumes or ()):
             if (image := volume.image) is not None:
-                path = f"{self.prefix}.volumes[{index}].image.reference"
-                yield ImagePlace("volumes", path, volume.name, image.reference or "", image.pull_policy)
+                yield ImagePlace(prefix, "volumes", index, volume.name, image.reference or "", image.pull_policy)
 
 
 def decode(raw: bytes | msgspec.Raw, group: str, kind: str) -> Workload | None:

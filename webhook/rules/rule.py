@@ -1,9 +1,11 @@
 """What a rule is: a name, its options in the policy, and a pure function from a workload to findings."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+import msgspec
 
 from webhook.grammar.model import Model
 from webhook.pods.airflow import Component, Role
@@ -34,8 +36,7 @@ class Stage(Enum):
     TEMPLATE = "template"  # what a controller will make pods from
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """What a rule looks at."""
 
     workload: Workload
@@ -46,7 +47,9 @@ class Subject:
     config_maps: ConfigMaps | None = None  # what `from` reads; None: nothing was ever read
     live: Live | None = None  # in an audit: what runs; None: nothing is known of that
     repositories: frozenset[str] = frozenset()  # of Airflow's own images in its release, as far as they are known
-    expected: Mapping[Component, Expectation] = field(default_factory=dict)  # what the release says of this namespace
+    expected: Mapping[Component, Expectation] = msgspec.field(
+        default_factory=dict
+    )  # what the release says of this namespace
     observed: Observed = NOTHING  # what the controller has seen
     provenance: Provenance = UNKNOWN  # of the images, as far as it is known
     namespace: str = ""  # of the request

@@ -191,7 +191,10 @@ def _compare(container: Container, variable: Variable, entry: Entry | None, else
 
 def _last(env: list[EnvVar] | None, name: str) -> EnvVar | None:
     """Return the entry of *name* that counts: the kubelet lets later ones hide earlier ones."""
-    return next((item for item in reversed(env or ()) if item.name == name), None)
+    for item in reversed(env or ()):
+        if item.name == name:
+            return item
+    return None
 
 
 def _defaulted(value_from: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
