@@ -13,6 +13,7 @@ COMMANDS = {
     "audit": ("audit", "Check the pods that run in a cluster as if they were recreated."),
     "fix": ("fix", "Print the Helm values or digests that fix the findings."),
     "diagnose": ("diagnose", "Show which of the four layers keeps a task from running."),
+    "status": ("status", "Say whether airlock is judging now, and what is in its way."),
     "policy": ("policy", "Check, show, test and export your documents."),
     "certs": ("certs", "Show which certificates are served and trusted; create some by hand."),
     "probe": ("probe", "Send a good and a bad pod to a webhook, and show its answers."),

@@ -8,9 +8,9 @@ import pytest
 
 from certs.issue import issue_ca
 from webhook.controller.configurations import Target, read_configuration
-from webhook.controller.exposure import enforces
 from webhook.controller.replicas import addresses, addresses_of, ask_all, split_address
 from webhook.documents.policy import read_policy
+from webhook.status.documents import enforces
 
 TARGET = Target("airlock", "airlock", frozenset({"127.0.0.1:8443"}))
 VALIDATING = "ValidatingWebhookConfiguration"

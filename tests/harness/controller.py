@@ -153,8 +153,8 @@ class Installation:
                 process.wait(20)
 
     @contextmanager
-    def served(self) -> Iterator[tuple[Server, Server]]:
-        """Run both replicas, whose certificates follow the Secret as a kubelet has them do."""
+    def served(self, *more: str) -> Iterator[tuple[Server, Server]]:
+        """Run both replicas, with *more* options, whose certificates follow the Secret as a kubelet has them do."""
         wait_for(lambda: self.secret("airlock-tls"), 20, "the TLS Secret")
         folders = [self.folder / f"replica-{number}" for number in range(2)]
         stop = threading.Event()
@@ -170,7 +170,7 @@ class Installation:
             sources = ["--policy", f"{source}policy", "--required-env", f"{source}required-env"]
             environ = {"PATH": os.environ["PATH"], "KUBECONFIG": str(self.plane.kubeconfig)}
             first, second = (
-                stack.enter_context(serving(place, "--port", str(port), *sources, environ=environ))
+                stack.enter_context(serving(place, "--port", str(port), *sources, *more, environ=environ))
                 for place, port in zip(folders, self.ports, strict=True)
             )
             for server in (first, second):  # at once: anyone who looks at what they serve keeps them from going quiet

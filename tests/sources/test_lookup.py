@@ -22,6 +22,8 @@ def test_what_is_wanted_is_watched_and_what_is_no_more_wanted_is_forgotten(
         wait_for(lambda: not lookup.unread, 10, "both to be read")
         assert lookup.known == {(namespace, "callbacks"): {"endpoint": "a"}, (namespace, "absent"): Absence.MISSING}
         assert changes
+        assert {state: count for state, count in lookup.counts.items() if count} == {"read": 1, "missing": 1}
+        assert lookup.lines == ["sources: 1 read, 1 missing"]
         lookup.want(frozenset({(namespace, "callbacks")}))
         assert lookup.known == {(namespace, "callbacks"): {"endpoint": "a"}}
         lookup.stop()
@@ -32,6 +34,7 @@ def test_without_a_cluster_nothing_is_known_and_nobody_waits_for_it() -> None:
     lookup.want(frozenset({("pipelines", "callbacks")}))
     assert lookup.known is None
     assert lookup.unread == []
+    assert lookup.lines == ["sources: 1 offline"]
 
 
 def test_a_cluster_that_cannot_be_named_is_told_once_and_counts_as_none(caplog: pytest.LogCaptureFixture) -> None:

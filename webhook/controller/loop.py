@@ -14,7 +14,6 @@ from webhook.controller import api
 from webhook.controller.acceptance import Document, Keeper
 from webhook.controller.audit.auditor import Auditor, Connection
 from webhook.controller.certificates import Certificates
-from webhook.controller.exposure import enforces
 from webhook.controller.options import Options
 from webhook.controller.ownership import Ownership
 from webhook.controller.scene import Observer, read_configurations
@@ -24,6 +23,7 @@ from webhook.observe.events.occurrence import Occurrence
 from webhook.serving.health import Readiness
 from webhook.sources.backoff import backoff
 from webhook.sources.source import Outcome, Reload
+from webhook.status.documents import enforces
 
 if TYPE_CHECKING:
     from webhook.controller.configurations import Configuration

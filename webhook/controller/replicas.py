@@ -4,9 +4,12 @@ import socket
 import ssl
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPSConnection
 from typing import Any
 
 TIMEOUT = 1.0  # seconds for everything
+LONGEST = 65536  # bytes of an answer that are read
 PORT_NAME = "https"  # of the port among those of the Service that speaks TLS
 
 
@@ -73,6 +76,34 @@ def presented(address: str, name: str, timeout: float = TIMEOUT) -> bytes | None
     except OSError:  # ssl.SSLError is one
         return None
     return ssl.DER_cert_to_PEM_cert(certificate).encode() if certificate else None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a replica presents (PEM), and the body of its `/readyz`; None for what did not come."""
+
+    pem: bytes | None = None
+    text: str | None = None
+
+
+def answered(address: str, timeout: float = 2 * TIMEOUT) -> Answered:
+    """Ask `/readyz` on *address*, without trusting whom it presents: the caller checks that."""
+    host, port = split_address(address)
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    connection = HTTPSConnection(host, port, context=context, timeout=timeout)
+    pem: bytes | None = None
+    try:
+        connection.connect()
+        certificate = connection.sock.getpeercert(binary_form=True)
+        pem = ssl.DER_cert_to_PEM_cert(certificate).encode() if certificate else None
+        connection.request("GET", "/readyz")
+        return Answered(pem, connection.getresponse().read(LONGEST).decode(errors="replace"))
+    except (OSError, HTTPException):  # ssl.SSLError is one; also when it wants a client's certificate
+        return Answered(pem)
+    finally:
+        connection.close()
 
 
 def ask_all(places: tuple[str, ...], name: str) -> dict[str, bytes | None]:

@@ -45,6 +45,14 @@ class Site:
         """Return where the API server has the Service's Endpoints."""
         return self._path("endpoints", self.service)
 
+    def services(self) -> str:
+        """Return where the API server has the Service."""
+        return self._path("services", self.service)
+
+    def pods(self, name: str = "") -> str:
+        """Return where the API server has the Pod *name*, or all of them."""
+        return self._path("pods", name)
+
     def config_map(self, name: str = "") -> str:
         """Return where the API server has the ConfigMap *name*, or all of them."""
         return self._path("configmaps", name)
@@ -71,6 +79,15 @@ def read_configurations(api: Api, site: Site) -> tuple[Configuration, ...]:
     return tuple(read_configuration(kind, body, site.target) for kind, body in found if body is not None)
 
 
+def replica_places(api: Api, site: Site) -> tuple[str, ...]:
+    """Return HOST:PORT of the Service's replicas, by EndpointSlices where the API server has them; raises OSError."""
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{site.namespace}/endpointslices"
+    found = api.get(path, {"labelSelector": f"kubernetes.io/service-name={site.service}"})
+    if found is None:
+        return addresses(api.get(site.endpoints()))
+    return addresses_of(found.get("items") or ())
+
+
 class Observer:
     """Reads scenes, and remembers since when things have been as they are."""
 
@@ -90,16 +107,17 @@ class Observer:
         ca = api.get(site.secret(site.ca_secret))
         tls = api.get(site.secret(site.tls_secret))
         configurations = read_configurations(api, site)
-        places = (*self._replicas(), *site.outside)
+        places = (*replica_places(api, site), *site.outside)
         presented = ask_all(places, site.server_name)
         signers = read_signers(_data(ca))
         bundle, torn_leaf = _leaf_bundle(tls)
         published = (authority for c in configurations for entry in c.entries for authority in entry.trust.authorities)
         backed = read_trust(bundle.ca_pem).authorities if bundle else ()
         known = {a.mark: a for a in (*(signer.authority for signer in signers.signers), *backed, *published)}
-        leaf = self._leaf(bundle.cert_pem, known.values()) if bundle else None
+        leaf = read_presented(bundle.cert_pem, known.values(), self._names) if bundle else None
         replicas = tuple(
-            Replica(place, self._leaf(pem, known.values()) if pem else None) for place, pem in presented.items()
+            Replica(place, read_presented(pem, known.values(), self._names) if pem else None)
+            for place, pem in presented.items()
         )
         observed = Observed(
             authorities=tuple(signer.authority for signer in signers.signers),
@@ -108,15 +126,6 @@ class Observer:
             replicas=replicas,
         )
         return Scene(self._aged(observed, leaf, configurations), known, signers.signers, ca, tls, configurations)
-
-    def _replicas(self) -> tuple[str, ...]:
-        """Return where the Service's replicas are, by EndpointSlices where the API server has them."""
-        site = self._site
-        path = f"/apis/discovery.k8s.io/v1/namespaces/{site.namespace}/endpointslices"
-        found = self._api.get(path, {"labelSelector": f"kubernetes.io/service-name={site.service}"})
-        if found is None:
-            return addresses(self._api.get(site.endpoints()))
-        return addresses_of(found.get("items") or ())
 
     def _aged(self, observed: Observed, leaf: Leaf | None, configurations: tuple[Configuration, ...]) -> Observed:
         trusted = {c: _trusted(c) for c in configurations if c.entries}
@@ -133,14 +142,16 @@ class Observer:
         )
         return replace(observed, leaf=leaf and replace(leaf, seen=ages[leaf]), publications=publications)
 
-    def _leaf(self, pem: bytes, known: Iterable[Authority]) -> Leaf | None:
-        try:
-            facts = read_facts(pem)
-            missing = self._names.without(facts.names)
-            flaw = "" if missing == Names() else f"it is not for {missing}"
-            return Leaf(issuer_of(pem, known), facts.not_before, facts.not_after, flaw)
-        except CertificateError:
-            return None
+
+def read_presented(pem: bytes, known: Iterable[Authority], names: Names) -> Leaf | None:
+    """Return what is to be said of *pem*, a leaf that must be for *names*; None when it is none."""
+    try:
+        facts = read_facts(pem)
+        missing = names.without(facts.names)
+        flaw = "" if missing == Names() else f"it is not for {missing}"
+        return Leaf(issuer_of(pem, known), facts.not_before, facts.not_after, flaw)
+    except CertificateError:
+        return None
 
 
 def _trusted(configuration: Configuration) -> set[str]:

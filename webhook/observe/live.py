@@ -45,6 +45,26 @@ class Documents(Collector):
         yield stale
 
 
+class Sources(Collector):
+    """How many ConfigMaps that `from` names are in which state, asked when somebody looks."""
+
+    def __init__(self) -> None:
+        self._counts: Callable[[], Mapping[str, int]] | None = None
+
+    def follow(self, counts: Callable[[], Mapping[str, int]]) -> None:
+        """Show what *counts* returns, by state."""
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the counts; no sample as long as nobody counts."""
+        found = GaugeMetricFamily(
+            "airlock_sources", "ConfigMaps that the manifest's from names, by whether they can be had", labels=["state"]
+        )
+        for state, count in (self._counts() if self._counts is not None else {}).items():
+            found.add_metric([state], count)
+        yield found
+
+
 class Readers(Collector):
     """The threads that read what may change, asked when somebody looks."""
 

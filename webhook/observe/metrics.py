@@ -3,7 +3,7 @@
 Metrics without a *dry_run* label leave dry runs out, so that no alert fires because someone tried what would happen.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from prometheus_client import (
@@ -21,7 +21,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics import MetricWrapperBase
 
 from webhook.judge.decision import Decision, Mutation
-from webhook.observe.live import Documents, Followed, Readers
+from webhook.observe.live import Documents, Followed, Readers, Sources
 from webhook.pods.airflow import Component
 from webhook.rules.finding import Mode
 
@@ -92,6 +92,8 @@ class Metrics:
         self._dropped = self._counter("dropped", "Clients that got no answer of the routes, or none at all", "reason")
         self._documents = Documents()
         self.registry.register(self._documents)
+        self._sources = Sources()
+        self.registry.register(self._sources)
         self._readers: dict[str, Callable[[], float]] = {}
         self.registry.register(Readers(self._readers))
         ProcessCollector(registry=self.registry)
@@ -145,6 +147,10 @@ class Metrics:
     def watch(self, reader: str, silent: Callable[[], float]) -> None:
         """Show for how many seconds the thread *reader* has been *silent*."""
         self._readers[reader] = silent
+
+    def sources(self, counts: Callable[[], Mapping[str, int]]) -> None:
+        """Show what *counts* says of the ConfigMaps that `from` names, by state."""
+        self._sources.follow(counts)
 
     def event(self, outcome: str, amount: int = 1) -> None:
         """Count *amount* decisions whose Event met *outcome*: one of `EVENTS`."""

@@ -1,7 +1,7 @@
 """Reads the documents that an installation uses from where it keeps them, and what the manifest's `from` names."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 import msgspec
@@ -58,6 +58,8 @@ class Given(Generic[T]):
     value: T
     words: str
     warning: str = ""
+    revision: str = ""  # of the ConfigMap's present text, when that is good
+    unread: bool = False  # whether the caller may not read it
 
 
 class _ConfigMap(msgspec.Struct, frozen=True):
@@ -75,7 +77,8 @@ def installed(supply: Supply, kind: Kind[T], namespace: str, *, expected: bool |
     except ListError as error:
         if error.status is None:
             raise
-        return _instead(kind, f"{name} was not read", f"{name} was not read: {error}")
+        given = _instead(kind, f"{name} was not read", f"{name} was not read: {error}")
+        return replace(given, unread=True)
     if data is None:
         why = f"there is no {name}"
         return _instead(kind, why, why if expected and not kind.optional else "")
@@ -84,7 +87,7 @@ def installed(supply: Supply, kind: Kind[T], namespace: str, *, expected: bool |
         why = f"{name} has no key {KEYS[kind.name]}"
         return _instead(kind, why, why)
     try:
-        return Given(kind.read(text), f"{name}, revision {revision(text)}")
+        return Given(kind.read(text), f"{name}, revision {revision(text)}", revision=revision(text))
     except DocumentError as error:
         return _accepted(supply, kind, namespace, f"{name} is bad, {error.problems[0]}")
 
@@ -135,6 +138,7 @@ class Sources:
     required: RequiredEnv  # without the variables whose source could not be seen
     config_maps: Mapping[tuple[str, str], Mapping[str, str] | Absence]
     remarks: tuple[Remark, ...]  # on those variables
+    unseen: Mapping[tuple[str, str], str] = field(default_factory=dict)  # why a ConfigMap was not read
 
 
 def read_sources(supply: Supply, required: RequiredEnv) -> Sources:
@@ -160,4 +164,4 @@ def read_sources(supply: Supply, required: RequiredEnv) -> Sources:
             continue
         text = f"{variable.name} is not looked at: ConfigMap {source.namespace}/{source.name} was not read: {why}"
         remarks.append(Remark(Place("required-env", 0), text, usable=True))
-    return Sources(required.model_copy(update={"env": tuple(kept)}), found, tuple(remarks))
+    return Sources(required.model_copy(update={"env": tuple(kept)}), found, tuple(remarks), unseen)

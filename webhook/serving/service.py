@@ -71,6 +71,7 @@ class Airlock:
         )
         self.dropped, self.follow = self._metrics.dropped, self._metrics.watch
         self._lookup = Lookup(self._cluster if options.connected else None, self._rebuild)
+        self._metrics.sources(lambda: self._lookup.counts)
         self._about: dict[str, ObjectRef] = {}  # the ConfigMap of a document, as last seen
         self._feeders = [
             *self._feeder(self._policy, options.policy),
@@ -97,8 +98,8 @@ class Airlock:
     @property
     def readiness(self) -> Readiness:
         """Whether requests may come, and a line on each document."""
-        lines = [_line(source) for source in (self._policy, self._manifest, self._release)]
-        lines += [f"ConfigMap {name} of the manifest has not been read yet" for name in self._lookup.unread]
+        lines = [source.line for source in (self._policy, self._manifest, self._release)]
+        lines += self._lookup.lines
         doubts = {} if self._shelves is None else self._shelves.doubts
         lines += [f"{kind}s in {namespace} are not all known: {why}" for (kind, namespace), why in doubts.items()]
         lines += ["draining"] * self._draining
@@ -244,10 +245,3 @@ def _guards(options: ServiceOptions) -> Guards:
             place = (src.namespace, src.name)
             found[place] = (*found.get(place, ()), Guarded(name, KEYS[name], read))
     return found
-
-
-def _line(source: Source[Any]) -> str:
-    if not source.ready:
-        return f"{source.name}: none yet{''.join(f'; {problem}' for problem in source.problems)}"
-    stale = f", stale for {source.stale:.0f} s" if source.stale else ""
-    return f"{source.name}: revision {source.revision}{stale}{''.join(f'; {problem}' for problem in source.problems)}"

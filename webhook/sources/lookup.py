@@ -4,10 +4,13 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from webhook.sources.configmap import ConfigMapWatch, Connection, State
+from webhook.sources.configmap import Absent, ConfigMapWatch, Connection, State
+from webhook.status.replicas import sources_line
 from webhook.variables.known import Absence, ConfigMaps
 
 Name = tuple[str, str]  # namespace, name
+READ = "read"
+STATES = (READ, *(absence.word for absence in Absence))
 
 _log = logging.getLogger("airlock.lookup")
 
@@ -21,6 +24,7 @@ class Lookup:
     def __init__(self, connect: Callable[[], Connection] | None, changed: Callable[[], None]) -> None:
         self._connect = connect
         self._changed = changed
+        self._wanted: frozenset[Name] = frozenset()
         self._watches: dict[Name, ConfigMapWatch] = {}
         self._lock = threading.Lock()
 
@@ -37,6 +41,23 @@ class Lookup:
         states: Mapping[Name, State] = {name: watch.state for name, watch in self._watches.items()}
         return sorted(f"{ns}/{name}" for (ns, name), state in states.items() if state.known is Absence.UNREAD)
 
+    @property
+    def lines(self) -> list[str]:
+        """How many can be had, and each that nothing is known about yet, for `/readyz`."""
+        counts = {state: count for state, count in self.counts.items() if count}
+        waiting = (f"ConfigMap {name} of the manifest has not been read yet" for name in self.unread)
+        return [*([sources_line(counts)] if counts else []), *waiting]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of the wanted ConfigMaps are in each of `STATES`, as one look sees them."""
+        if self._connect is None:
+            words = [Absence.OFFLINE.word] * len(self._wanted)
+        else:
+            states = [watch.state for watch in self._watches.values()]
+            words = [state.known.word if isinstance(state, Absent) else READ for state in states]
+        return {word: words.count(word) for word in STATES}
+
     def silent(self) -> float:
         """Return how many seconds ago the quietest watch last sent a request; 0 without any."""
         return max((watch.silent() for watch in self._watches.values()), default=0.0)
@@ -44,6 +65,7 @@ class Lookup:
     def want(self, names: frozenset[Name]) -> None:
         """Watch *names* and nothing else from now on."""
         with self._lock:
+            self._wanted = names
             leaving = [watch for name, watch in self._watches.items() if name not in names]
             coming = self._made(names - set(self._watches))
             staying = {name: watch for name, watch in self._watches.items() if name in names}

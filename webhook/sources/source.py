@@ -89,6 +89,15 @@ class Source(Generic[T]):
         return self._held.revision if self._held else ""
 
     @property
+    def line(self) -> str:
+        """What `/readyz` says: the revision in force, how old it is, and what is wrong with the present text."""
+        problems = "".join(f"; {problem}" for problem in self.problems)
+        if not self.ready:
+            return f"{self.name}: none yet{problems}"
+        stale = f", stale for {self.stale:.0f} s" if self.stale else ""
+        return f"{self.name}: revision {self.revision}{stale}{problems}"
+
+    @property
     def ready(self) -> bool:
         """Whether a document is in force."""
         return self._held is not None

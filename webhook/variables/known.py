@@ -13,6 +13,11 @@ class Absence(StrEnum):
     UNREAD = "has not been read yet"
     OFFLINE = "is out of reach: airlock runs without a cluster"
 
+    @property
+    def word(self) -> str:
+        """The reason as a label: missing, forbidden, unreadable, unread or offline."""
+        return self.name.lower()
+
 
 def secret(namespace: str, name: str) -> tuple[str, str]:
     """Return the place of a Secret among `ConfigMaps`, where its keys are known and no value is; names have no slash.

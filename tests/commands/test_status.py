@@ -1,0 +1,293 @@
+"""`airlock status` against the real control plane, with real replicas and the real controller behind it."""
+
+import base64
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from certs.issue import issue_ca
+from tests.harness.certificates import whole
+from tests.harness.control_plane import ControlPlane
+from tests.harness.controller import MANIFEST, POLICY, Installation, age, installation
+from tests.harness.gate import config_map
+from tests.harness.server import Server, serving, wait_for
+from webhook.__main__ import main
+
+SELECTOR = {"app.kubernetes.io/name": "airlock", "app.kubernetes.io/component": "serve"}
+SOURCE = """\
+apiVersion: airlock/v1
+kind: RequiredEnv
+env:
+  - name: CALLBACK
+    namespaces: [airflow]
+    reason: callbacks run in the scheduler
+    from: {configMap: {namespace: %s, name: callbacks, key: endpoint}}
+"""
+
+
+def address() -> str:
+    """Return an address of this machine that is not loopback: the API server proxies to no other pod."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing
+        return str(probe.getsockname()[0])
+
+
+def called(made: Installation) -> list[dict[str, Any]]:
+    """Return the registration as the chart has it: by the Service."""
+    found = made.registration("Ignore")
+    for hook in (hook for each in found for hook in each["webhooks"]):
+        path = "/" + hook["clientConfig"]["url"].rpartition("/")[2]
+        hook["clientConfig"] = {"service": {"namespace": made.namespace, "name": "airlock", "path": path, "port": 443}}
+    return found
+
+
+def pod(made: Installation, number: int, server: Server) -> dict[str, Any]:
+    """Return a pod that stands for *server*: what the API server's proxy needs to know of it."""
+    ports = [{"name": "metrics", "containerPort": server.metrics_port}]
+    container = {"name": "serve", "image": "airlock", "ports": ports}
+    metadata = {"name": f"airlock-{number}", "namespace": made.namespace, "labels": SELECTOR}
+    # Nobody schedules it.
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
+
+
+def run_pods(made: Installation, servers: tuple[Server, Server]) -> None:
+    for number, server in enumerate(servers):
+        made.apply(pod(made, number, server))
+        status = {"status": {"phase": "Running", "podIP": address(), "podIPs": [{"ip": address()}]}}
+        assert made.patch(f"pods/airlock-{number}/status", status).ok
+
+
+@pytest.fixture(scope="module")
+def made(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(control_plane, tmp_path_factory.mktemp("status")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def servers(made: Installation) -> Iterator[tuple[Server, Server]]:
+    spec = {"selector": SELECTOR, "ports": [{"name": "https", "port": 443}]}
+    metadata = {"name": "airlock", "namespace": made.namespace}
+    made.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}, *called(made))
+    with made.controlled("--propagation", "0", "--settling", "0"), made.served("--host", "0.0.0.0") as both:  # noqa: S104
+        run_pods(made, both)
+        wait_for(lambda: whole(made), 20, "the caBundles")
+        yield both
+
+
+class Told:
+    """What the command said."""
+
+    def __init__(self, code: int, output: str) -> None:
+        self.code = code
+        self.text = output
+        self.report: dict[str, Any] = json.loads(output) if output.startswith("{") else {}
+
+    def lines(self, subject: str) -> list[tuple[str, str]]:
+        """Return state and text of the lines on *subject*."""
+        return [(line["state"], line["text"]) for line in self.report["lines"] if line["subject"] == subject]
+
+
+def status(made: Installation, *more: str, kubeconfig: Path | None = None, output: str = "json") -> Told:
+    arguments = ["status", "--namespace", made.namespace, "--webhook-configuration", made.configuration, *more]
+    place = str(kubeconfig or made.plane.kubeconfig)
+    run = CliRunner().invoke(main, [*arguments, "-o", output, "--kubeconfig", place])
+    return Told(run.exit_code, run.stdout or run.stderr)
+
+
+@contextmanager
+def document(made: Installation, name: str, key: str, text: str, before: str) -> Iterator[None]:
+    """Have another document in a ConfigMap while the block runs."""
+    assert made.patch(f"configmaps/{name}", {"data": {key: text}}).ok
+    try:
+        yield
+    finally:
+        assert made.patch(f"configmaps/{name}", {"data": {key: before}}).ok
+
+
+def test_all_is_well_and_each_line_says_so(made: Installation, servers: tuple[Server, Server]) -> None:
+    del servers
+    told = status(made)
+    assert told.code == 0, told.text
+    assert told.report["headline"] == "airlock is judging: 2 replicas answer, and the API server asks them"
+    assert told.report["verdict"] == "judging"
+    assert [state for state, _ in told.lines("registration")] == ["ok", "ok"]
+    assert "trust what is served" in told.lines("caBundle")[0][1]
+    assert [state for state, _ in told.lines("replica")] == ["ok", "ok"]
+    assert "enforce mutable-tag required-env" in told.lines("policy")[0][1]
+    assert told.lines("fails open")[0][0] == "note"
+    assert told.lines("break-glass")[0][0] == "ok"
+
+
+def test_the_table_has_the_verdict_first(made: Installation, servers: tuple[Server, Server]) -> None:
+    del servers
+    first, *rest = status(made, output="table").text.splitlines()
+    assert first.startswith("airlock is judging: ")
+    assert all(line.split()[0] in ("ok", "note") for line in rest)
+
+
+def test_configurations_that_somebody_deleted_are_wrong(made: Installation, servers: tuple[Server, Server]) -> None:
+    del servers
+    for path in made.hooks:
+        made.delete(path)
+    try:
+        told = status(made)
+        assert told.code == 1
+        assert told.report["headline"].startswith("airlock is not judging: MutatingWebhookConfiguration ")
+        assert [state for state, _ in told.lines("registration")] == ["wrong", "wrong"]
+    finally:
+        made.apply(*called(made))
+        wait_for(lambda: whole(made), 20, "the caBundles")
+
+
+def test_no_replica_is_wrong(made: Installation, servers: tuple[Server, Server]) -> None:
+    for number in range(2):
+        made.delete(f"pods/airlock-{number}?gracePeriodSeconds=0")
+    try:
+        told = status(made)
+        assert told.code == 1
+        assert told.lines("replica") == [("wrong", "there is none: nobody answers the API server")]
+        assert told.report["headline"] == "airlock is not judging: there is none: nobody answers the API server"
+    finally:
+        wait_for(lambda: not made.get("pods")["items"], 20, "the pods to be gone")
+        run_pods(made, servers)
+
+
+def test_a_replica_that_does_not_answer_is_wrong_while_the_other_one_judges(
+    made: Installation, servers: tuple[Server, Server]
+) -> None:
+    silent = pod(made, 2, servers[0])
+    silent["spec"]["containers"][0]["ports"][0]["containerPort"] = 1
+    made.apply(silent)
+    assert made.patch("pods/airlock-2/status", {"status": {"podIP": address(), "podIPs": [{"ip": address()}]}}).ok
+    try:
+        told = status(made)
+        assert told.code == 1
+        assert ("wrong", "airlock-2 does not answer") in told.lines("replica")
+        assert told.report["headline"].startswith("airlock is judging, but something is wrong: airlock-2")
+    finally:
+        made.delete("pods/airlock-2?gracePeriodSeconds=0")
+        wait_for(lambda: made.get("pods/airlock-2") is None, 20, "the pod to be gone")
+
+
+def test_a_break_glass_namespace_is_told_with_the_value_of_its_label(
+    made: Installation, servers: tuple[Server, Server]
+) -> None:
+    del servers
+    skipped = made.plane.namespace(labels={"status-test/skip": "incident-7"})
+    told = status(made, "--break-glass-label", "status-test/skip")
+    text = f"namespace {skipped} has the label status-test/skip=incident-7: airlock judges and changes nothing there"
+    assert told.lines("break-glass") == [("note", text)]
+    assert told.code == 0
+    made.plane.kubectl("delete", "namespace", skipped, "--wait=false")
+
+
+def test_a_source_is_missing_then_lacks_its_key_then_is_read_by_every_replica(
+    made: Installation, servers: tuple[Server, Server]
+) -> None:
+    del servers
+    name = f"ConfigMap {made.namespace}/callbacks"
+    with document(made, "airlock-required-env", "required-env.yaml", SOURCE % made.namespace, MANIFEST):
+        told = wait_for(lambda: settled(made, "1 missing"), 20, "the replicas to look")
+        assert told.lines("source") == [("wrong", f"{name} does not exist")]
+        assert told.code == 1
+        assert "something is wrong" in told.report["headline"]
+        made.apply(config_map(made.namespace, "callbacks", {"other": "x"}))
+        told = wait_for(lambda: settled(made, "1 read"), 20, "the replicas to look")
+        assert told.lines("source") == [("wrong", f"{name} has no key endpoint")]
+        made.apply(config_map(made.namespace, "callbacks", {"endpoint": "x"}))
+        told = status(made)
+        assert told.lines("source") == [("ok", f"{name} was read by every replica that answers")]
+        assert told.code == 0, told.text
+
+
+def settled(made: Installation, counts: str) -> Told | None:
+    """Return what is told once both replicas count their sources so."""
+    base = f"/api/v1/namespaces/{made.namespace}/pods"
+    pods = made.get("pods")["items"]
+    ports = {pod["metadata"]["name"]: pod["spec"]["containers"][0]["ports"][0]["containerPort"] for pod in pods}
+    pages = [made.cluster.read(f"{base}/{name}:{port}/proxy/readyz") for name, port in ports.items()]
+    return status(made) if all(f"sources: {counts}\n" in page.data.decode() for page in pages) else None
+
+
+def test_a_replica_that_may_not_read_a_source_is_wrong_also_for_a_reader_who_may(
+    made: Installation, servers: tuple[Server, Server], tmp_path: Path
+) -> None:
+    del servers
+    made.apply(
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "poor", "namespace": made.namespace}}
+    )
+    own = ("--namespace", made.namespace)
+    made.plane.kubectl("create", "role", "poor", *own, "--verb=list,watch,get", "--resource=configmaps")
+    made.plane.kubectl("create", "rolebinding", "poor", *own, "--role=poor", f"--serviceaccount={made.namespace}:poor")
+    manifest = f"configmap:{made.namespace}/airlock-required-env"
+    environ = {"PATH": os.environ["PATH"], "KUBECONFIG": str(made.plane.token_kubeconfig(made.namespace, "poor"))}
+    with (
+        document(made, "airlock-required-env", "required-env.yaml", SOURCE % "kube-public", MANIFEST),
+        serving(tmp_path, "--required-env", manifest, environ=environ, ready=False) as poor,
+    ):
+        wait_for(lambda: "sources: 1 forbidden" in poor.probe("/readyz")[1], 20, "the refusal")
+        told = status(made, "--replica", f"127.0.0.1:{poor.port}")
+        assert poor.metric('airlock_sources{state="forbidden"}') == 1
+    assert told.code == 1
+    assert ("wrong", "a replica says that 1 of 1 ConfigMaps of the manifest are forbidden") in told.lines("source")
+
+
+def test_what_a_reader_without_rights_may_not_see_is_unknown_and_never_fine(
+    made: Installation, servers: tuple[Server, Server]
+) -> None:
+    del servers
+    account = {"apiVersion": "v1", "kind": "ServiceAccount"}
+    made.apply(account | {"metadata": {"name": "nobody", "namespace": made.namespace}})
+    told = status(made, kubeconfig=made.plane.token_kubeconfig(made.namespace, "nobody"))
+    assert told.code == 2
+    assert told.report["verdict"] == "unknown"
+    assert told.report["headline"].startswith("whether airlock is judging cannot be known: ")
+    assert {state for state, _ in (*told.lines("registration"), *told.lines("replica"))} == {"unknown"}
+    assert 'cannot list resource "namespaces"' in told.lines("break-glass")[0][1]
+    assert 'cannot get resource "configmaps"' in told.lines("policy")[0][1]
+    assert "ok" not in {line["state"] for line in told.report["lines"]}
+
+
+def test_a_policy_that_is_bad_is_wrong(made: Installation, servers: tuple[Server, Server]) -> None:
+    del servers
+    made.delete(made.hooks[1])  # with the guard in place the bad one could not be written
+    try:
+        with document(made, "airlock-policy", "policy.yaml", "mode: enforc\n", POLICY):
+            told = status(made)
+            assert told.lines("policy")[0][0] == "wrong"
+    finally:
+        made.apply(*called(made))
+        wait_for(lambda: whole(made), 20, "the caBundles")
+
+
+def test_a_ca_bundle_of_another_authority_is_wrong_whatever_the_replicas_say(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    with installation(control_plane, tmp_path) as made:
+        age(made, timedelta(days=1))
+        foreign = issue_ca(datetime.now(UTC)).cert_pem
+        objects = made.registration("Ignore")
+        for hook in (hook for each in objects for hook in each["webhooks"]):
+            hook["clientConfig"]["caBundle"] = base64.b64encode(foreign).decode()
+        made.apply(*objects)
+        with made.served():
+            asked = [part for port in made.ports for part in ("--replica", f"127.0.0.1:{port}")]
+            told = status(made, *asked)
+            assert told.code == 1
+            assert told.report["headline"].startswith("airlock is not judging: the certificate of 127.0.0.1:")
+            assert [state for state, _ in told.lines("replica")] == ["ok", "ok"]
+            assert {state for state, _ in told.lines("caBundle")} == {"wrong"}
+
+
+def test_an_address_without_a_cluster_behind_it_cannot_be_known(tmp_path: Path) -> None:
+    run = CliRunner().invoke(main, ["status", "--kubeconfig", str(tmp_path / "none")])
+    assert run.exit_code == 2
+    assert run.stderr.startswith("whether airlock is judging cannot be known: ")

@@ -1,0 +1,86 @@
+"""What the documents say: the policy's modes in short, whether it enforces, and the ConfigMaps that `from` names."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from webhook.documents.policy import Policy
+from webhook.rules.catalogue import RULES
+from webhook.rules.finding import Mode
+from webhook.status.line import BREAK_GLASS, POLICY, SOURCE, Line, State, Unseen
+from webhook.variables.known import Absence
+
+
+def enforces(policy: Policy) -> bool:
+    """Whether any rule enforces in any namespace."""
+    return any(
+        policy.mode_by(name, entry) is Mode.ENFORCE
+        for name, rule in RULES.items()
+        if not rule.live
+        for entry in (None, *policy.namespaces)
+    )
+
+
+def modes(policy: Policy) -> str:
+    """Return the modes of *policy* in short: its rules by mode, then what differs in namespaces of their own entry."""
+    usual = {name: policy.mode_by(name, None) for name in RULES}
+    parts = [_by_mode(usual)]
+    for entry in policy.namespaces:
+        own = {name: mode for name in RULES if (mode := policy.mode_by(name, entry)) is not usual[name]}
+        if own:
+            parts.append(f"in {', '.join(map(str, entry.names))}: {_by_mode(own)}")
+    return "; ".join(parts)
+
+
+def policy_line(policy: Policy, words: str, warning: str, *, unread: bool) -> Line:
+    """Return the line on *policy*, which is *words*; *warning* says why it may not be the one in force."""
+    if warning:
+        return Line(POLICY, State.UNKNOWN if unread else State.WRONG, warning)
+    return Line(POLICY, State.OK, f"{words}: {modes(policy)}")
+
+
+def break_glass(found: Mapping[str, str] | Unseen, label: str) -> Iterator[Line]:
+    """Yield a line for each namespace *found* with the label *label*, and its value."""
+    if isinstance(found, Unseen):
+        yield Line(BREAK_GLASS, State.UNKNOWN, found.why)
+    elif not found:
+        yield Line(BREAK_GLASS, State.OK, f"no namespace has the label {label}")
+    else:
+        for name, value in sorted(found.items()):
+            text = f"namespace {name} has the label {label}={value}: airlock judges and changes nothing there"
+            yield Line(BREAK_GLASS, State.NOTE, text)
+
+
+# What is known of a ConfigMap that `from` names: the keys that it lacks, or why it cannot be had.
+Seen = frozenset[str] | Absence | Unseen
+
+
+def sources(found: Mapping[tuple[str, str], Seen], tallies: Iterable[Mapping[str, int]]) -> Iterator[Line]:
+    """Yield a line for each ConfigMap *found*; *tallies* are the replicas' counts of them by state.
+
+    Replicas have rights of their own, so that what they could not read is wrong even if the caller can.
+    """
+    counts = list(tallies)
+    whole = bool(counts) and all(each.get("read", 0) == len(found) for each in counts)
+    missing = sum(seen is Absence.MISSING for seen in found.values())
+    for (namespace, name), seen in sorted(found.items()):
+        yield _source(f"ConfigMap {namespace}/{name}", seen, whole=whole)
+    for state in sorted({state for each in counts for state in each} - {"read"}):
+        most = max(each.get(state, 0) for each in counts)
+        if most > (missing if state == "missing" else 0):
+            text = f"a replica says that {most} of {len(found)} ConfigMaps of the manifest are {state}"
+            yield Line(SOURCE, State.WRONG, text)
+
+
+def _source(label: str, seen: Seen, *, whole: bool) -> Line:
+    if isinstance(seen, Absence):
+        return Line(SOURCE, State.WRONG, f"{label} {seen.value}")
+    if isinstance(seen, Unseen):
+        text = f"{label} was read by every replica that answers"
+        return Line(SOURCE, State.OK, text) if whole else Line(SOURCE, State.UNKNOWN, f"{label}: {seen.why}")
+    if seen:
+        return Line(SOURCE, State.WRONG, f"{label} has no key {', '.join(sorted(seen))}")
+    return Line(SOURCE, State.OK, f"{label} {'was read by every replica that answers' if whole else 'exists'}")
+
+
+def _by_mode(rules: Mapping[str, Mode]) -> str:
+    by_mode = ((mode, [name for name, one in rules.items() if one is mode]) for mode in reversed(Mode))
+    return ", ".join(f"{mode.value} {' '.join(names)}" for mode, names in by_mode if names)
