@@ -122,7 +122,7 @@ def test_a_cause_is_one_card_with_its_workloads_under_the_fixes_that_they_need(b
     assert "enforce mutable-tag registry.example.com/data/airflow:main" in card.text.replace("\n", " ")
     ways = [way.text for way in card.find_elements("css selector", ".way")]
     assert len(ways) == 2
-    assert "executor_config" in ways[0]
+    assert "images.pod_template.pullPolicy" in ways[0]
     assert "task Pod airflow/sales_daily/load_orders 5 pods" in ways[0]
     assert ways[1].endswith("2 workloads")
     card.find_element("css selector", "summary").send_keys(Keys.ENTER)

@@ -39,8 +39,8 @@ def test_one_image_is_one_problem_whatever_namespace_component_and_mode() -> Non
 def test_workloads_stand_under_the_fix_that_they_need() -> None:
     (found,) = problems.of_survey(look(running(image=LATEST), running("worker", LATEST), task(LATEST)))
     assert [[hit.component for hit in way.hits] for way in found.ways] == [["scheduler", "worker"], ["task"]]
-    assert "executor_config" in found.ways[1].fix
-    assert "executor_config" not in found.ways[0].fix
+    assert "images.pod_template.pullPolicy" in found.ways[1].fix
+    assert "images.pod_template.pullPolicy" not in found.ways[0].fix
 
 
 def test_the_reason_does_not_repeat_what_the_heading_names() -> None:

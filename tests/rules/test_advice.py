@@ -1,5 +1,6 @@
 """The words of a fix go by the evidence: the chart, the container, its list, and where its value came from."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from webhook.documents.policy import read_policy
 from webhook.pods.airflow import Chart, Component, Role
 from webhook.pods.image import parse
 from webhook.pods.provenance import Provenance
-from webhook.rules.advice import image_fix, missing_fix
+from webhook.rules.advice import image_fix, missing_fix, settable
 from webhook.rules.keys import Site
 
 OWN = "registry.example.com/data/airflow:latest"
@@ -66,6 +67,16 @@ def test_a_dag_author_is_told_of_the_executor_config_first_and_the_chart_after_t
     text = fix("base", component="task")
     assert text.startswith("name a full version or a digest in the DAG's executor_config (pod_override)")
     assert "else set images.airflow.tag" in text
+
+
+def test_another_repository_than_the_schedulers_is_the_sign_of_a_pod_override() -> None:
+    elsewhere = fix("base", component="task", elsewhere=True)
+    assert "executor_config (pod_override), which seems to set the image: the scheduler runs another" in elsewhere
+    assert fix("base", component="task", elsewhere=False).startswith("set images.airflow.tag")
+    role = Role(Component.TASK, Chart.OFFICIAL, "base")
+    site = Site(role, "base", parse(OWN), provenance=ITSELF)
+    assert settable(site) is not None
+    assert settable(replace(site, elsewhere=True)) is None  # no chart's value would make the finding go
 
 
 def test_an_unrecognised_tag_comes_with_an_entry_that_the_policy_takes() -> None:

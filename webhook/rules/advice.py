@@ -55,18 +55,26 @@ def image_fix(site: Site, *, unrecognised: bool = False) -> str:
 def settable(site: Site) -> Keys | None:
     """Return the values that can be set for the image of *site*; None when no chart's values do it alone."""
     keys = keys_of(site)
-    return None if isinstance(keys, Listed) or _by_others(site) else keys
+    overridden = site.elsewhere and _may_be_overridden(site)
+    return None if isinstance(keys, Listed) or overridden or _by_others(site) else keys
 
 
 def _fix(site: Site) -> str:
-    role, task = site.role, site.role.component is Component.TASK
     keys = keys_of(site)
     if (by_others := _by_others(site)) or keys is None:
-        return by_others or (_TASK_POD if task else _ANY)
+        return by_others or (_TASK_POD if site.role.component is Component.TASK else _ANY)
     words = _listed(keys) if isinstance(keys, Listed) else _set(keys, site)
     words += _SUBCHART if site.provenance.under is None else ""
-    overridable = task and site.container == role.main and site.provenance.composed is None
-    return f"{_OVERRIDE}, where that sets the image; else {words}" if overridable else words
+    if not _may_be_overridden(site):
+        return words
+    sign = "which seems to set the image: the scheduler runs another repository"
+    return f"{_OVERRIDE}, {sign if site.elsewhere else 'where that sets the image'}; else {words}"
+
+
+def _may_be_overridden(site: Site) -> bool:
+    """Return whether a `pod_override` may give the image: its sign is another repository than the scheduler's."""
+    own = site.role.component is Component.TASK and site.container == site.role.main
+    return own and site.provenance.composed is None and site.elsewhere is not False
 
 
 def _by_others(site: Site) -> str:

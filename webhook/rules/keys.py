@@ -58,6 +58,7 @@ class Site:
     beside: str = ""  # the image of the component's own container, in the same pod
     chart_version: str = ""  # "25.1.0"
     provenance: Provenance = UNKNOWN
+    elsewhere: bool | None = None  # whether the Airflow's own components run another repository; None: not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from webhook.pods.airflow import Component
 from webhook.pods.charts import is_airflow
 from webhook.pods.image import LONGEST, Image, ImageError, default_pull_policy, parse
 from webhook.pods.provenance import version
-from webhook.pods.sighting import Sighting, short
+from webhook.pods.sighting import Sighting, airflow_in, short
 from webhook.pods.tags import TagClass
 from webhook.pods.text import quote
 from webhook.pods.workload import ImagePlace
@@ -149,7 +149,18 @@ def _site(place: ImagePlace, image: Image, subject: Subject) -> Site:
     own = (one.image or "" for one in subject.workload.spec.containers or () if one.name == role.main)
     beside = "" if place.container == role.main else next(own, "")
     made = subject.provenance.version or version(labels)
-    return Site(role, place.container, image, place.field, beside, made, subject.provenance)
+    return Site(
+        role, place.container, image, place.field, beside, made, subject.provenance, _is_elsewhere(image, subject)
+    )
+
+
+def _is_elsewhere(image: Image, subject: Subject) -> bool | None:
+    """Return whether the components of the pod's Airflow run another repository than *image*; None: nobody knows."""
+    repositories = subject.repositories
+    if not repositories and subject.observed.pins:  # at admission, what the controller has seen of the scheduler
+        pin = subject.observed.pins.get(airflow_in(subject.namespace, subject.workload.template.labels or {}))
+        repositories = frozenset() if pin is None else frozenset({parse(pin.image).repository})
+    return image.repository not in repositories if repositories else None
 
 
 def _proven(sightings: tuple[Sighting, ...]) -> str:
