@@ -148,6 +148,7 @@ def test_a_watch_that_is_over_can_be_interrupted(cluster: Cluster, namespace: st
     lines.interrupt()
     lines.close()
     lines.interrupt()
+    assert cluster.call("GET", f"/api/v1/namespaces/{namespace}").ok
 
 
 @pytest.mark.parametrize(
