@@ -331,7 +331,8 @@ def _objects(node: Any, path: str = "") -> list[tuple[str, Object]]:
         ({"serve": {"drainSeconds": 0}}, "/serve/drainSeconds"),
         ({"prometheusRule": {"without": ["AirlockFailOpen"]}}, "/prometheusRule/without/0"),
         ({"prometheusRule": {"job": 'a"}'}}, "/prometheusRule/job"),
-        ({"prometheusRule": {"runbooks": ""}}, "/prometheusRule/runbooks"),
+        ({"prometheusRule": {"runbooks": "docs/operations.md"}}, "/prometheusRule/runbooks"),  # leads nowhere
+        ({"prometheusRule": {"level": "most"}}, "/prometheusRule/level"),
         ({"dashboard": {"labels": {"grafana_dashboard": 1}}}, "got number, want string"),
         ({"certificates": {"leafLife": "1y"}}, "/certificates/leafLife"),
         ({"certificates": {"caLife": "0d"}}, "/certificates/caLife"),

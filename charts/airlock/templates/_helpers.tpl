@@ -273,3 +273,13 @@ the controller created these, and an upgrade that created them again would fail.
 {{- end }}
 {{- toJson $sources }}
 {{- end }}
+
+{{- /* Where docs/operations.md can be read: a URL, or nothing where nobody has said it. */}}
+{{- define "airlock.runbooks" -}}
+{{- .Values.prometheusRule.runbooks | default (index .Chart.Annotations "airlock/runbooks") }}
+{{- end }}
+
+{{- /* A span as the values have it (90d), in seconds. */}}
+{{- define "airlock.seconds" -}}
+{{- mul (trimSuffix (regexFind "[smhd]$" .) .) (get (dict "s" 1 "m" 60 "h" 3600 "d" 86400) (regexFind "[smhd]$" .)) }}
+{{- end }}

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tests.harness.chart.rendering import Object, of_kind, one, render
+import yaml
+
+from tests.harness.chart.rendering import CHART, Object, of_kind, one, render
 from webhook.controller.telemetry import Telemetry
 from webhook.observe.metrics import Metrics
 from webhook.rules.catalogue import RULES
 
 MONITORING = ("--api-versions", "monitoring.coreos.com/v1")
-ON = {"dashboard": {"enabled": True}, "prometheusRule": {"enabled": True}, "serviceMonitor": {"enabled": True}}
+ON: dict[str, dict[str, Any]] = {
+    "dashboard": {"enabled": True},
+    "prometheusRule": {"enabled": True, "level": "all"},
+    "serviceMonitor": {"enabled": True},
+}
 JOB = "airlock-metrics"
 API_SERVER = frozenset(
     {"apiserver_admission_webhook_rejection_count", "apiserver_admission_webhook_fail_open_count"},
@@ -65,8 +71,9 @@ def queries() -> list[Query]:
 
 @cache
 def alerts() -> dict[str, Object]:
-    """Return the alerts of the chart as it comes, by their names."""
-    return alerts_of(objects())
+    """Return the alerts of the chart's file, by their names."""
+    groups = yaml.safe_load((CHART / "files/alerts.yaml").read_text(encoding="utf-8"))["groups"]
+    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
 
 
 def alerts_of(made: list[Object]) -> dict[str, Object]:
