@@ -10,12 +10,13 @@ import pytest
 import yaml
 
 from tests.harness.chart.rendering import CHART, Object, of_kind, one, render, values_of
-from tests.harness.monitoring.charted import Query, dashboard, objects, panels, queries, selectors, shown
+from tests.harness.monitoring.charted import Query, alerts, dashboard, objects, panels, queries, selectors, shown
 from tests.harness.monitoring.programs import promtool
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 KINDS = {"stat", "timeseries", "table", "bargauge"}  # panels that every Grafana of these years has
 COLUMNS = 24
+BY_NAMESPACE = {"airlock_audit_findings", "airlock_audit_would_not_return"}
 PROCESS = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
 
 
@@ -35,9 +36,14 @@ def test_a_query_that_is_none_would_be_noticed(broken: str, tmp_path: Path) -> N
 
 
 def test_queries_leave_no_variable_of_grafana_unknown() -> None:
-    known = {"datasource", "job", "__rate_interval", "__range", "1"}  # $1 is label_replace's
+    known = {"datasource", "cluster", "job", "namespace", "__rate_interval", "__range", "1"}  # $1 is label_replace's
     assert {name for query in queries() for name in re.findall(r"\$(\w+)", query.expr)} <= known
-    assert [variable["name"] for variable in dashboard()["templating"]["list"]] == ["datasource", "job"]
+    assert [variable["name"] for variable in dashboard()["templating"]["list"]] == [
+        "datasource",
+        "cluster",
+        "job",
+        "namespace",
+    ]
 
 
 def test_queries_speak_of_metrics_that_there_are_and_of_the_chosen_job() -> None:
@@ -48,7 +54,8 @@ def test_queries_speak_of_metrics_that_there_are_and_of_the_chosen_job() -> None
         assert found, query
         for metric, matchers in found:
             assert metric.removesuffix("_bucket") in there, query
-            assert 'job=~"$job"' in matchers, query
+            assert 'job=~"$job", cluster=~"$cluster"' in matchers, query
+            assert ("$namespace" in matchers) == (metric in BY_NAMESPACE), query
 
 
 def test_the_dashboard_shows_every_metric_but_those_that_another_tells_better() -> None:
@@ -150,15 +157,22 @@ def test_the_dashboard_can_be_imported_anywhere() -> None:
     assert dashboard()["uid"] == "airlock"
     assert dashboard()["id"] is None
     text = json.dumps(dashboard())
-    assert "http" not in text  # it loads nothing and leads nowhere
+    assert "http" not in text  # it loads nothing, and leads nowhere unless the values say where to
     assert "__inputs" not in text
     (source,) = (v for v in dashboard()["templating"]["list"] if v["type"] == "datasource")
     assert (source["name"], source["query"]) == ("datasource", "prometheus")
 
 
+@pytest.mark.parametrize("name", ["cluster", "namespace"])
+def test_everything_shows_what_has_no_such_label_too(name: str) -> None:
+    (variable,) = (v for v in dashboard()["templating"]["list"] if v["name"] == name)
+    assert variable["includeAll"]
+    assert variable["allValue"] == ".*"
+
+
 def test_the_job_is_chosen_among_those_that_have_airlocks_metrics() -> None:
     (job,) = (v for v in dashboard()["templating"]["list"] if v["name"] == "job")
-    metric = re.fullmatch(r"label_values\((\w+), job\)", job["query"]["query"])
+    metric = re.fullmatch(r'label_values\((\w+)\{cluster=~"\$cluster"\}, job\)', job["query"]["query"])
     assert metric is not None
     assert metric[1] in shown()
     assert job["includeAll"]
@@ -188,7 +202,7 @@ def mistakes(folder: Path, series: dict[str, str], expr: str, samples: list[dict
 
 @pytest.mark.parametrize("own", ['namespace="airlock", exported_namespace', "namespace"])
 def test_findings_are_told_by_the_namespace_they_are_in(own: str, tmp_path: Path) -> None:
-    (query,) = (q for q in queries() if q.panel == "Findings")
+    (query,) = (q for q in queries() if q.panel == "Audit findings by namespace")
     labels = 'job="airlock-metrics", rule="image-drift", mode="warn", component="worker"'
     series = {
         f'airlock_audit_findings{{{labels}, {own}="{name}"}}': f"{count}x10" for name, count in [("a", 3), ("b", 0)]
@@ -199,18 +213,37 @@ def test_findings_are_told_by_the_namespace_they_are_in(own: str, tmp_path: Path
 
 @pytest.mark.parametrize("own", ['namespace="airlock", exported_namespace', "namespace"])
 def test_pods_that_would_not_return_are_told_by_the_namespace_they_are_in(own: str, tmp_path: Path) -> None:
-    (query,) = (
-        q for q in queries() if q.panel == "Running pods that would not come back" and "label_replace" in q.expr
-    )
+    (query,) = (q for q in queries() if q.panel == "Running pods that would not come back, by namespace")
     series = {f'airlock_audit_would_not_return{{job="airlock-metrics", {own}="a"}}': "2x10"}
     assert mistakes(tmp_path, series, query.filled(), [{"labels": '{found_in="a"}', "value": 2}]) == ""
+
+
+@pytest.mark.parametrize("own", ['namespace="airlock", exported_namespace', "namespace"])
+def test_a_chosen_namespace_is_that_of_the_pods_and_not_airlocks(own: str, tmp_path: Path) -> None:
+    (query,) = (q for q in queries() if q.panel == "Findings of image drift")
+    series = {
+        f'airlock_audit_findings{{job="airlock-metrics", rule="image-drift", {own}="{name}"}}': f"{count}x10"
+        for name, count in [("a", 3), ("airlock", 4)]
+    }
+    for chosen, value in (("a", 3), ("airlock", 4), (".*", 7)):
+        expr = query.expr.replace("$namespace", chosen)
+        expr = Query("", expr, "").filled()
+        assert mistakes(tmp_path, series, expr, [{"labels": "{}", "value": value}]) == ""
+
+
+def test_a_chosen_cluster_is_the_only_one_that_counts(tmp_path: Path) -> None:
+    (query,) = (q for q in queries() if q.panel == "Namespaces with airlock switched off")
+    metric = "airlock_break_glass_namespaces"
+    series = {f'{metric}{{job="airlock-metrics", cluster="{name}"}}': f"{n}x10" for name, n in [("eu", 1), ("us", 5)]}
+    expr = Query("", query.expr.replace("$cluster", "eu"), "").filled()
+    assert mistakes(tmp_path, series, expr, [{"labels": "{}", "value": 1}]) == ""
 
 
 @pytest.mark.parametrize(("findings", "value"), [({}, 0), ({"image-drift": 2}, 2), ({"mutable-tag": 5}, 0)])
 def test_no_drift_is_shown_as_none_where_there_is_an_audit(
     findings: dict[str, int], value: int, tmp_path: Path
 ) -> None:
-    (query,) = (q for q in queries() if q.panel == "Image drift")
+    (query,) = (q for q in queries() if q.panel == "Findings of image drift")
     series = {
         f'airlock_audit_findings{{job="airlock-metrics", rule="{rule}", namespace="a"}}': f"{count}x10"
         for rule, count in findings.items()
@@ -238,3 +271,48 @@ def test_a_folder_can_be_told_and_another_label() -> None:
     made = one(render({"dashboard": {"enabled": True, "labels": labels}}), "ConfigMap", "airlock-dashboard")
     assert made["metadata"]["labels"]["dashboards"] == "platform"
     assert "grafana_dashboard" not in made["metadata"]["labels"]
+
+
+def test_a_title_means_something_alone_and_is_the_only_one_of_its_name() -> None:
+    """As a link, in a search and in an alert's picture, a title stands without its row."""
+    titles = [panel["title"] for panel in panels()]
+    assert len({*titles}) == len(titles)
+    assert [title for title in titles if len(title.split()) < 2] == []
+
+
+def test_panels_name_the_alerts_about_what_they_show() -> None:
+    named = {name for panel in panels() for name in re.findall(r"Airlock[A-Z]\w+", panel["description"])}
+    assert alerts().keys() - named == {"AirlockUnanswered", "AirlockPassedOver"}  # the API server's own metrics
+    assert named <= alerts().keys()
+
+
+def test_panels_lead_to_the_runbooks_of_their_alerts_where_a_url_is_known() -> None:
+    page = "https://wiki.example.com/airlock"
+    made = one(objects(prometheusRule={"runbooks": page}), "ConfigMap", "airlock-dashboard")
+    found = json.loads(made["data"]["airlock.json"])
+    assert [(link["title"], link["url"]) for link in found["links"]] == [("Runbooks", page)]
+    (panel,) = (each for each in found["panels"] if each["title"] == "Webhook registration")
+    (link,) = panel["links"]
+    assert (link["title"], link["url"]) == ("AirlockRegistrationMissing", f"{page}#airlockregistrationmissing")
+    for each in found["panels"]:
+        named = re.findall(r"Airlock[A-Z]\w+", each.get("description", ""))
+        assert [link["title"] for link in each.pop("links", [])] == named
+    found["links"] = []
+    assert found == dashboard()
+
+
+def test_changes_of_documents_and_denials_are_marked_on_every_graph(tmp_path: Path) -> None:
+    marks = [each for each in dashboard()["annotations"]["list"] if "expr" in each]
+    assert [each["name"] for each in marks] == ["Policy changes", "Denials"]
+    series = {
+        'airlock_policy_reloads_total{job="airlock-metrics", document="policy", outcome="accepted"}': "1x5 2x5",
+        'airlock_policy_reloads_total{job="airlock-metrics", document="policy", outcome="rejected"}': "0+1x10",
+    }
+    denied = 'airlock_admission_reviews_total{job="airlock-metrics", path="/validate", verdict="denied", dry_run='
+    series |= {f'{denied}"false"}}': "0x10", f'{denied}"true"}}': "0+1x10"}
+    changes, denials = (Query("", each["expr"], "").filled() for each in marks)
+    assert all(each["datasource"] == SOURCE and each["enable"] for each in marks)
+    assert mistakes(tmp_path, series, f"({changes}) > bool 0", [{"labels": '{document="policy"}', "value": 1}]) == ""
+    assert mistakes(tmp_path, series, denials, []) == ""
+    series[f'{denied}"false"}}'] = "0+1x10"
+    assert mistakes(tmp_path, series, f"({denials}) > bool 0", [{"labels": "{}", "value": 1}]) == ""

@@ -25,7 +25,13 @@ API_SERVER = frozenset(
     {"apiserver_admission_webhook_rejection_count", "apiserver_admission_webhook_fail_open_count"},
 )
 # Grafana's variables, as Grafana fills them in for somebody who looks at everything.
-VARIABLES = {"$__rate_interval": "{window}", "$__range": "{window}", "$job": f"({JOB})"}
+VARIABLES = {
+    "$__rate_interval": "{window}",
+    "$__range": "{window}",
+    "$job": f"({JOB})",
+    "$cluster": ".*",
+    "$namespace": ".*",
+}
 
 
 @dataclass(frozen=True, slots=True)
