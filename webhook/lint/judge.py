@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 from webhook.lint import deadline, names, shape
 from webhook.lint.callers import SLA_ARGUMENTS, SLA_KEYS, Caller, caller
-from webhook.lint.calls import is_generator
+from webhook.lint.effect import without_effect
 from webhook.lint.facts import Facts
 from webhook.lint.finding import Also, Fault, Finding, Trouble
 from webhook.lint.idle import idle, unknown_to
@@ -28,7 +28,7 @@ from webhook.lint.objects import is_empty
 from webhook.lint.reading import Reading
 from webhook.lint.record import Given, Record, Slot, Use
 from webhook.lint.undeclared import undeclared
-from webhook.lint.values import UNKNOWN, Arguments, External, Function, Mapping, Nothing, Place, Value
+from webhook.lint.values import UNKNOWN, Arguments, Function, Mapping, Nothing, Place, Value
 from webhook.lint.versions import Versions
 from webhook.rules.finding import Mode
 
@@ -112,7 +112,7 @@ def _of_value(reading: Reading, given: Given, value: Value, facts: Facts, who: C
         fix = f"take what the caller passes: {who.passes}"
         yield _finding(given, value, (Fault.SIGNATURE, wrong, fix, Mode.ENFORCE), who)
         return
-    for trouble in _without_effect(reading, given, value, facts):
+    for trouble in without_effect(reading, given, value, facts):
         yield _finding(given, value, trouble, who)
         return
     record = _called(reading, given, value, given_arguments)
@@ -123,34 +123,6 @@ def _of_value(reading: Reading, given: Given, value: Value, facts: Facts, who: C
 
 def _not_callable(text: str) -> Trouble:
     return Fault.NOT_CALLABLE, text, "give a function, or a list of functions", Mode.ENFORCE
-
-
-def _without_effect(reading: Reading, given: Given, value: Value, facts: Facts) -> Iterator[Trouble]:
-    """Yield why calling *value* runs none of its code."""
-    notifier = next((path for path in names.roots(value) if names.is_notifier(path)), "")
-    if (notifier and not isinstance(value, External | Function)) or (isinstance(value, External) and notifier):
-        name = shape.title(value)
-        text = f"is the class {name}, not an object of it: its caller makes one and drops it, and nobody is told"
-        yield Fault.NEVER_CALLED, text, f"write {name}(...)", Mode.ENFORCE
-        return
-    function = shape.entry_point(value)
-    if function is None:
-        return
-    if isinstance(function.node, ast.Lambda):
-        body = function.node.body
-        called = reading.glance(function.scope, body.func) if isinstance(body, ast.Call) else None
-        if isinstance(called, Function) and isinstance(called.node, ast.AsyncFunctionDef):
-            text = f"the lambda returns a coroutine of {called.name}, and its caller does not await it: it never runs"
-            yield Fault.NEVER_CALLED, text, f"lambda context: asyncio.run({called.name}(context))", Mode.ENFORCE
-        return
-    if isinstance(function.node, ast.AsyncFunctionDef):
-        text = f"{function.name} is a coroutine function, and its caller does not await it: its code never runs"
-        yield Fault.NEVER_CALLED, text, "write def, and asyncio.run(...) in it for what must be awaited", Mode.ENFORCE
-    elif is_generator(function.node):
-        task = given.slot in (Slot.TASK, Slot.DEFAULT_ARGS)
-        if not task or facts.versions(given).until(3):
-            text = f"{function.name} is a generator function, and its caller does not go over it: its code never runs"
-            yield Fault.NEVER_CALLED, text, "leave yield out", Mode.ENFORCE
 
 
 def _called(reading: Reading, given: Given, value: Value, arguments: Arguments) -> Record:
