@@ -10,6 +10,7 @@ from tests.harness import places
 from tests.harness.livepods import NOW, ago, digest, live, node, running, status, task
 from tests.harness.reviews import owned
 from webhook.audit.assessment import Law, judge
+from webhook.audit.clusters import together, unread
 from webhook.audit.coverage import Coverage, Registration, Selector
 from webhook.audit.survey import Basis, Survey
 from webhook.audit.taking import Look
@@ -122,6 +123,13 @@ def healthy() -> Survey:
     """Return a survey without a finding."""
     pods = (live(running()), live(running("triggerer")), live(running("api-server")))
     return judge(Look(pods, _nodes("a"), _coverage("airflow")), (), Law(policy()), BASIS, NOW)
+
+
+def several(name: str = "prod-eu") -> Survey:
+    """Return a survey of three clusters: the story in *name*, another with a fault, and one that does not answer."""
+    arn = "arn:aws:eks:eu-west-1:123456789012:cluster/prod"
+    surveys = {name: story(), arn: story("audit", "warn"), "gone": unread("context gone", "connection refused", NOW)}
+    return together(surveys)
 
 
 def wide(nodes: int = 40) -> Survey:

@@ -46,7 +46,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[[], Su
 
 
 Pages = Callable[[Callable[[], Survey]], Path]
-ALL = (surveys.story, surveys.wide, surveys.healthy, surveys.empty, surveys.hostile)
+ALL = (surveys.story, surveys.several, surveys.wide, surveys.healthy, surveys.empty, surveys.hostile)
 
 
 def press(browser: Browser, *keys: str) -> None:
@@ -447,3 +447,14 @@ def test_where_the_policy_only_warns_the_headline_says_what_enforcing_would_deny
     assert browser.find("h1").text == "None would be denied by this policy; 5 of 14 under mode: enforce"
     assert browser.find("h1").get_attribute("class") == "doubtful"
     assert "14 of 14" not in browser.find("main").text
+
+
+def test_a_report_on_several_clusters_can_be_narrowed_to_one(browser: Browser, pages: Pages) -> None:
+    browser.open(pages(surveys.several))
+    names = ["prod-eu", "arn:aws:eks:eu-west-1:123456789012:cluster/prod"]
+    assert browser.texts("#by-cluster option") == ["all", *sorted(names)]
+    browser.find("#by-cluster").send_keys("prod-eu")
+    workloads = browser.evaluate("[...document.querySelectorAll('#list .hits > li b')].map((one) => one.textContent)")
+    assert workloads
+    assert all(one.startswith("prod-eu/") for one in workloads)
+    assert [row.split("\n")[0] for row in browser.texts("table[aria-labelledby=clusters] tbody th")] == [*names, "gone"]

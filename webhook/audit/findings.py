@@ -1,8 +1,8 @@
 """An audit's findings, in the unit that every format and metric counts: one cause, one finding.
 
-A group has one for each cause already. A rule that is `shared` says one thing of all workloads that show the same cause
-(one reference that runs as several images), so that counts once and lists the workloads; where a single one must be
-named, such as in a metric, it is the first.
+A group has one for each cause already. A rule that is `shared` says one thing of all workloads of a cluster that show
+the same cause (one reference that runs as several images), so that counts once and lists the workloads; where one
+must be named, such as in a metric, it is the first.
 """
 
 from collections.abc import Callable, Iterable
@@ -74,10 +74,10 @@ def is_shared(rule: str) -> bool:
 def _gathered(
     shown: Iterable[tuple[Group, T]], told: Callable[[T], Violation | Exempted]
 ) -> Iterable[tuple[tuple[Group, T], ...]]:
-    by_key: dict[tuple[int, Key], list[tuple[Group, T]]] = {}
+    by_key: dict[tuple[int | str, Key], list[tuple[Group, T]]] = {}
     for group, one in shown:
         what = told(one)
-        whose = 0 if is_shared(what.rule) else id(group)
+        whose = group.cluster if is_shared(what.rule) else id(group)
         by_key.setdefault((whose, what.key), []).append((group, one))
     return (tuple(ones) for ones in by_key.values())
 
@@ -113,7 +113,7 @@ def judged(group: Group, told: Iterable[Told] = (), spared: Iterable[Excused] = 
 
 
 def _place(group: Group) -> Place:
-    return Place(f"{group.namespace}/{group.kind}/{group.name}", 0)
+    return Place(f"{group.namespace}/{group.kind}/{group.name}", 0, group.cluster)
 
 
 def _related(told: Told) -> Iterable[Related]:
@@ -123,7 +123,7 @@ def _related(told: Told) -> Iterable[Related]:
             yield Related(_place(group), _share(group, found))
         elif found.example and (group.kind, group.name) != ("Pod", found.example):
             share = f"one of {found.pods} pods" if found.pods > 1 else "the pod"
-            yield Related(Place(f"{group.namespace}/Pod/{found.example}", 0), share)
+            yield Related(Place(f"{group.namespace}/Pod/{found.example}", 0, group.cluster), share)
 
 
 def _share(group: Group, found: Found) -> str:

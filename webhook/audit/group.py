@@ -60,11 +60,17 @@ class Group:
     injected: tuple[str, ...] = ()  # variables that airlock added, as annotations say and specs bear out
     pinned: tuple[str, ...] = ()  # containers that airlock pinned, same
     regarding: ObjectRef | None = None  # the controller owner of one of its pods, else that pod
+    cluster: str = ""  # its name, in a survey of several
+
+    @property
+    def where(self) -> str:
+        """The namespace; behind its cluster in a survey of several."""
+        return f"{self.cluster}/{self.namespace}" if self.cluster else self.namespace
 
     @property
     def title(self) -> str:
         """The group in words: `scheduler Deployment airflow/airflow-scheduler`."""
-        return f"{self.component} {self.kind} {self.namespace}/{self.name}"
+        return f"{self.component} {self.kind} {self.where}/{self.name}"
 
     @property
     def mode(self) -> Mode:

@@ -45,7 +45,20 @@ class Layer:
 
 def layers(survey: Survey) -> tuple[Layer, ...]:
     """Return the four layers as *survey* shows them."""
+    if survey.clusters:
+        by_cluster = {name: (_stale(part), _cache(part), _wall(part)) for name, part in survey.clusters.items()}
+        over = (_over({name: ones[nth] for name, ones in by_cluster.items()}) for nth in range(3))
+        return (*over, _callback(survey))
     return _stale(survey), _cache(survey), _wall(survey), _callback(survey)
+
+
+def _over(by_cluster: dict[str, Layer]) -> Layer:
+    """Return one layer over clusters: clear only where it is in each, and what was found first."""
+    ranks = (State.FOUND, State.UNCHECKED, State.INCOMPARABLE, State.CLEAR)
+    ordered = sorted(by_cluster.items(), key=lambda item: ranks.index(item[1].state))
+    worst = ordered[0][1]
+    told = tuple(f"{name}: {layer.state}: {'; '.join(layer.clauses)}" for name, layer in ordered)
+    return Layer(worst.name, worst.question, worst.state, told, worst.section)
 
 
 def _stale(survey: Survey) -> Layer:

@@ -59,8 +59,8 @@ def _changes(old: Survey, new: Survey) -> Iterator[Change]:
             yield Change(group, max(lost, 0), max(-lost, 0), fresh, gone)
 
 
-def _key(group: Group) -> tuple[str, str, str, bool]:
-    return group.namespace, group.kind, group.name, bool(group.pods)
+def _key(group: Group) -> tuple[str, str, str, str, bool]:
+    return group.cluster, group.namespace, group.kind, group.name, bool(group.pods)
 
 
 def code(found: Preview, new: Survey, fail_on: Mode | None) -> int:

@@ -1,6 +1,7 @@
 """What an audit finds: values that every format prints; one group for the pods of one owner, never one for each pod."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,6 +22,7 @@ class Drift:
     image: str
     sightings: tuple[Sighting, ...]
     certain: bool  # False: nodes may not be read, and these may be one image on two platforms
+    cluster: str = ""  # its name, in a survey of several
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,11 @@ class Survey:
     reach: Reach = field(default_factory=Reach)
     callbacks: Callbacks | None = None  # None: no DAG folder was given
     enforced: int | None = None  # running pods that would not come back if every rule enforced; None: not worked out
+    clusters: Mapping[str, "Survey"] = field(default_factory=dict)  # by name, for a survey of several
+
+    def basis_of(self, group: Group) -> Basis:
+        """Return where and by what *group* was judged."""
+        return self.clusters[group.cluster].basis if group.cluster in self.clusters else self.basis
 
     @property
     def pods(self) -> int:
@@ -126,7 +133,7 @@ class Survey:
 
     def loss(self, group: Group) -> int:
         """Return how many pods of *group* would not come back; none where admission does not see them."""
-        return group.lost if group.admission is not False or not self.basis.installed else 0
+        return group.lost if group.admission is not False or not self.basis_of(group).installed else 0
 
     @property
     def findings(self) -> tuple[Told, ...]:
@@ -150,6 +157,15 @@ class Survey:
         for group in self.groups:
             if group.admission is False:
                 found[group.namespace] += group.pods
+        return dict(sorted(found.items()))
+
+    @property
+    def bypassed(self) -> dict[str, int]:
+        """The namespaces of `outside` where airlock is installed, behind their clusters in a survey of several."""
+        found: Counter[str] = Counter()
+        for group in self.groups:
+            if group.admission is False and self.basis_of(group).installed:
+                found[group.where] += group.pods
         return dict(sorted(found.items()))
 
     @property

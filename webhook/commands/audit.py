@@ -18,7 +18,13 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 
 
 @click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
-@click.option("--context", metavar="NAME", help="The context of the kubeconfig; without it the current one.")
+@click.option(
+    "--context",
+    "contexts",
+    metavar="NAME",
+    multiple=True,
+    help="The context of the kubeconfig; without it the current one. Repeatable: one report on several clusters.",
+)
 @click.option("--kubeconfig", metavar="FILE", help="The kubeconfig; else $KUBECONFIG, this pod's, ~/.kube/config.")
 @click.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="Audit all namespaces.")
 @click.option(
@@ -85,7 +91,7 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 @report_options("table", "json", "sarif", "junit", "html", "markdown")
 def audit(  # noqa: PLR0913 - an argument for each option
     *,
-    context: str | None,
+    contexts: tuple[str, ...],
     kubeconfig: str | None,
     everywhere: bool,
     namespaces: tuple[str, ...],
@@ -111,6 +117,7 @@ def audit(  # noqa: PLR0913 - an argument for each option
       airlock audit -n airflow --summary
       airlock audit -A --policy new.yaml --compare installed
       airlock audit -A --dags dags/ -o html --output-file audit.html
+      airlock audit -A --context prod-eu --context prod-us
       kubectl get pods,nodes,namespaces -A -o json | airlock audit -f -
 
     The first line says how many running pods would not come back after, for example, a node drain. It only reads, with
@@ -122,14 +129,16 @@ def audit(  # noqa: PLR0913 - an argument for each option
     """  # noqa: D301 - click reads the backspace
     from webhook.audit import preview as previews
     from webhook.audit.survey import code
-    from webhook.commands.audit_input import Choice, Papers, ground_of, surveys
+    from webhook.commands.audit_input import Choice, papers
+    from webhook.commands.clusters import read
+    from webhook.commands.pipes import refuse_twice
     from webhook.commands.progress import reading, warn
     from webhook.report.wording import Options, shown
     from webhook.rules.finding import Mode
 
     for nonsense, why in (
         (everywhere and namespaces, "-A and -n exclude each other"),
-        (files and (context or kubeconfig), "-f looks at a dump, which has no context and no kubeconfig"),
+        (files and (contexts or kubeconfig), "-f looks at a dump, which has no context and no kubeconfig"),
         (
             compare is not None and output not in ("table", "json"),
             f"--compare can be shown as table or json, not as {output}",
@@ -142,15 +151,14 @@ def audit(  # noqa: PLR0913 - an argument for each option
     ):
         if nonsense:
             raise click.UsageError(why)
+    refuse_twice(*files, policy, required_env, release, compare)
     mode = None if fail_on == "never" else Mode(fail_on)
     options = Options(mode or Mode.ENFORCE, fixes=not no_fixes, summary=summary, exempted=show_exempted)
-    choice = Choice(context, kubeconfig, everywhere, namespaces, files)
+    choices = [Choice(name, kubeconfig, everywhere, namespaces, files) for name in dict.fromkeys(contexts or (None,))]
+    documents = papers(policy, required_env, release, compare, enforcing=as_mode is not None, secrets=secrets)
     try:
-        with reading() as progress, ground_of(choice, progress) as ground:
-            papers = Papers(
-                policy, required_env, compare, enforcing=as_mode is not None, release=release, secrets=secrets
-            )
-            new, *old = surveys(ground, papers, warn)
+        with reading() as progress:
+            new, *old = read(choices, documents, progress, warn)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)

@@ -65,13 +65,13 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Papers:
-    """What to judge by, as asked for: files, else what is installed."""
+    """What to judge by, as asked for: what stood in files, else (None) what is installed."""
 
-    policy: Path | None
-    required_env: Path | None
-    compare: str | None  # a file, or `INSTALLED`
+    policy: Given[Policy] | None
+    required_env: Given[RequiredEnv] | None
+    release: Given[Release] | None
+    compare: Given[Policy] | str  # the policy to compare with, or `INSTALLED`; "": none
     enforcing: bool = False  # judge as if every rule of the policy enforced
-    release: Path | None = None
     secrets: bool = False  # look up the Secrets that pods refer to
 
 
@@ -86,6 +86,35 @@ class _Documents:
         given: tuple[Given[Policy] | Given[RequiredEnv] | Given[Release], ...]
         given = (*self.policies, self.required, self.release)
         return tuple(dict.fromkeys(one.warning for one in given if one.warning))
+
+
+def papers(  # noqa: PLR0913 - a document for each option
+    policy: Path | None = None,
+    required_env: Path | None = None,
+    release: Path | None = None,
+    compare: str | None = None,
+    *,
+    enforcing: bool = False,
+    secrets: bool = False,
+) -> Papers:
+    """Return what to judge by, the files read, each once; a bad one ends the program with 2 and every problem.
+
+    *compare* is a policy's file, or `INSTALLED`.
+    """
+    other = compare if compare in (None, INSTALLED) else _read(POLICY, Path(compare))
+    return Papers(
+        _read(POLICY, policy) if policy is not None else None,
+        _read(REQUIRED_ENV, required_env) if required_env is not None else None,
+        _read(RELEASE, release) if release is not None else None,
+        other or "",
+        enforcing=enforcing,
+        secrets=secrets,
+    )
+
+
+def _read(kind: Kind[T], path: Path) -> Given[T]:
+    read = document(path, kind.read)
+    return Given(read.value, read.words)
 
 
 @contextmanager
@@ -173,20 +202,20 @@ def _held(
 
 
 def _documents(supply: Supply, papers: Papers, admission: Admission) -> _Documents:
-    policy = _given(supply, POLICY, papers.policy, admission)
+    policy = papers.policy or _installed(supply, POLICY, admission)
     if papers.enforcing:
         policy = replace(policy, value=policy.value.enforcing(), words=f"{policy.words}, as if every rule enforced")
     policies = [policy]
-    if papers.compare is not None:
-        other = None if papers.compare == INSTALLED else Path(papers.compare)
-        policies.append(_given(supply, POLICY, other, admission))
-    required = _given(supply, REQUIRED_ENV, papers.required_env, admission)
-    return _Documents(tuple(policies), required, _given(supply, RELEASE, papers.release, admission))
+    if papers.compare:
+        other = papers.compare
+        policies.append(_installed(supply, POLICY, admission) if isinstance(other, str) else other)
+    return _Documents(
+        tuple(policies),
+        papers.required_env or _installed(supply, REQUIRED_ENV, admission),
+        papers.release or _installed(supply, RELEASE, admission),
+    )
 
 
-def _given(supply: Supply, kind: Kind[T], path: Path | None, admission: Admission) -> Given[T]:
-    if path is not None:
-        read = document(path, kind.read)
-        return Given(read.value, read.words)
+def _installed(supply: Supply, kind: Kind[T], admission: Admission) -> Given[T]:
     namespace = admission.registration.namespace if admission.registration is not None else ""
     return installed(supply, kind, namespace or NAMESPACE, expected=admission.installed)

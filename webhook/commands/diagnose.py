@@ -86,19 +86,22 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
 
     Exits with 0 if it found no cause, with 1 if it found one, with 2 if it could not read what you asked for.
     """  # noqa: D301 - click reads the backspace
-    from webhook.commands.audit_input import Choice, Papers
+    from webhook.commands.audit_input import Choice, papers
     from webhook.commands.diagnosis import Asked, run
+    from webhook.commands.pipes import refuse_twice
     from webhook.commands.reading import contents
     from webhook.diagnosis.evidence import Patient
     from webhook.report.wording import shown
 
     if task and not dag:
         raise click.UsageError("--task needs the --dag that it is in")
+    refuse_twice(*files, policy, required_env, message)
     choice = Choice(context, kubeconfig, everywhere=False, namespaces=(namespace,) if namespace else (), files=files)
-    papers = Papers(policy, required_env, None, secrets=secrets)
     try:
         text = None if message is None else contents(message).decode(errors="replace")
-        found = run(Asked(choice, papers, Patient((), dag, task, pod or ""), text, dags))
+        found = run(
+            Asked(choice, papers(policy, required_env, secrets=secrets), Patient((), dag, task, pod or ""), text, dags)
+        )
     except OSError as error:
         click.echo(shown(error), err=True)
         sys.exit(2)

@@ -103,12 +103,12 @@ def fix(  # noqa: PLR0913 - an argument for each option
 
 def _survey(choice: "Choice", policy: Path | None) -> "Survey":
     """Return what runs; ends the program with 2 when nothing can be seen."""
-    from webhook.commands.audit_input import Papers, ground_of, surveys
+    from webhook.commands.audit_input import ground_of, papers, surveys
     from webhook.report.wording import shown
 
     try:
         with ground_of(choice, lambda _what, _count, _of: None) as ground:
-            (survey,) = surveys(ground, Papers(policy, None, None), lambda text: click.echo(shown(text), err=True))
+            (survey,) = surveys(ground, papers(policy), lambda text: click.echo(shown(text), err=True))
     except OSError as error:
         click.echo(shown(error), err=True)
         sys.exit(2)

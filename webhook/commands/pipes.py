@@ -10,16 +10,23 @@ import click
 
 STDIN = "standard input"
 _READ = "webhook.commands.pipes.read"
+_TWICE = "- is given twice, and standard input can be read only once; name a file"
 
 
 def standard_input() -> BinaryIO:
     """Return standard input; ends the program with 2 when the command has read it already."""
     context = click.get_current_context(silent=True)
     if context is not None and context.meta.setdefault(_READ, False):
-        raise click.UsageError("- is given twice, and standard input can be read only once; name a file")
+        raise click.UsageError(_TWICE)
     if context is not None:
         context.meta[_READ] = True
     return sys.stdin.buffer
+
+
+def refuse_twice(*given: object) -> None:
+    """End the program with 2 when standard input is among *given* more than once, before any of it is read."""
+    if sum(str(one) == "-" for one in given) > 1:
+        raise click.UsageError(_TWICE)
 
 
 def is_pipe(path: Path) -> bool:

@@ -68,9 +68,10 @@ class Judged:
         >>> Judged(Place("a.yaml", 1), "v1", "Pod", "airflow", "x", Component.TASK).title
         'task Pod airflow/x'
         """
+        where = f"{self.place.cluster}/{self.namespace}" if self.place.cluster else self.namespace
         if self.key:
-            return f"{self.component} Pod in {self.namespace}, made from {self.kind} {self.name} ({self.key})"
-        return f"{self.component} {self.kind} {self.namespace}/{self.name}"
+            return f"{self.component} Pod in {where}, made from {self.kind} {self.name} ({self.key})"
+        return f"{self.component} {self.kind} {where}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

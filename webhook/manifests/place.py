@@ -10,13 +10,15 @@ _STEP = re.compile(r"\[(?P<index>\d+)\]|(?P<field>[^.\[\]]+)")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A line of a file."""
+    """A line of a file, or what stands for one in a cluster."""
 
     file: str
     line: int  # 0: the file as a whole
+    cluster: str = ""  # whose it is, in a look at several
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{self.cluster}: {place}" if self.cluster else place
 
 
 def line_of(node: Node, path: str) -> int:

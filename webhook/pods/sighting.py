@@ -44,6 +44,7 @@ class Airflow:
 
     namespace: str
     release: str
+    cluster: str = ""  # its name, in a survey of several
 
 
 @dataclass(frozen=True, slots=True)

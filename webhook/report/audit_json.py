@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
 from webhook.audit.findings import Excused, Told, judged
 from webhook.audit.group import Found, Group
 from webhook.audit.preview import Change, Preview
-from webhook.audit.survey import Drift, Skew, Survey
+from webhook.audit.survey import Basis, Survey
 from webhook.judge.message import sentence
 from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Remark
-from webhook.pods.sighting import Part, Sighting
 from webhook.report import layers_json
+from webhook.report.running_json import drift_of, skew_of, time_of, whose
 from webhook.report.wording import MODES, fingerprints, shown
 
 VERSION = "airlock/v2"
@@ -30,14 +29,10 @@ def facts(survey: Survey) -> dict[str, Any]:
     return {
         "apiVersion": VERSION,
         "kind": "AuditReport",
-        "taken": _time(survey.taken),
+        "taken": time_of(survey.taken),
         "complete": survey.complete,
-        "basis": {
-            "source": basis.source,
-            "policy": basis.policy,
-            "requiredEnv": basis.required_env,
-            "installed": basis.installed,
-        },
+        "basis": _basis(basis),
+        **({"clusters": [_cluster(*item) for item in survey.clusters.items()]} if survey.clusters else {}),
         "summary": {
             "seen": survey.seen,
             "pods": survey.pods,
@@ -55,9 +50,13 @@ def facts(survey: Survey) -> dict[str, Any]:
         "workloads": [_workload(group, survey.loss(group)) for group in groups],
         "findings": _told(survey.findings),
         "exempted": [_excused(excused) for excused in survey.exempted],
-        "drifts": [_drift(drift) for drift in survey.drifts],
-        "skews": [_skew(skew) for skew in survey.skews],
-        "outside": [{"namespace": namespace, "pods": pods} for namespace, pods in survey.outside.items()],
+        "drifts": [drift_of(drift) for drift in survey.drifts],
+        "skews": [skew_of(skew) for skew in survey.skews],
+        "outside": [
+            {**whose(name), "namespace": namespace, "pods": pods}
+            for name, part in (survey.clusters or {"": survey}).items()
+            for namespace, pods in part.outside.items()
+        ],
         "inconclusive": [{"image": image, "containers": count} for image, count in survey.inconclusive],
         "acrossPlatforms": list(survey.reach.across),
         "callbacks": layers_json.callbacks_of(survey),
@@ -180,8 +179,30 @@ def _places(told: Violation | Exempted) -> list[dict[str, str]]:
     return [{"path": one.path, "container": one.container, "detail": one.detail} for one in told.cause.places]
 
 
+def _basis(basis: Basis) -> dict[str, Any]:
+    return {
+        "source": basis.source,
+        "policy": basis.policy,
+        "requiredEnv": basis.required_env,
+        "installed": basis.installed,
+    }
+
+
+def _cluster(name: str, part: Survey) -> dict[str, Any]:
+    return {
+        "cluster": name,
+        "complete": part.complete,
+        "basis": _basis(part.basis),
+        "pods": part.pods,
+        "wouldNotReturn": part.lost,
+        "findings": {str(mode): part.counts[mode] for mode in MODES},
+        "layers": layers_json.layers_of(part)[:-1],
+    }
+
+
 def _object(group: Group) -> dict[str, str]:
     return {
+        **whose(group.cluster),
         "namespace": group.namespace,
         "kind": group.kind,
         "name": group.name,
@@ -189,51 +210,5 @@ def _object(group: Group) -> dict[str, str]:
     }
 
 
-def _drift(drift: Drift) -> dict[str, Any]:
-    return {
-        "image": drift.image,
-        "certain": drift.certain,
-        "sightings": [_sighting(one) for one in drift.sightings],
-    }
-
-
-def _sighting(one: Sighting) -> dict[str, Any]:
-    return {
-        "digest": one.digest,
-        "group": one.group,
-        "first": _time(one.first),
-        "last": _time(one.last),
-        "pods": one.pods,
-        "nodes": list(one.nodes),
-        "components": list(one.components),
-    }
-
-
-def _skew(skew: Skew) -> dict[str, Any]:
-    return {
-        "namespace": skew.airflow.namespace,
-        "release": skew.airflow.release,
-        "leader": [_part(part) for part in skew.leader],
-        "behind": [_part(part) for part in skew.behind],
-    }
-
-
-def _part(part: Part) -> dict[str, Any]:
-    return {
-        "component": part.component,
-        "image": part.image,
-        "digest": part.digest,
-        "group": part.group,
-        "first": _time(part.first),
-        "last": _time(part.last),
-        "pods": part.pods,
-    }
-
-
 def _remarks(remarks: Iterable[Remark]) -> list[dict[str, str]]:
     return [{"place": shown(remark.place), "text": shown(remark.text)} for remark in remarks]
-
-
-def _time(moment: datetime) -> str:
-    """Return *moment*, in UTC, as the API server writes it."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -14,7 +14,7 @@ from webhook.judge.message import problem
 from webhook.judge.verdict import Key
 from webhook.pods.sighting import Sighting, short
 from webhook.pods.text import plural
-from webhook.report import listing, problems, view
+from webhook.report import clusters, listing, problems, view
 from webhook.report.terminal import MOST, STYLES, Line, fitted, put, section
 from webhook.report.wording import Options, Tone, age, audit_summary, headline, instant, short_summary, shown, tone
 from webhook.rules import image_drift
@@ -47,7 +47,7 @@ def _show_short(console: Console, survey: Survey) -> None:
     more = f"; {plural(len(losses) - _SHORT, 'more namespace')}" if len(losses) > _SHORT else ""
     lines = [
         Text(f"{shown(survey.basis.source)}, {instant(survey.taken)}"),
-        Text(f"policy: {shown(survey.basis.policy)}"),
+        *(_clusters(survey) if survey.clusters else [Text(f"policy: {shown(survey.basis.policy)}")]),
         Text(),
         _title(survey),
         *([Text(f"  {where}{more}")] if losses else []),
@@ -65,16 +65,17 @@ def _show_short(console: Console, survey: Survey) -> None:
 def _rest(console: Console, survey: Survey, options: Options) -> None:
     if survey.callbacks is not None and survey.callbacks.faults:
         section(console, Text("Callbacks", "bold"), _faults(survey.callbacks, options), "fault")
-    told = {one.violation.cause.image for one in survey.findings if one.violation.rule == image_drift.RULE.name}
-    if drifts := [drift for drift in survey.drifts if drift.image not in told]:
+    drifting = (one for one in survey.findings if one.violation.rule == image_drift.RULE.name)
+    told = {(one.group.cluster, one.violation.cause.image) for one in drifting}
+    if drifts := [drift for drift in survey.drifts if (drift.cluster, drift.image) not in told]:
         title = Text("One reference, several images, and no finding: the policy or an exemption says so", "bold")
         section(console, title, (_drift(drift, survey) for drift in drifts), "reference")
     if options.exempted and survey.exempted:
         lines = ([(2, _excused(one))] for one in survey.exempted)
         section(console, Text("Exempted", "bold"), lines, "finding")
-    if survey.outside and survey.basis.installed:
+    if survey.bypassed:
         title = Text("Outside admission: airlock is never asked about pods of these namespaces", "bold")
-        outside = survey.outside.items()
+        outside = survey.bypassed.items()
         lines = ([(2, Text(f"{shown(name)}: {plural(pods, 'pod')} of Airflow"))] for name, pods in outside)
         section(console, title, lines, "namespace")
     if survey.inconclusive or survey.reach.across:
@@ -133,10 +134,31 @@ def _most(options: Options) -> int:
 def _basis(console: Console, survey: Survey) -> None:
     basis = survey.basis
     put(console, Text(f"{shown(basis.source)}, {instant(survey.taken)}"))
+    if survey.clusters:
+        put(console, Text())
+        for line in _clusters(survey):
+            put(console, line)
+        put(console, Text())
+        return
     put(console, Text(f"policy: {shown(basis.policy)}"))
     put(console, Text(f"required variables: {shown(basis.required_env)}"))
     put(console, _installed(basis))
     put(console, Text())
+
+
+def _clusters(survey: Survey) -> Iterator[Text]:
+    """Yield a line for each cluster, and the columns' names first."""
+    rows = clusters.rows(survey)
+    widest = max(len("cluster"), *(len(shown(row.name)) for row in rows))
+    yield Text(f"{'cluster':{widest}}  {'pods':>9}  {'lost':>9}  {'findings':>9}  airlock; policy", "dim")
+    for row in rows:
+        numbers = f"{row.pods:>9}  {row.lost:>9}  {row.findings:>9}"
+        line = Text.assemble(
+            (f"{shown(row.name):{widest}}", "bold"), (f"  {numbers}  ", "" if row.complete else "yellow")
+        )
+        line.append(f"{row.airlock}; {shown(row.policy)}")
+        line.append("" if row.complete else "; not all could be seen", "yellow")
+        yield line
 
 
 def _installed(basis: Basis) -> Text:
@@ -168,7 +190,7 @@ def _title(survey: Survey) -> Text:
 
 
 def _loss(loss: view.Loss) -> str:
-    return f"{loss.lost} of {plural(loss.pods, 'pod')} in {shown(loss.namespace)}, by {', '.join(loss.rules)}"
+    return f"{loss.lost} of {plural(loss.pods, 'pod')} in {shown(loss.where)}, by {', '.join(loss.rules)}"
 
 
 def _layers(survey: Survey) -> Iterator[Text]:
@@ -180,10 +202,10 @@ def _layers(survey: Survey) -> Iterator[Text]:
 
 
 def _drift(drift: Drift, survey: Survey) -> list[Line]:
-    count = len(drift.sightings)
+    count, where = len(drift.sightings), f"{drift.cluster}: " if drift.cluster else ""
     certain = f"runs as {count} images: its tag was pushed again, and some nodes serve the old one from their cache"
     doubt = f"may run as {count} images: nodes may not be read, and on nodes of two platforms these may be one image"
-    lines: list[Line] = [(2, Text(f"{shown(drift.image)} {certain if drift.certain else doubt}"))]
+    lines: list[Line] = [(2, Text(f"{shown(where + drift.image)} {certain if drift.certain else doubt}"))]
     return [*lines, *((4, _sighting(one, survey)) for one in drift.sightings)]
 
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 from webhook.judge.message import brief, sentence
 from webhook.manifests.outcome import Judged, Outcome, Remark, Reported
+from webhook.manifests.place import Place
 from webhook.report.wording import Options, shown
 
 
@@ -50,22 +51,31 @@ class Suites:
 def add(suites: Suites, outcome: Outcome, options: Options) -> None:
     """Add the cases of *outcome* to *suites*."""
     for remark in outcome.unusable:
-        _unusable(suites.of(remark.place.file), remark, "can be seen" if outcome.cluster else "can be read")
+        _unusable(suites.of(_file(remark.place)), remark, "can be seen" if outcome.cluster else "can be read")
     for workload in outcome.workloads:
-        key = workload.namespace if outcome.cluster else workload.place.file
+        key = _namespace(workload) if outcome.cluster else workload.place.file
         _cases(suites.of(key), workload, options, key)
     for remark in outcome.notes:
-        _note(suites.of(remark.place.file), remark)
+        _note(suites.of(_file(remark.place)), remark)
+
+
+def _file(place: Place) -> str:
+    return f"{place.cluster}: {place.file}" if place.cluster else place.file
+
+
+def _namespace(workload: Judged) -> str:
+    """Return the namespace of *workload*; behind its cluster in a survey of several."""
+    return f"{workload.place.cluster}/{workload.namespace}" if workload.place.cluster else workload.namespace
 
 
 def _unusable(suite: ET.Element, remark: Remark, name: str) -> None:
-    case = ET.SubElement(suite, "testcase", name=name, classname=shown(remark.place.file), time="0")
+    case = ET.SubElement(suite, "testcase", name=name, classname=shown(_file(remark.place)), time="0")
     error = ET.SubElement(case, "error", message=shown(remark.text), type="unusable")
     error.text = shown(remark)
 
 
 def _note(suite: ET.Element, remark: Remark) -> None:
-    case = ET.SubElement(suite, "testcase", name="not judged", classname=shown(remark.place.file), time="0")
+    case = ET.SubElement(suite, "testcase", name="not judged", classname=shown(_file(remark.place)), time="0")
     ET.SubElement(case, "skipped", message=shown(remark))
 
 

@@ -10,7 +10,7 @@ from webhook.audit.layers import layers
 from webhook.audit.survey import Callbacks, Survey
 from webhook.manifests.outcome import Outcome, Remark
 from webhook.pods.text import plural
-from webhook.report import listing, problems
+from webhook.report import clusters, listing, problems
 from webhook.report.problems import Hit, Problem
 from webhook.report.wording import Options, audit_summary, headline, instant, shown, summary
 
@@ -44,7 +44,10 @@ def render_audit(survey: Survey, options: Options) -> str:
     basis = survey.basis
     first = headline(survey)
     lines = [f"### airlock audit: {first}", ""]
-    lines += [f"{text(basis.source)}, {text(instant(survey.taken))}; policy: {text(basis.policy)}", ""]
+    if survey.clusters:
+        lines += [*_clusters(survey), "", text(instant(survey.taken)), ""]
+    else:
+        lines += [f"{text(basis.source)}, {text(instant(survey.taken))}; policy: {text(basis.policy)}", ""]
     lines += ["| layer | | |", "| --- | --- | --- |"]
     lines += [
         f"| {nth} {text(layer.name)} | **{layer.state}** | {text('; '.join(layer.clauses))} |"
@@ -56,6 +59,15 @@ def render_audit(survey: Survey, options: Options) -> str:
     left_out = [remark for remark in survey.unseen if remark.usable and not remark.note]
     skipped = [*_remarks("left out", left_out)]
     return _bounded(lines, [*_causes(found, options), *_faults(survey.callbacks)], skipped)
+
+
+def _clusters(survey: Survey) -> Iterator[str]:
+    yield "| cluster | pods | would not come back | findings | airlock | policy |"
+    yield "| --- | ---: | ---: | ---: | --- | --- |"
+    for row in clusters.rows(survey):
+        seen = "" if row.complete else " (**not all could be seen**)"
+        numbers = f"{row.pods} | {row.lost} | {row.findings}"
+        yield f"| {text(row.name)}{seen} | {numbers} | {row.airlock} | {text(row.policy)} |"
 
 
 def _faults(callbacks: Callbacks | None) -> Iterator[str]:

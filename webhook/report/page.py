@@ -4,7 +4,6 @@ Whatever a template prints is made printable, then escaped. The page's Content-S
 own style and script and forbids all else: no request leaves it, whatever names it shows.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -13,7 +12,7 @@ from webhook.audit.layers import layers
 from webhook.audit.survey import Survey
 from webhook.judge.bounds import UNREADABLE
 from webhook.pods.text import printable
-from webhook.report import listing, pictures, problems, view
+from webhook.report import clusters, listing, pictures, problems, view
 from webhook.report.problems import Hit, Problem
 from webhook.report.templates import LONGEST, POLICY, environment, file, source
 from webhook.report.wording import audit_summary, headline, tone
@@ -44,6 +43,8 @@ _FIELDS: dict[str, Callable[[Hit], str]] = {
     "note": lambda hit: "; ".join(filter(None, (hit.note, hit.aside))),
 }
 
+_CLUSTER: dict[str, Callable[[Hit], str]] = {"cluster": lambda hit: hit.cluster}  # of a survey of several
+
 
 def render(survey: Survey) -> str:
     """Return the page on *survey*."""
@@ -68,10 +69,11 @@ def render(survey: Survey) -> str:
             losses=view.losses(survey),
             matrix=view.matrix(survey),
             classes=view.classes(survey),
+            clusters=clusters.rows(survey),
             drifts=[pictures.of_drift(drift, survey) for drift in survey.drifts[:MOST]],
             skews=[pictures.of_skew(skew, survey) for skew in survey.skews[:MOST]],
-            choices=_choices(causes),
-            data=_packed(causes, survey.counts),
+            choices=_choices(causes, survey),
+            data=_packed(causes, survey),
             modes=_MODES,
             most=MOST,
             few=FEW,
@@ -82,11 +84,12 @@ def render(survey: Survey) -> str:
     )
 
 
-def _choices(causes: tuple[Problem, ...]) -> dict[str, list[str]]:
+def _choices(causes: tuple[Problem, ...], survey: Survey) -> dict[str, list[str]]:
     """Return what can be chosen in each of the page's lists."""
     hits = [hit for cause in causes for hit in cause.hits]
     modes = {hit.mode for hit in hits}
-    return {
+    clusters = {"cluster": sorted({hit.cluster for hit in hits})} if survey.clusters else {}
+    return clusters | {
         "namespace": sorted({hit.namespace for hit in hits}),
         "component": sorted({hit.component for hit in hits}),
         "rule": [rule for rule in (*RULES, UNREADABLE) if any(cause.rule == rule for cause in causes)],
@@ -94,18 +97,19 @@ def _choices(causes: tuple[Problem, ...]) -> dict[str, list[str]]:
     }
 
 
-def _packed(causes: tuple[Problem, ...], counts: Counter[Mode]) -> dict[str, Any]:
+def _packed(causes: tuple[Problem, ...], survey: Survey) -> dict[str, Any]:
     """Return *causes* for the page's script: each text once, and for each workload the numbers of its texts."""
-    numbers: dict[str, int] = {}
+    fields = _FIELDS | (_CLUSTER if survey.clusters else {})
+    counts, numbers = survey.counts, dict[str, int]()
 
     def number(text: str) -> int:
         return numbers.setdefault(printable(text, LONGEST), len(numbers))
 
     packed = [[number(cause.rule), number(cause.subject), int(cause.named)] for cause in causes]
     rows = [
-        [nth, hit.pods, *(number(get(hit)) for get in _FIELDS.values())]
+        [nth, hit.pods, *(number(get(hit)) for get in fields.values())]
         for nth, cause in enumerate(causes)
         for hit in cause.hits
     ]
     findings = {str(mode): counts[mode] for mode in _MODES}
-    return {"fields": list(_FIELDS), "texts": list(numbers), "causes": packed, "rows": rows, "findings": findings}
+    return {"fields": list(fields), "texts": list(numbers), "causes": packed, "rows": rows, "findings": findings}

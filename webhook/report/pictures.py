@@ -47,6 +47,7 @@ class Picture:
     first: str  # the ends of the scale
     last: str
     runs: tuple[Run, ...]
+    cluster: str = ""  # its name, in a survey of several
 
 
 def of_drift(drift: Drift, survey: Survey) -> Picture:
@@ -64,7 +65,7 @@ def of_drift(drift: Drift, survey: Survey) -> Picture:
         )
         for one in drift.sightings
     )
-    return Picture(drift.image, drift.certain, instant(first), instant(survey.taken), runs)
+    return Picture(drift.image, drift.certain, instant(first), instant(survey.taken), runs, drift.cluster)
 
 
 def of_skew(skew: Skew, survey: Survey) -> Picture:

@@ -41,6 +41,12 @@ class Hit:
     places: tuple[Place, ...] = ()  # in files
     related: tuple[str, ...] = ()  # what else decides about it, in files
     aside: str = ""  # what else is to be known of the workload
+    cluster: str = ""  # its name, in a survey of several
+
+    @property
+    def home(self) -> str:
+        """The namespace; behind its cluster in a survey of several."""
+        return f"{self.cluster}/{self.namespace}" if self.cluster else self.namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,8 @@ class Problem:
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """The namespaces of the workloads, sorted."""
-        return tuple(sorted({hit.namespace for hit in self.hits}))
+        """The namespaces of the workloads, sorted; behind their clusters in a survey of several."""
+        return tuple(sorted({hit.home for hit in self.hits}))
 
 
 _Key = tuple[str, str]  # rule and subject
@@ -116,6 +122,7 @@ def of_survey(survey: Survey) -> tuple[Problem, ...]:
                     lost=min(one.pods, lost),
                     example=one.example,
                     aside=_aside(group.distrusted, "their"),
+                    cluster=group.cluster,
                 )
             )
         found.append((told.violation, hits))
@@ -222,7 +229,7 @@ def _weight(hits: list[Hit]) -> int:
 
 
 def _first(hit: Hit) -> tuple[int, int, str, str]:
-    return -hit.mode.rank, -hit.lost, hit.namespace, hit.title
+    return -hit.mode.rank, -hit.lost, hit.home, hit.title
 
 
 def first(problems: Iterable[Problem], number: int = 3) -> Iterator[Problem]:

@@ -95,7 +95,8 @@ class Locations:
 
     def location(self, place: Place) -> dict[str, Any]:
         """Return *place* as a location."""
-        physical: dict[str, Any] = {"artifactLocation": self._artifact(place.file)}
+        file = f"{place.cluster}/{place.file}" if place.cluster else place.file
+        physical: dict[str, Any] = {"artifactLocation": self._artifact(file)}
         if place.line:
             physical["region"] = {"startLine": place.line}
         return {"physicalLocation": physical}

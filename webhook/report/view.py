@@ -37,6 +37,7 @@ class Cell:
 class Row:
     """A row of the matrix; *first* says how many rows its namespace has, and is 0 in all but the first of them."""
 
+    cluster: str  # "" in a survey of one
     namespace: str
     first: int
     rule: str
@@ -55,12 +56,18 @@ class Matrix:
 class Loss:
     """The pods of one namespace that would not come back."""
 
+    cluster: str  # "" in a survey of one
     namespace: str
     lost: int
     pods: int
     workloads: tuple[Group, ...]  # the first of them
     more: int
     rules: tuple[str, ...]
+
+    @property
+    def where(self) -> str:
+        """The namespace; behind its cluster in a survey of several."""
+        return f"{self.cluster}/{self.namespace}" if self.cluster else self.namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +85,20 @@ class ImageClass:
 
 def matrix(survey: Survey) -> Matrix:
     """Return how many findings there are, by namespace, rule and component."""
-    counts: Counter[tuple[str, str, Component]] = Counter()
-    modes: dict[tuple[str, str, Component], Mode] = {}
+    counts: Counter[tuple[str, str, str, Component]] = Counter()
+    modes: dict[tuple[str, str, str, Component], Mode] = {}
     for told in survey.findings:
-        key = (told.group.namespace, told.violation.rule, told.group.component)
+        key = (told.group.cluster, told.group.namespace, told.violation.rule, told.group.component)
         counts[key] += 1
         modes[key] = max(told.violation.mode, modes.get(key, Mode.OFF), key=lambda mode: mode.rank)
-    components = tuple(part for part in Component if any(part is key[2] for key in counts))
+    components = tuple(part for part in Component if any(part is key[3] for key in counts))
     rows: list[Row] = []
-    for namespace, pairs in groupby(sorted({key[:2] for key in counts}), key=lambda pair: pair[0]):
-        rules = [rule for _, rule in pairs]
+    for (cluster, namespace), ones in groupby(sorted({key[:3] for key in counts}), key=lambda one: one[:2]):
+        rules = [rule for *_, rule in ones]
         for nth, rule in enumerate(rules):
-            keys = [(namespace, rule, part) for part in components]
+            keys = [(cluster, namespace, rule, part) for part in components]
             cells = (Cell(counts[key], modes[key], _heat(counts[key])) if counts[key] else None for key in keys)
-            rows.append(Row(namespace, 0 if nth else len(rules), rule, tuple(cells)))
+            rows.append(Row(cluster, namespace, 0 if nth else len(rules), rule, tuple(cells)))
     return Matrix(components, tuple(rows))
 
 
@@ -102,7 +109,7 @@ def _heat(findings: int) -> int:
 def losses(survey: Survey) -> list[Loss]:
     """Return where pods would not come back, most first."""
     found: list[Loss] = []
-    for namespace, ones in groupby(survey.groups, key=lambda group: group.namespace):
+    for (cluster, namespace), ones in groupby(survey.groups, key=lambda group: (group.cluster, group.namespace)):
         groups = list(ones)
         lost = sorted((group for group in groups if survey.loss(group)), key=lambda group: -survey.loss(group))
         if lost:
@@ -110,7 +117,7 @@ def losses(survey: Survey) -> list[Loss]:
             rules = sorted({violation.rule for violation in told if violation.mode is Mode.ENFORCE})
             pods, of = sum(map(survey.loss, lost)), sum(group.pods for group in groups)
             more = max(len(lost) - _NAMED, 0)
-            found.append(Loss(namespace, pods, of, tuple(lost[:_NAMED]), more, tuple(rules)))
+            found.append(Loss(cluster, namespace, pods, of, tuple(lost[:_NAMED]), more, tuple(rules)))
     return sorted(found, key=lambda loss: -loss.lost)
 
 

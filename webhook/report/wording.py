@@ -83,12 +83,25 @@ def tone(survey: Survey) -> Tone:
         return Tone.BAD
     faults = survey.callbacks is not None and survey.callbacks.faults
     unsure = not survey.complete or any(remark.note for remark in survey.unseen)
-    clear = survey.pods and not survey.counts.total() and not faults and not unsure
+    everywhere = survey.pods and not empty_clusters(survey)
+    clear = everywhere and not survey.counts.total() and not faults and not unsure
     return Tone.GOOD if clear else Tone.DOUBTFUL
 
 
 def headline(survey: Survey) -> str:
     """Return what an audit says first; where the policy denies nothing, also what enforcing would deny."""
+    empty = empty_clusters(survey)
+    if empty and survey.pods:
+        return f"{_headline(survey)}; no running pods of Airflow were seen in {', '.join(map(shown, empty))}"
+    return _headline(survey)
+
+
+def empty_clusters(survey: Survey) -> tuple[str, ...]:
+    """Return the names of the clusters of *survey*, of several, in which no pods of Airflow were seen."""
+    return tuple(name for name, part in survey.clusters.items() if not part.pods)
+
+
+def _headline(survey: Survey) -> str:
     if not survey.pods:
         return "no running pods of Airflow were seen"
     if survey.lost:
@@ -127,7 +140,7 @@ def _findings(survey: Survey) -> str:
 
 def _besides(survey: Survey) -> tuple[str, ...]:
     exempted = len(survey.exempted)
-    outside = sum(survey.outside.values()) if survey.basis.installed else 0
+    outside = sum(survey.bypassed.values())
     unseen = sum(not remark.usable for remark in survey.remarks)
     faults = survey.callbacks.faults if survey.callbacks is not None else ()
     return (
@@ -141,7 +154,8 @@ def _besides(survey: Survey) -> tuple[str, ...]:
 def release(airflow: Airflow) -> str:
     """Return *airflow* in words."""
     name = f"release {shown(airflow.release)} in " if airflow.release else "the Airflow in "
-    return f"{name}{shown(airflow.namespace)}"
+    where = f"{airflow.cluster}/{airflow.namespace}" if airflow.cluster else airflow.namespace
+    return f"{name}{shown(where)}"
 
 
 def fingerprints(workload: Judged, found: Iterable[Violation | Exempted]) -> list[str]:
@@ -151,7 +165,8 @@ def fingerprints(workload: Judged, found: Iterable[Violation | Exempted]) -> lis
     fixes, the later ones are told apart by their containers.
     """
     whose = (
-        workload.place.file, workload.api_version, workload.kind, workload.namespace, workload.name, workload.key
+        workload.place.file, workload.api_version, workload.kind, workload.namespace, workload.name, workload.key,
+        *filter(None, [workload.place.cluster]),
     )  # fmt: skip
     marks: list[str] = []
     known: set[tuple[str, ...]] = set()

@@ -19,6 +19,14 @@ def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
 
 
 @pytest.fixture
+def other_namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """Return the name of a second fresh namespace, as `namespace`."""
+    name = control_plane.namespace()
+    yield name
+    control_plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
 def namespace(control_plane: ControlPlane) -> Iterator[str]:
     """Return the name of a fresh namespace; it is deleted when the test is over, and nobody waits for that."""
     name = control_plane.namespace()

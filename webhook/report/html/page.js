@@ -51,6 +51,7 @@
     return [...found.values()];
   };
   const breakable = (text) => text.split(/(?<=[/:@])(?!$)/).flatMap((part, nth) => (nth ? [element("wbr", ""), part] : [part]));
+  const home = (hit) => (hit.cluster ? `${hit.cluster}/${hit.namespace}` : hit.namespace);
   const badge = (mode) => element("span", `badge ${mode}`, mode);
 
   const workload = (mode) => (hit) => {
@@ -58,7 +59,7 @@
     const notes = [hit.pods ? `${plural(hit.pods, "pod")}${example}` : "makes pods", hit.where];
     if (hit.note) notes.push(hit.note);
     const made = element("li", "", element("span", "soft", `${hit.component} ${hit.kind}`), " ",
-      element("b", "", `${hit.namespace}/${hit.name}`), " ");
+      element("b", "", `${home(hit)}/${hit.name}`), " ");
     if (hit.mode !== mode) made.append(badge(hit.mode), " ");
     made.append(element("span", "soft", notes.join("; ")));
     return made;
@@ -102,7 +103,7 @@
       if (reasons.length > 1) why.append(element("span", "soft", ` (and ${plural(reasons.length - 1, "more reason")})`));
       made.append(why);
     }
-    const namespaces = [...new Set(ones.map((hit) => hit.namespace))].sort();
+    const namespaces = [...new Set(ones.map(home))].sort();
     const pods = ones.reduce((sum, hit) => sum + hit.pods, 0);
     const rest = namespaces.length > NAMED ? ` and ${plural(namespaces.length - NAMED, "more namespace")}` : "";
     if (ones.length > 1) made.append(element("p", "soft", `${plural(ones.length, "workload")}${pods ? `, ${plural(pods, "pod")}` : ""} in `,
