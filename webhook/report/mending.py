@@ -77,8 +77,13 @@ def _patch(found: Iterable[tuple[str, Violation]], changes: list[Change]) -> Pat
         if keys is None or not keys.policy:
             rest.append(f"{title}: {problem(violation)}; fix: {cause.fix}")
         else:
-            changes.append(Change(keys.policy, "Always", f"{title}: {problem(violation)}; or {cause.fix}"))
+            changes.append(Change(keys.policy, "Always", f"{_reason(violation)}; or {cause.fix}", title))
     return Patch(tuple(changes), tuple(rest), placed and not _unplaced(changes))
+
+
+def _reason(violation: Violation) -> str:
+    """Return what is wrong, without the containers: it is the same in all of them."""
+    return f"{violation.rule}: {violation.cause.text}"
 
 
 def _unplaced(changes: Iterable[Change]) -> bool:
@@ -91,17 +96,17 @@ def _pinned(group: Group, violation: Violation) -> Iterator[Change]:
     if keys is None or len(pins) != 1:
         return
     ((repository, digest),) = pins
-    why = f"{group.title} runs {repository} as this; {problem(violation)}; or {violation.cause.fix}"
-    yield from _values(keys, repository, digest, why)
+    why = f"it runs {repository} as this; {_reason(violation)}; or {violation.cause.fix}"
+    yield from _values(keys, repository, digest, why, group.title)
 
 
-def _values(keys: Keys, repository: str, digest: str, why: str) -> Iterator[Change]:
+def _values(keys: Keys, repository: str, digest: str, why: str, whose: str) -> Iterator[Change]:
     if keys.digest:
-        yield Change(keys.digest, digest, why)
+        yield Change(keys.digest, digest, why, whose)
     elif keys.halves:
         first, second = keys.halves
         algorithm, _, digits = digest.partition(":")
-        yield Change(first, f"{repository}@{algorithm}", why)
+        yield Change(first, f"{repository}@{algorithm}", why, whose)
         yield Change(second, digits, "the other half of the digest")
 
 

@@ -27,6 +27,7 @@ class Change:
     path: str  # "images.pod_template.pullPolicy"
     value: str
     why: str
+    whose: str = ""  # the workload that it is for
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Patch:
 @dataclass(slots=True)
 class _Level:
     values: dict[str, "str | _Level"] = field(default_factory=dict)
-    why: dict[str, list[str]] = field(default_factory=dict)
+    why: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # by value: reasons, and whose each is
 
 
 def values(patch: Patch) -> str:
@@ -77,21 +78,35 @@ def _tree(changes: Iterable[Change]) -> tuple[_Level, list[str]]:
             assert isinstance(below, _Level), f"{change.path} is a value and a mapping"  # noqa: S101 - no table has that
             level = below
         if level.values.setdefault(last, change.value) != change.value:
-            clashes.append(f"{change.path} would have to be {change.value} too: {change.why}")
+            clashes.append(f"{change.path} would have to be {change.value} too: {_one_line(change.why, change.whose)}")
             continue
-        level.why.setdefault(last, []).append(change.why)
+        level.why.setdefault(last, {}).setdefault(change.why, []).append(change.whose)
     return root, clashes
 
 
 def _lines(level: _Level, depth: int) -> Iterator[str]:
     indent = "  " * depth
     for key, value in level.values.items():
-        yield from (f"{indent}# {shown(why)}" for why in dict.fromkeys(level.why.get(key, ())))
+        for why, whose in level.why.get(key, {}).items():
+            yield from (f"{indent}# {shown(line)}" for line in _reason(why, list(dict.fromkeys(whose))))
         if isinstance(value, _Level):
             yield f"{indent}{_scalar(key)}:"
             yield from _lines(value, depth + 1)
         else:
             yield f"{indent}{_scalar(key)}: {_scalar(value)}"
+
+
+def _reason(why: str, whose: list[str]) -> Iterator[str]:
+    """Yield the lines that say *why*: once, with the workloads below it where there are several."""
+    if len(whose) == 1:
+        yield _one_line(why, whose[0])
+    else:
+        yield f"{why}; for:"
+        yield from (f"- {one}" for one in whose)
+
+
+def _one_line(why: str, whose: str) -> str:
+    return f"{whose}: {why}" if whose else why
 
 
 def _scalar(value: str) -> str:
