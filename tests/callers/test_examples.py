@@ -10,7 +10,8 @@ from tests.harness import registry
 from webhook.commands.dag_files import found
 from webhook.lint.facts import Facts
 from webhook.lint.folder import Folder
-from webhook.lint.lint import Linted, lint
+from webhook.lint.lint import lint
+from webhook.lint.linted import Linted
 from webhook.lint.versions import versions
 
 pytestmark = pytest.mark.callers

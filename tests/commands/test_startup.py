@@ -29,13 +29,18 @@ main(sys.argv[1:])
 """
 
 
-def loaded(*arguments: str) -> frozenset[str]:
-    """Return the heavy libraries that the program has loaded at its end."""
+def modules(*arguments: str) -> frozenset[str]:
+    """Return all that the program has loaded at its end."""
     command = [sys.executable, "-c", LOADING, *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT)
-    _, told, modules = ended.stderr.rpartition("LOADED ")
+    _, told, names = ended.stderr.rpartition("LOADED ")
     assert told, ended.stderr
-    return HEAVY.intersection(modules.split())
+    return frozenset(names.split())
+
+
+def loaded(*arguments: str) -> frozenset[str]:
+    """Return the heavy libraries that the program has loaded at its end."""
+    return HEAVY & modules(*arguments)
 
 
 def commands(group: click.Group = main, *above: str) -> Iterator[tuple[str, ...]]:
@@ -72,6 +77,12 @@ def test_help_loads_no_heavy_library(command: tuple[str, ...]) -> None:
 )
 def test_a_command_loads_what_it_uses_and_nothing_else(command: str, needed: frozenset[str]) -> None:
     assert loaded(*command.split()) <= needed
+
+
+@pytest.mark.parametrize("command", ["check examples/pods", "audit -f examples/pods/worker-on-a-moving-tag.yaml"])
+def test_what_follows_the_code_of_dag_files_is_loaded_for_them_alone(command: str) -> None:
+    assert "webhook.lint.judge" not in modules(*command.split())
+    assert "webhook.lint.judge" in modules("lint", "examples")
 
 
 @pytest.mark.parametrize("group", [(), ("policy",), ("certs",)], ids=lambda words: " ".join(words) or "airlock")

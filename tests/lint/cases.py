@@ -10,7 +10,8 @@ import yaml
 from webhook.lint.environment import Declared, Environment
 from webhook.lint.facts import Facts
 from webhook.lint.folder import Folder
-from webhook.lint.lint import Linted, lint
+from webhook.lint.lint import lint
+from webhook.lint.linted import Linted
 from webhook.lint.versions import versions
 from webhook.pods.airflow import Component
 

@@ -14,7 +14,7 @@ from tests.harness import places
 from tests.harness.schemas import assert_junit, assert_sarif
 from webhook.__main__ import main
 from webhook.lint.finding import Also, Fault, Finding
-from webhook.lint.lint import Linted
+from webhook.lint.linted import Linted
 from webhook.lint.values import Place
 from webhook.report import lint_json, lint_junit, lint_sarif
 from webhook.report.wording import Options

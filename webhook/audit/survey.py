@@ -8,7 +8,7 @@ from datetime import datetime
 from webhook.audit.findings import Excused, Told, excused, findings, workloads
 from webhook.audit.group import Group
 from webhook.lint.finding import Finding
-from webhook.lint.lint import Linted
+from webhook.lint.linted import Linted
 from webhook.manifests.outcome import Outcome, Remark
 from webhook.manifests.place import Place
 from webhook.pods.sighting import Airflow, Part, Sighting

@@ -183,16 +183,17 @@ def audit(  # noqa: PLR0913 - an argument for each option
 
 
 def _write(survey: "Survey", output: str, file: Path | None, options: "Options") -> None:
-    from webhook.report import audit_files, audit_json, audit_table, markdown
+    from webhook.report import audit_json, audit_table, markdown
     from webhook.report.wording import headline
 
     told = headline(survey)
     if output == "json":
         write(audit_json.render(survey), file, told)
-    elif output == "sarif":
-        write(audit_files.render_sarif(survey, options), file, told)
-    elif output == "junit":
-        write(audit_files.render_junit(survey, options), file, told)
+    elif output in ("sarif", "junit"):
+        from webhook.report import audit_files
+
+        render = audit_files.render_sarif if output == "sarif" else audit_files.render_junit
+        write(render(survey, options), file, told)
     elif output == "markdown":
         write(markdown.render_audit(survey, options), file, told)
     elif output == "html":

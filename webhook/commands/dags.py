@@ -6,7 +6,8 @@ from webhook.audit.survey import Callbacks, Survey
 from webhook.commands.dag_files import folders_of_plugins, found
 from webhook.lint.facts import Facts
 from webhook.lint.folder import Folder
-from webhook.lint.lint import joined, lint
+from webhook.lint.lint import lint
+from webhook.lint.linted import joined
 from webhook.lint.versions import Versions, of_tag
 from webhook.pods.airflow import Component
 from webhook.pods.image import ImageError, parse

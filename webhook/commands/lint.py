@@ -14,7 +14,7 @@ from webhook.lint.versions import VersionError, Versions, versions
 if TYPE_CHECKING:
     from webhook.commands.dag_files import Found
     from webhook.lint.facts import Facts
-    from webhook.lint.lint import Linted
+    from webhook.lint.linted import Linted
     from webhook.report.wording import Options
 
 
@@ -111,7 +111,7 @@ def lint(  # noqa: PLR0913 - an argument for each option
     from webhook.documents.required_env import EMPTY, read_manifest
     from webhook.lint.environment import Environment
     from webhook.lint.facts import Facts
-    from webhook.lint.lint import code, joined
+    from webhook.lint.linted import code, joined
     from webhook.report.wording import Options
     from webhook.rules.finding import Mode
 
@@ -134,8 +134,8 @@ def lint(  # noqa: PLR0913 - an argument for each option
 def _linted(files: "Found", plugins: Path | None, facts: "Facts") -> "Linted":
     from webhook.commands.dag_files import folders_of_plugins
     from webhook.lint.folder import Folder
-    from webhook.lint.lint import joined
     from webhook.lint.lint import lint as linted
+    from webhook.lint.linted import joined
 
     beside = (str(plugins),) if plugins is not None else folders_of_plugins(files)
     folder = Folder(files.read, files.roots, beside)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from webhook.lint.finding import RULE, Also, Finding
-from webhook.lint.lint import Linted, Spared
+from webhook.lint.linted import Linted, Spared
 from webhook.lint.values import Place
 from webhook.report.lint_wording import fingerprint
 from webhook.report.wording import MODES, shown

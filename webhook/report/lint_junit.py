@@ -3,7 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from webhook.lint.finding import RULE, Finding
-from webhook.lint.lint import Linted
+from webhook.lint.linted import Linted
 from webhook.report.junit import Suites
 from webhook.report.lint_wording import elsewhere, sentence
 from webhook.report.wording import Options, shown

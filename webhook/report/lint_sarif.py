@@ -4,7 +4,7 @@ from typing import Any
 
 from webhook.lint import judge
 from webhook.lint.finding import RULE, Also, Finding
-from webhook.lint.lint import Linted
+from webhook.lint.linted import Linted
 from webhook.lint.values import Place as Line
 from webhook.manifests.place import Place
 from webhook.report.lint_wording import fingerprint, sentence

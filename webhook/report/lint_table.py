@@ -6,7 +6,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from webhook.lint.lint import Linted
+from webhook.lint.linted import Linted
 from webhook.report.lint_wording import elsewhere, sentence, summary
 from webhook.report.terminal import STYLES, fitted, put
 from webhook.report.wording import Options, shown

@@ -3,7 +3,7 @@
 import hashlib
 
 from webhook.lint.finding import RULE, Finding
-from webhook.lint.lint import Linted
+from webhook.lint.linted import Linted
 from webhook.pods.text import plural
 from webhook.report.wording import MODES, shown
 
