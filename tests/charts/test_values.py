@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.harness.chart.rendering import HelmError, Object, of_kind, one, pods, render, webhooks
+from tests.harness.chart.rendering import HelmError, Object, notes, of_kind, one, pods, render, webhooks
 
 WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 
@@ -178,3 +178,10 @@ def test_names_of_clients_without_an_authority_are_refused() -> None:
 def test_a_config_map_of_authorities_that_cannot_be_is_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(HelmError, match="/serve/clientCA"):
         render({"serve": {"clientCA": wrong}})
+
+
+@pytest.mark.parametrize(("names", "warned"), [([], True), (["pipelines"], False)])
+def test_the_notes_say_where_the_policy_looks_and_airlock_may_not(names: list[str], *, warned: bool) -> None:
+    document = {"apiVersion": "airlock/v1", "kind": "Policy", "rules": {"env-reference": {"lookIn": ["pipelines"]}}}
+    said = notes({"policy": {"document": document}, "envReference": {"configMaps": names}})
+    assert ("looks in namespace pipelines, which envReference.configMaps does not name" in said) is warned
