@@ -85,7 +85,7 @@ class Watching:
 
 def under_load(told: Told) -> Iterator[Figure | Row]:
     """Edit the policy ten times a second while a client asks: D22."""
-    number = told.pick(30, 1_000)
+    number = told.pick(30, 300)
     with told.gate() as gate, connect(kubeconfig=str(told.plane.kubeconfig)) as cluster:
         write(cluster, policy(BLUE))
         with Kept(gate.server) as kept:

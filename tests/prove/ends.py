@@ -64,7 +64,7 @@ class Asking:
 def drained(told: Told) -> Iterator[Figure | Row]:
     """Send SIGTERM while clients ask; they leave within the drain, as API servers do."""
     lost, answered, times = 0, 0, list[float]()
-    for _ in range(told.pick(1, 10)):
+    for _ in range(told.pick(1, 5)):
         with told.server(ENFORCE, "--events", "off", "--drain-seconds", "2") as server, Asking(server) as asking:
             time.sleep(0.5)
             server.process.send_signal(signal.SIGTERM)
@@ -84,7 +84,7 @@ def killed(told: Told) -> Iterator[Figure | Row]:
     """Kill the worker while clients ask: what is in flight is lost, and the next worker answers soon."""
     lost, back = list[float](), list[float]()
     with told.server(ENFORCE, "--events", "off") as server, Asking(server) as asking:
-        for _ in range(told.pick(2, 20)):
+        for _ in range(told.pick(2, 10)):
             wait_for(lambda: server.ready, 30, "the worker")
             time.sleep(0.3)
             worker, before = _worker(server), len(asking.failed)

@@ -17,7 +17,7 @@ STALE = 'airlock_policy_stale{document="policy"}'
 
 def away(told: Told) -> Iterator[Figure | Row]:
     """Kill the API server for minutes, compact etcd meanwhile, and see what airlock does then and afterwards."""
-    seconds = told.pick(10, 180)
+    seconds = told.pick(10, 120)
     with told.gate() as gate, Kept(gate.server) as kept:
         server, kubeconfig = gate.server, str(told.plane.kubeconfig)
         with connect(kubeconfig=kubeconfig) as cluster:

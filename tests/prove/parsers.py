@@ -23,7 +23,7 @@ _COVERED = re.compile(r"cov: (\d+)")
 
 def measure(told: Told) -> Iterator[Figure | Row]:
     """Run libFuzzer on each target for a while."""
-    seconds = told.pick(3, 40)
+    seconds = told.pick(3, 20)
     for target in TARGETS:
         with told.folder() as folder:
             for nth, seed in enumerate(seeds(target)):

@@ -103,7 +103,7 @@ def settling(told: Told) -> Iterator[Figure | Row]:
 
 def applied(told: Told) -> Iterator[Figure | Row]:
     """Create generated pods through the API server, which applies every patch: D5."""
-    number = told.pick(200, 10_000)
+    number = told.pick(200, 2_000)
     with told.gate(), ThreadPoolExecutor(CLIENTS) as pool:
         namespace = told.plane.namespace(labels={LABEL: ""})
         parts = pool.map(lambda seed: _created(Creator(told.plane), namespace, seed, number // CLIENTS), range(CLIENTS))

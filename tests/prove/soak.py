@@ -50,7 +50,7 @@ def clients(told: Told) -> Iterator[Figure | Row]:
         namespace = told.plane.namespace(labels={LABEL: ""})
         for number in (1, 10, 50):
             before = _durations(told.plane)
-            total = told.pick(200, 2_000)
+            total = told.pick(200, 1_000)
             with ThreadPoolExecutor(number) as pool:
                 failed = sum(pool.map(lambda n: _failures(told.plane, namespace, n), [total // number] * number))
             added = {key: count - before.get(key, 0) for key, count in _durations(told.plane).items()}

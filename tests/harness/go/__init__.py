@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from certs.names import parse_names
@@ -13,6 +14,7 @@ from tests.harness.control_plane.ports import LOOPBACK, free
 from tests.harness.server import wait_for
 
 
+@cache
 def program(name: str) -> str:
     """Return the path of the program *name*; the first call builds it, which takes half a minute."""
     run = subprocess.run([str(Path(__file__).with_name("build"))], stdout=subprocess.PIPE, text=True, check=True)
