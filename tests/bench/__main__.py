@@ -90,7 +90,11 @@ def main(*, quick: bool, only: tuple[str, ...], write: bool, json_: Path | None,
     if json_:
         figure.write(json_, made)
     if write:
-        whole = figure.merged(figure.read(FIGURES), made) if FIGURES.exists() and only else made
+        whole = (
+            figure.merged(figure.read(FIGURES), made, [part.key for part in PARTS])
+            if FIGURES.exists() and only
+            else made
+        )
         figure.write(FIGURES, whole)
         PAGE.write_text(page(whole, baseline.read()))
     sys.exit(not made.kept)

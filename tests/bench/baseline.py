@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from tests.figures.figure import Figure, Run, digits
+from tests.figures.figure import Run, digits
 
 FILE = Path(__file__).with_name("baseline.json")
 
-Baseline = dict[str, tuple[float, ...]]  # by the figure's name: the median of each run
+Baseline = dict[str, tuple[float, ...]]  # by the figure's name: what each run had for it
 
 
 def read() -> Baseline:
@@ -26,14 +26,15 @@ def gathered(runs: Iterable[Run]) -> Baseline:
     """Return the gated figures of *runs*."""
     found: dict[str, list[float]] = {}
     for run in runs:
-        for figure in gated(run):
-            found.setdefault(figure.name, []).append(round(figure.value, 4))
+        for name, value in gated(run).items():
+            found.setdefault(name, []).append(round(value, 4))
     return {name: tuple(values) for name, values in found.items()}
 
 
-def gated(run: Run) -> list[Figure]:
-    """Return the figures of *run* that CI compares."""
-    return [figure for section in run.sections for figure in section.figures if figure.gate]
+def gated(run: Run) -> dict[str, float]:
+    """Return what CI compares of *run*, by the figures' names."""
+    figures = (figure for section in run.sections for figure in section.figures)
+    return {figure.name: figure.gate for figure in figures if figure.gate is not None}
 
 
 def bound(values: tuple[float, ...]) -> float:
@@ -48,12 +49,12 @@ def bound(values: tuple[float, ...]) -> float:
 def worse(run: Run, baseline: Baseline) -> list[str]:
     """Return a sentence for each gated figure of *run* that is beyond the noise of *baseline*, or not in it."""
     found = []
-    for figure in gated(run):
-        if (values := baseline.get(figure.name)) is None:
-            found.append(f"{figure.name}: is not in {FILE.name}; make bench-baseline measures it")
-        elif figure.value > (most := bound(values)):
-            told = f"{digits(figure.value)}, and {len(values)} runs had {digits(min(values))} to {digits(max(values))}"
-            found.append(f"{figure.name}: {told}, so that up to {digits(most)} is noise")
+    for name, value in gated(run).items():
+        if (values := baseline.get(name)) is None:
+            found.append(f"{name}: is not in {FILE.name}; make bench-baseline measures it")
+        elif value > (most := bound(values)):
+            told = f"{digits(value)}, and {len(values)} runs had {digits(min(values))} to {digits(max(values))}"
+            found.append(f"{name}: {told}, so that up to {digits(most)} is noise")
     return found
 
 

@@ -3,8 +3,9 @@
 import selectors
 import socket
 import ssl
+import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 
@@ -107,6 +108,25 @@ def _in_line(sock: ssl.SSLSocket, data: bytes, seconds: float) -> list[float]:
         exchange(sock, data)
         took.append(time.perf_counter() - began)
     return took
+
+
+def press(target: Target, connections: int, seconds: float) -> int:
+    """Have *connections* ask for *seconds*, each anew when the server has closed it; return how many were answered."""
+    end, done = time.perf_counter() + seconds, list[int]()
+
+    def ask() -> None:
+        while time.perf_counter() < end:
+            with suppress(OSError, AssertionError), connect(target, trusting(target)) as sock:
+                while time.perf_counter() < end:
+                    exchange(sock, target.request)
+                    done.append(1)
+
+    threads = [threading.Thread(target=ask) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(done)
 
 
 def shake(target: Target, seconds: float) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from certs.names import parse_names
 from certs.store import ensure_self_signed
-from tests.bench.client import Target, drive, request, shake
+from tests.bench.client import Target, drive, press, request, shake
 from tests.bench.told import quantile
 from tests.figures.process import cpu
 from tests.harness.control_plane.ports import free
@@ -113,15 +113,15 @@ class Clients:
 
     def beside(self, who: Contender, connections: int, seconds: float) -> "Beside":
         """Ask *who* over *connections* for *seconds* in one of the processes, and return at once."""
-        return Beside(self._pool.apply_async(drive, (who.target, connections, seconds)))
+        return Beside(self._pool.apply_async(press, (who.target, connections, seconds)))
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
     """Requests that are under way."""
 
-    result: "multiprocessing.pool.AsyncResult[list[float]]"
+    result: "multiprocessing.pool.AsyncResult[int]"
 
     def answered(self) -> int:
         """Wait for the end, and return how many were answered."""
-        return len(self.result.get(120))
+        return self.result.get(120)

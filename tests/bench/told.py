@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 
@@ -27,6 +27,11 @@ def each(calls: list[Callable[[], object]], rounds: int, seconds: float) -> list
 def ratios(mine: tuple[float, ...], theirs: tuple[float, ...]) -> tuple[float, ...]:
     """Return the ratios round by round."""
     return tuple(one / other for one, other in zip(mine, theirs, strict=True))
+
+
+def best(mine: Iterable[float], theirs: Iterable[float]) -> float:
+    """Return the ratio of the least of each: what other programs disturb least."""
+    return min(mine) / min(theirs)
 
 
 def quantile(values: list[float], percent: int) -> float:

@@ -1,6 +1,7 @@
 """Figures that were measured, what is promised of them, and the sections and runs that they belong to."""
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +25,17 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure with the value of each round; *gate* says that CI compares it with the baseline."""
+    """A figure with the value of each round.
+
+    *gate* is what CI compares with the baseline, if it does: a ratio of the least of all rounds on either side, since
+    other programs disturb that least.
+    """
 
     name: str
     values: tuple[float, ...]
     unit: str = ""  # none: a ratio or a count
     promise: Promise | None = None
-    gate: bool = False
+    gate: float | None = None
 
     @property
     def value(self) -> float:
@@ -99,11 +104,10 @@ def read(path: Path) -> Run:
     return msgspec.json.decode(path.read_bytes(), type=Run)
 
 
-def merged(old: Run, new: Run) -> Run:
-    """Return *old* with the sections that *new* has measured again."""
-    again = {section.key: section for section in new.sections}
-    kept = tuple(again.pop(section.key, section) for section in old.sections)
-    return Run(new.machine, (*kept, *again.values()))
+def merged(old: Run, new: Run, order: Sequence[str]) -> Run:
+    """Return *old* with the sections that *new* has measured again, in the *order* of their keys."""
+    sections = {section.key: section for section in (*old.sections, *new.sections)}
+    return Run(new.machine, tuple(sections[key] for key in order if key in sections))
 
 
 def digits(value: float) -> str:

@@ -13,7 +13,7 @@ def section(key: str = "one", *figures: Figure, failure: str = "", rows: tuple[R
     return Section(key, f"Part {key}", "About it.", "some day", 3.0, figures, rows, failure=failure)
 
 
-FAST = Figure("latency", (0.5, 0.7, 0.6), promise=Promise(0.65), gate=True)
+FAST = Figure("latency", (0.5, 0.7, 0.6), promise=Promise(0.65), gate=0.5)
 SLOW = Figure("rate | much", (1.2,), "/s", Promise(1.5, at_most=False))
 RUN = Run({"system": "x"}, (section("one", FAST, rows=(Row("a", {"s": 1234.5}),)), section("two", SLOW)))
 
@@ -43,12 +43,13 @@ def test_a_part_that_failed_says_so_on_the_page() -> None:
 
 
 def test_what_is_measured_again_takes_its_own_place() -> None:
-    again = section("one", SLOW)
-    assert merged(RUN, Run({"system": "y"}, (again,))).sections == (again, RUN.sections[1])
+    again, more = section("one", SLOW), section("more")
+    made = merged(RUN, Run({"system": "y"}, (again, more)), ["more", "one", "two"])
+    assert made == Run({"system": "y"}, (more, again, RUN.sections[1]))
 
 
 def runs(*values: float) -> list[Run]:
-    return [Run({}, (section("one", Figure("latency", (value,), gate=True)),)) for value in values]
+    return [Run({}, (section("one", Figure("latency", (9.0,), gate=value)),)) for value in values]
 
 
 def test_what_lies_within_the_spread_of_the_baselines_runs_is_noise_and_what_lies_beyond_is_told() -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from tests.harness.probed import Probed
 
 T = TypeVar("T")
-START = 30.0  # seconds
+START = 90.0  # seconds; it takes one or two, on a machine that others use many
 
 
 def wait_for(condition: Callable[[], T | None], seconds: float = 10.0, what: str = "the condition") -> T:

@@ -40,7 +40,8 @@ def main(*, quick: bool, only: tuple[str, ...], soak: float, write: bool, json_:
     if json_:
         figure.write(json_, made)
     if write:
-        whole = figure.merged(figure.read(FIGURES), made) if FIGURES.exists() and only else made
+        order = [*(part.key for part in PARTS), TESTS]
+        whole = figure.merged(figure.read(FIGURES), made, order) if FIGURES.exists() and only else made
         figure.write(FIGURES, whole)
         PAGE.write_text(page(whole))
     sys.exit(bool(missed))
