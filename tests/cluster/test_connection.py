@@ -90,6 +90,27 @@ def test_where_someone_stands_is_what_kubectl_says(control_plane: ControlPlane, 
         standing(environ=environ, context="nowhere")
 
 
+def test_only_who_names_no_context_needs_a_current_one(control_plane: ControlPlane, tmp_path: Path) -> None:
+    body = yaml.safe_load(control_plane.kubeconfig.read_text())
+    path = str(tmp_path / "kubeconfig")
+    for current, why in (
+        (None, f"{path} has no current context; name one by --context, of 'airlock'"),
+        ("", f"{path} has no current context; name one by --context, of 'airlock'"),
+        ("gone", f"current-context: 'gone' is not 'airlock' (the contexts of {path})"),
+    ):
+        body["current-context"] = current
+        if current is None:
+            del body["current-context"]
+        Path(path).write_text(yaml.safe_dump(body))
+        assert standing(kubeconfig=path, context="airlock").context == "airlock"
+        with connect(kubeconfig=path, context="airlock") as cluster:
+            assert cluster.call("GET", "/api").ok
+        for ask in (standing, connect):
+            with pytest.raises(ClusterError) as refused:
+                ask(kubeconfig=path)
+            assert str(refused.value) == why
+
+
 def test_a_pod_stands_in_its_own_namespace(tmp_path: Path) -> None:
     (tmp_path / "namespace").write_text("airlock\n")
     found = standing(environ={"KUBERNETES_SERVICE_HOST": "192.0.2.1"}, credentials=tmp_path)

@@ -25,7 +25,7 @@ def contexts(plane: ControlPlane, path: Path, **namespaces: str) -> Path:
         {"name": name, "context": {**here, "namespace": namespace}} for name, namespace in namespaces.items()
     ]
     body["contexts"].append({"name": "gone", "context": {**here, "cluster": "away"}})
-    body["current-context"] = "gone"
+    del body["current-context"]  # as in many a pipeline's kubeconfig
     path.write_text(yaml.safe_dump(body))
     return path
 

@@ -11,8 +11,9 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from kubernetes.client import ApiClient, ApiException, Configuration
-from kubernetes.config import list_kube_config_contexts, load_kube_config
+from kubernetes.config import load_kube_config
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME, SERVICE_TOKEN_FILENAME, InClusterConfigLoader
+from kubernetes.config.kube_config import KubeConfigMerger
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
 
@@ -178,16 +179,27 @@ def standing(
 
 
 def _chosen(place: str, context: str | None) -> Standing:
-    """Return the *context* of the kubeconfig *place*, or its current one; raises ClusterError."""
+    """Return the *context* of the kubeconfig *place*, or its current one; raises ClusterError.
+
+    Only who names no context needs a current one, as with kubectl.
+    """
     try:
-        contexts, active = list_kube_config_contexts(place)  # type: ignore[no-untyped-call]  # same
-        found = {one["name"]: one for one in contexts}
-        if context is None or context in found:
-            one = active if context is None else found[context]
-            return Standing(one["name"], one["context"].get("namespace") or "default")
+        merged = KubeConfigMerger(place).config  # type: ignore[no-untyped-call]  # same
+        entries = () if merged is None else merged["contexts"]
+        found = {one.value["name"]: one.value["context"] for one in entries}
+        current = merged.safe_get("current-context") if found else None
+        name = current or "" if context is None else context
+        if name in found:
+            return Standing(name, found[name].get("namespace") or "default")
     except Exception as error:  # as in `connect`
         raise ClusterError(f"{place} leads to no cluster: {error}") from error
-    raise ClusterError(f"--context: {choice(context, sorted(found))} (the contexts of {place})")
+    if not found:
+        raise ClusterError(f"{place} leads to no cluster: it is not there, or has no contexts")
+    if not name and context is None:
+        known = ", ".join(map(repr, sorted(found)))
+        raise ClusterError(f"{place} has no current context; name one by --context, of {known}")
+    option = "current-context" if context is None else "--context"
+    raise ClusterError(f"{option}: {choice(name, sorted(found))} (the contexts of {place})")
 
 
 def _place(kubeconfig: str | None, context: str | None, environ: Mapping[str, str]) -> tuple[str, bool]:
