@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from certs.issue import issue_ca
 from tests.harness.certificates import whole
 from tests.harness.control_plane import ControlPlane
-from tests.harness.controller import MANIFEST, POLICY, Installation, age, installation
+from tests.harness.controller import MANIFEST, POLICY, Installation, Process, age, installation
 from tests.harness.gate import config_map
 from tests.harness.server import Server, serving, wait_for
 from webhook.__main__ import main
@@ -72,11 +72,18 @@ def made(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="module")
-def servers(made: Installation) -> Iterator[tuple[Server, Server]]:
+def controller(made: Installation) -> Iterator[Process]:
+    with made.controlled("--propagation", "0", "--settling", "0") as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def servers(made: Installation, controller: Process) -> Iterator[tuple[Server, Server]]:
+    wait_for(lambda: made.secret("airlock-tls"), 60, controller.log.read_text())
     spec = {"selector": SELECTOR, "ports": [{"name": "https", "port": 443}]}
     metadata = {"name": "airlock", "namespace": made.namespace}
     made.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}, *called(made))
-    with made.controlled("--propagation", "0", "--settling", "0"), made.served("--host", "0.0.0.0") as both:  # noqa: S104
+    with made.served("--host", "0.0.0.0") as both:  # noqa: S104
         run_pods(made, both)
         wait_for(lambda: whole(made), 20, "the caBundles")
         yield both
@@ -133,8 +140,11 @@ def test_the_table_has_the_verdict_first(made: Installation, servers: tuple[Serv
     assert all(line.split()[0] in ("ok", "note") for line in rest)
 
 
-def test_configurations_that_somebody_deleted_are_wrong(made: Installation, servers: tuple[Server, Server]) -> None:
+def test_configurations_that_somebody_deleted_are_told_at_every_door_and_once_by_events_until_that_is_over(
+    made: Installation, servers: tuple[Server, Server], controller: Process
+) -> None:
     del servers
+    place = ("--kubeconfig", str(made.plane.kubeconfig))
     for path in made.hooks:
         made.delete(path)
     try:
@@ -142,9 +152,23 @@ def test_configurations_that_somebody_deleted_are_wrong(made: Installation, serv
         assert told.code == 1
         assert told.report["headline"].startswith("airlock is not judging: MutatingWebhookConfiguration ")
         assert [state for state, _ in told.lines("registration")] == ["wrong", "wrong"]
+        wait_for(lambda: len(made.events("RegistrationMissing")) == 2, 60, "the Events")
+        both = made.events("RegistrationMissing")
+        assert {event["type"] for event in both} == {"Warning"}
+        assert "does not exist: nobody asks airlock" in both[0]["note"]
+        code, text = controller.probe("/readyz")
+        assert code == 503
+        assert f"not judging: ValidatingWebhookConfiguration {made.configuration} does not exist" in text
+        names = ("--namespace", made.namespace, "--webhook-configuration", made.configuration)
+        shown = CliRunner().invoke(main, ["certs", "show", *names, *place])
+        assert shown.exit_code == 1
+        assert f"MutatingWebhookConfiguration {made.configuration} does not exist" in shown.stderr
     finally:
         made.apply(*called(made))
         wait_for(lambda: whole(made), 20, "the caBundles")
+    over = wait_for(lambda: [e for e in made.events("RegistrationMissing") if e["type"] == "Normal"], 60, "the end")
+    assert over[0]["note"].startswith("it is over: ")
+    assert "not judging: Validating" not in controller.probe("/readyz")[1]
 
 
 def test_no_replica_is_wrong(made: Installation, servers: tuple[Server, Server]) -> None:

@@ -123,7 +123,11 @@ def test_a_replica_starts_from_what_was_accepted_when_the_present_document_is_ba
 def test_certs_show_tells_all_that_there_is(made: Installation, replicas: tuple[Server, Server]) -> None:
     del replicas
     arguments = ["certs", "show", "--namespace", made.namespace, "--webhook-configuration", made.configuration]
-    run = CliRunner().invoke(main, [*arguments, "--kubeconfig", str(made.plane.kubeconfig)])
+    arguments += ["--kubeconfig", str(made.plane.kubeconfig)]
+    run = CliRunner().invoke(main, arguments)
+    assert run.exit_code == 1
+    assert run.stderr == f"no replica of Service {made.namespace}/airlock answers\n"
+    run = CliRunner().invoke(main, [*arguments, "--replica", f"127.0.0.1:{made.ports[0]}"])
     assert run.exit_code == 0, run.output
     for text in (f"Secret {made.namespace}/airlock-ca", "  authority ", "  signed by authority ", "next: "):
         assert text in run.output

@@ -210,6 +210,14 @@ def test_where_airlock_is_not_installed_the_headline_says_what_would_be() -> Non
     assert "Outside admission" not in shown
 
 
+def test_where_documents_of_airlock_are_left_without_a_registration_the_headline_says_so_first() -> None:
+    survey = surveys.hostile()
+    left = replace(survey, basis=replace(survey.basis, installed=False, left=True))
+    shown = table(left)
+    assert "airlock judges nothing here: no webhook configuration is registered; " in shown
+    assert "airlock's documents are here, but it is not registered: `airlock status` says what is missing" in shown
+
+
 def test_an_object_that_makes_pods_is_told_without_a_pod() -> None:
     survey = surveys.story()
     group = next(group for group in survey.groups if group.task is not None and group.found)

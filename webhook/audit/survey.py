@@ -42,6 +42,7 @@ class Basis:
     policy: str  # "ConfigMap airlock/airlock-policy, revision 45bd7d719826", "the built-in policy"
     required_env: str
     installed: bool | None  # whether airlock's registration is there; None when that is not known
+    left: bool = False  # whether documents of an installation are there, though nobody is registered
 
 
 @dataclass(frozen=True, slots=True)

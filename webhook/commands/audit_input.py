@@ -82,6 +82,11 @@ class _Documents:
     release: Given[Release]
 
     @property
+    def found(self) -> bool:
+        """Whether one of them is an installation's."""
+        return bool(self.required.revision) or any(policy.revision for policy in self.policies)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         given: tuple[Given[Policy] | Given[RequiredEnv] | Given[Release], ...]
         given = (*self.policies, self.required, self.release)
@@ -169,8 +174,9 @@ def surveys(ground: Ground, papers: Papers, warn: Callable[[str], None]) -> list
     said = (Remark(Place("documents", 0), warning, usable=True) for warning in documents.warnings)
     remarks = (*ground.remarks, *said, *sources.remarks, *scene.look.remarks, *unheld)
     seen = replace(scene.look, remarks=remarks)
+    left = admission.installed is False and documents.found
     bases = (
-        Basis(ground.source, policy.words, documents.required.words, admission.installed)
+        Basis(ground.source, policy.words, documents.required.words, admission.installed, left=left)
         for policy in documents.policies
     )
     return [judge(seen, scene.manifests, law, basis, ground.now) for law, basis in zip(laws, bases, strict=True)]

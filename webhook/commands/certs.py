@@ -36,6 +36,13 @@ def certs() -> None:
     show_default=True,
     help="The name of the webhook configurations; repeatable.",
 )
+@setting(
+    "--replica",
+    metavar="HOST:PORT",
+    multiple=True,
+    help="A replica that is not in the Service's Endpoints; webhook entries with its URL count as airlock's too."
+    " Repeatable.",
+)
 @setting("--kubeconfig", help="The kubeconfig of the cluster; without it $KUBECONFIG, else ~/.kube/config.")
 def show(  # noqa: PLR0913 - an argument for each option
     *,
@@ -45,11 +52,15 @@ def show(  # noqa: PLR0913 - an argument for each option
     tls_secret: str,
     service_name: str,
     webhook_configuration: tuple[str, ...],
+    replica: tuple[str, ...],
     kubeconfig: str | None,
 ) -> None:
     """Show the certificates in the Secrets, in the caBundles and on each replica, and when they expire.
 
-    With HOST:PORT, show only the certificate served there, without a cluster. Exits with 1 if something cannot be read.
+    With HOST:PORT, show only the certificate served there, without a cluster.
+
+    Exits with 1 if something cannot be read, if a webhook configuration is missing, or if no replica answers: airlock
+    status says more about that.
     """
     if addresses:
         _show_addresses(addresses, f"{service_name}.{namespace}.svc")
@@ -58,7 +69,7 @@ def show(  # noqa: PLR0913 - an argument for each option
     from webhook.controller.api import Api
     from webhook.controller.scene import Observer, Site
 
-    site = Site(namespace, service_name, ca_secret, tls_secret, webhook_configuration)
+    site = Site(namespace, service_name, ca_secret, tls_secret, webhook_configuration, replica)
     try:
         with connect(kubeconfig=kubeconfig) as cluster:
             scene = Observer(Api(cluster), site, Names((site.server_name,)), time.monotonic).look()
@@ -66,6 +77,23 @@ def show(  # noqa: PLR0913 - an argument for each option
         raise click.ClickException(str(error)) from None
     for line in report(site, scene, datetime.now(UTC)):
         click.echo(line)
+    missing = absent(site, scene)
+    for line in missing:
+        click.echo(line, err=True)
+    if missing:
+        raise SystemExit(1)
+
+
+def absent(site: "Site", scene: "Scene") -> list[str]:
+    """Return what must be there for anybody to be asked, and is not."""
+    from webhook.controller.configurations import KINDS
+
+    there = {str(each) for each in scene.configurations}
+    wanted = [f"{kind} {name}" for name in site.configurations for kind in KINDS]
+    told = [f"{each} does not exist: the API server does not ask airlock" for each in wanted if each not in there]
+    if all(replica.leaf is None for replica in scene.observed.replicas):
+        told.append(f"no replica of Service {site.namespace}/{site.service} answers")
+    return told
 
 
 def report(site: "Site", scene: "Scene", now: datetime) -> Iterator[str]:

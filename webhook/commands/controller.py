@@ -26,8 +26,8 @@ AUDIT = AuditOptions()
     "--webhook-configuration",
     metavar="NAME",
     multiple=True,
-    help="Set the caBundle in the Mutating- and ValidatingWebhookConfiguration of this name; repeatable. Either can"
-    " be missing: the controller never creates one.",
+    help="Set the caBundle in the Mutating- and ValidatingWebhookConfiguration of this name; repeatable. The"
+    " controller creates none: it reports one that is missing.",
 )
 @accepted()
 @setting("--policy", type=ConfigMapSrc(), help="The policy's ConfigMap (key policy.yaml).")

@@ -14,15 +14,16 @@ from certs.secret import read_leaf
 from certs.trust import Authority
 from webhook.cluster import Cluster, UnreachableError
 from webhook.controller.api import Api, ApiError, Object
-from webhook.controller.configurations import KINDS, Entry, read_configuration
+from webhook.controller.configurations import KINDS, read_configuration
 from webhook.controller.replicas import Answered, answered
 from webhook.controller.scene import Site, read_presented, replica_places
+from webhook.controller.vigil import registered
 from webhook.documents.required_env import RequiredEnv
 from webhook.scan.installed import POLICY, REQUIRED_ENV, Given, installed, read_sources
 from webhook.scan.server import Server
 from webhook.status import documents, registration
 from webhook.status.line import SOURCE, Line, State, Unseen
-from webhook.status.registration import Hook, Registered, Served
+from webhook.status.registration import Registered, Served
 from webhook.status.replicas import Replica, Said, answering, read_said, replicas
 from webhook.status.verdict import Report, report
 from webhook.variables.known import Absence
@@ -53,7 +54,7 @@ class _Replicas:
 def inspect(cluster: Cluster, asked: Asked) -> Report:
     """Return the report on the installation in *cluster*; raises OSError when nothing answers."""
     api, site = Api(cluster), asked.site
-    registered, known = _registered(api, asked)
+    configurations, known = _registered(api, asked)
     seen = _replicas(cluster, api, asked)
     served = _served(api, asked, seen.presented, known)
     supply = Server(cluster)
@@ -65,11 +66,11 @@ def inspect(cluster: Cluster, asked: Asked) -> Report:
     tallies = [each.sources for each in said if each.sources is not None]
     enforcing = None if policy.warning else documents.enforces(policy.value)
     lines = [
-        *registration.registration(registered),
-        *registration.bundle(registered, served, asked.now),
+        *registration.registration(configurations),
+        *registration.bundle(configurations, served, asked.now),
         *replicas(seen.found, {name: revision for name, revision in revisions.items() if revision}),
         documents.policy_line(policy.value, policy.words, policy.warning, unread=policy.unread),
-        *registration.fails_open(registered, enforces=enforcing),
+        *registration.fails_open(configurations, enforces=enforcing),
         *documents.break_glass(_or_unseen(lambda: _skipped(api, asked.label)), asked.label),
         *_sources(supply, required, tallies),
     ]
@@ -94,15 +95,10 @@ def _registered(api: Api, asked: Asked) -> tuple[list[Registered], list[Authorit
             if body is None or isinstance(body, Unseen):
                 found.append(Registered(kind, name, body))
                 continue
-            entries = read_configuration(kind, body, asked.site.target).entries
-            known.update({one.mark: one for entry in entries for one in entry.trust.authorities})
-            found.append(Registered(kind, name, tuple(_hook(entry, asked.now) for entry in entries)))
+            configuration = read_configuration(kind, body, asked.site.target)
+            known.update({one.mark: one for entry in configuration.entries for one in entry.trust.authorities})
+            found.append(registered(configuration, asked.now))
     return found, list(known.values())
-
-
-def _hook(entry: Entry, now: datetime) -> Hook:
-    trusts = frozenset(authority.mark for authority in entry.trust.authorities if authority.valid(now))
-    return Hook(entry.name, entry.path, entry.new_pods, entry.ignores_failures, trusts)
 
 
 def _served(

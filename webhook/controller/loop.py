@@ -18,6 +18,7 @@ from webhook.controller.options import Options
 from webhook.controller.ownership import Ownership
 from webhook.controller.scene import Observer, read_configurations
 from webhook.controller.telemetry import STEPS, Telemetry
+from webhook.controller.vigil import Vigil
 from webhook.judge.decision import ObjectRef
 from webhook.observe.events.occurrence import Occurrence
 from webhook.serving.health import Readiness
@@ -68,6 +69,7 @@ class Controller:
         self._documents = tuple(
             Document(name, place, connection, self._reloaded) for name, place in options.documents.items()
         )
+        self._vigil = Vigil(site, announcer.announce)
         self._ownership = Ownership(self._api, site.namespace)
         self._keeper = Keeper(self._api, options.accepted, self._documents)
         self._auditor = self._make_auditor(connection)
@@ -85,7 +87,9 @@ class Controller:
         """Whether the last look at everything went well, and what the plan says."""
         lines = [f"{part}: {trouble}" for part, trouble in self._troubles.items()]
         audit = self._auditor.lines if self._auditor is not None else ()
-        return Readiness(not self._troubles, (*lines, f"certificates: {self._why}", *self._ownership.lines, *audit))
+        good = not self._troubles and not self._vigil.unregistered
+        lines += [*self._vigil.lines, f"certificates: {self._why}", *self._ownership.lines]
+        return Readiness(good, (*lines, *audit))
 
     def run(self) -> None:
         """Work until `stop` is called."""
@@ -141,6 +145,7 @@ class Controller:
             self._why = "somebody else sees to them"
             self._configurations = read_configurations(self._api, self._options.site)
             self._telemetry.configured(self._configurations)
+            self._vigil.look(self._configurations, None, self._now())
             return
         for _ in range(MOST_STEPS):
             scene = self._observer.look()
@@ -152,6 +157,7 @@ class Controller:
                 log.info("certificates", step=STEPS[type(step)], why=step.why)
             self._why = step.why
             if isinstance(step, Rest):
+                self._vigil.look(scene.configurations, scene, self._now())
                 return
             try:
                 outcome = self._certificates.perform(step, scene)

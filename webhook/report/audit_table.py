@@ -9,7 +9,7 @@ from webhook.audit.findings import Excused
 from webhook.audit.group import Found
 from webhook.audit.layers import State, layers
 from webhook.audit.preview import Change, Preview
-from webhook.audit.survey import Basis, Callbacks, Drift, Survey
+from webhook.audit.survey import Callbacks, Drift, Survey
 from webhook.judge.message import problem
 from webhook.judge.verdict import Key
 from webhook.pods.sighting import Sighting, short
@@ -142,7 +142,7 @@ def _basis(console: Console, survey: Survey) -> None:
         return
     put(console, Text(f"policy: {shown(basis.policy)}"))
     put(console, Text(f"required variables: {shown(basis.required_env)}"))
-    put(console, _installed(basis))
+    put(console, clusters.standing(basis))
     put(console, Text())
 
 
@@ -159,14 +159,6 @@ def _clusters(survey: Survey) -> Iterator[Text]:
         line.append(f"{row.airlock}; {shown(row.policy)}")
         line.append("" if row.complete else "; not all could be seen", "yellow")
         yield line
-
-
-def _installed(basis: Basis) -> Text:
-    if basis.installed is None:
-        return Text("whether airlock is installed here could not be seen", "dim")
-    if basis.installed:
-        return Text("airlock is installed here", "dim")
-    return Text("airlock is not installed here: this is what it would do, were it installed with this policy", "yellow")
 
 
 def _headline(console: Console, survey: Survey) -> None:

@@ -83,22 +83,30 @@ def tone(survey: Survey) -> Tone:
         return Tone.BAD
     faults = survey.callbacks is not None and survey.callbacks.faults
     unsure = not survey.complete or any(remark.note for remark in survey.unseen)
-    everywhere = survey.pods and not empty_clusters(survey)
+    everywhere = survey.pods and not empty_clusters(survey) and not _unjudged(survey)
     clear = everywhere and not survey.counts.total() and not faults and not unsure
     return Tone.GOOD if clear else Tone.DOUBTFUL
 
 
 def headline(survey: Survey) -> str:
     """Return what an audit says first; where the policy denies nothing, also what enforcing would deny."""
-    empty = empty_clusters(survey)
+    unjudged, empty = _unjudged(survey), empty_clusters(survey)
+    told = f"{unjudged}; {_headline(survey)}" if unjudged else _headline(survey)
     if empty and survey.pods:
-        return f"{_headline(survey)}; no running pods of Airflow were seen in {', '.join(map(shown, empty))}"
-    return _headline(survey)
+        return f"{told}; no running pods of Airflow were seen in {', '.join(map(shown, empty))}"
+    return told
 
 
 def empty_clusters(survey: Survey) -> tuple[str, ...]:
     """Return the names of the clusters of *survey*, of several, in which no pods of Airflow were seen."""
     return tuple(name for name, part in survey.clusters.items() if not part.pods)
+
+
+def _unjudged(survey: Survey) -> str:
+    """Say where airlock's documents are, and nobody is registered to apply them; "" for nowhere."""
+    left = [name for name, part in survey.clusters.items() if part.basis.left]
+    where = f"in {', '.join(map(shown, left))}" if left else "here" if survey.basis.left else ""
+    return f"airlock judges nothing {where}: no webhook configuration is registered" if where else ""
 
 
 def _headline(survey: Survey) -> str:
