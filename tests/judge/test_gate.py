@@ -1,10 +1,11 @@
-"""What the gate says of pods that are nobody's."""
+"""What the gate says of pods that are nobody's, and of exemptions that end."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from tests.harness.reviews import owned, review, scheduler
 from webhook.admission.review import decode
+from webhook.documents.policy import read_policy
 from webhook.judge.gate import Gate
 
 TODAY = date(2026, 11, 23)
@@ -32,3 +33,13 @@ def test_others_pods_known_ones_and_updates_are_not() -> None:
     assert not looks(pod("airflow-mirror.example.com/redis:7"))
     assert not looks(owned(scheduler()))
     assert not looks(pod("registry.example.com/data/airflow:1.2"), "UPDATE")
+
+
+def test_a_gate_that_has_answered_under_an_exemption_denies_once_that_has_ended() -> None:
+    exemption = "{name: old, reason: x, owner: me, expires: 2026-11-23, namespaces: [airflow]}"
+    gate = Gate(read_policy(f"{{apiVersion: airlock/v1, kind: Policy, mode: enforce, exemptions: [{exemption}]}}"))
+    asked = decode(review(owned(scheduler("apache/airflow:latest"))))
+    assert gate.validate(asked, TODAY).verdict.allowed
+    after = gate.validate(asked, TODAY + timedelta(days=1)).verdict
+    assert not after.allowed
+    assert after.violations[0].note == "exemption 'old' of 'me' expired on 2026-11-23"

@@ -97,7 +97,7 @@ def beside_the_library(told: Told) -> Iterator[Figure | Row]:
         texts = [_made(random) if random.random() < 0.7 else _bent(random, random.choice(bases)) for _ in range(BATCH)]
         for text, answer in zip(texts, _library(texts), strict=True):
             mine = said(text)
-            fate = _fate(mine, answer)
+            fate = _fate(text, mine, answer)
             fates[fate] += 1
             if fate == "differ":
                 differ.append(f"{text[:100]!a}: {mine!a}, and the library {answer!a}")
@@ -119,13 +119,13 @@ def _library(texts: list[str]) -> list[str]:
     return run.stdout.split("\n")[:-1]
 
 
-def _fate(mine: str, answer: str) -> str:
+def _fate(text: str, mine: str, answer: str) -> str:
     """Return how what airlock reads compares with what the library does."""
     if mine in (answer, _lower_host(answer)):
         return "same" if mine else "none"
     if not mine and "sha384:" in answer:
         return "stricter"
-    return "later" if not answer and _of_later_versions(mine) else "differ"
+    return "later" if not answer and _of_later_versions(text, mine) else "differ"
 
 
 def said(text: str) -> str:
@@ -137,10 +137,14 @@ def said(text: str) -> str:
     return "\t".join((image.domain, image.path, image.tag or "", image.digest or ""))
 
 
-def _of_later_versions(mine: str) -> bool:
+def _of_later_versions(text: str, mine: str) -> bool:
     """Return whether the library reads this since distribution/reference 0.5, and Debian's 2.8.2 does not."""
     host, path, *_ = mine.split("\t")
-    return host.startswith("[") or host != host.lower() or len(host) + 1 + len(path) > 255 >= len(path)
+    return (
+        host.startswith("[")
+        or text.partition("/")[0] != text.partition("/")[0].lower()
+        or len(host) + 1 + len(path) > 255 >= len(path)
+    )
 
 
 def _lower_host(answer: str) -> str:

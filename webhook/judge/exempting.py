@@ -1,20 +1,37 @@
 """Checks a finding against the exemptions: it counts, or one of them covers it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from webhook.documents.exemption import Exemption
+from webhook.judge.trust import REMEMBERED
 from webhook.judge.verdict import Exempted, Violation, cause_of
 from webhook.pods.airflow import Component
 from webhook.pods.image import parse
 from webhook.rules.finding import Finding, Mode
+
+# The exemptions from a rule in a namespace for a component and an image ("" for none), in force or ended.
+Covers = Callable[[str, str, Component, str], tuple[Exemption, ...]]
+
+
+def covers(exemptions: tuple[Exemption, ...]) -> Covers:
+    """Return what tells which of *exemptions* concern a finding; asked again, it remembers."""
+
+    @lru_cache(REMEMBERED)
+    def covering(rule: str, namespace: str, component: Component, image: str) -> tuple[Exemption, ...]:
+        parsed = parse(image) if image else None
+        return tuple(one for one in exemptions if one.covers(rule, namespace, component, parsed))
+
+    return covering
 
 
 @dataclass(frozen=True, slots=True)
 class Covering:
     """The exemptions as they stand on the day *today* (UTC), and the workload that is judged."""
 
-    exemptions: tuple[Exemption, ...]
+    covers: Covers
     namespace: str
     component: Component
     today: date
@@ -24,8 +41,7 @@ class Covering:
 
         *pods* is the mode that Pods of a template meet.
         """
-        image = parse(finding.image) if finding.image else None
-        covering = [e for e in self.exemptions if e.covers(rule, self.namespace, self.component, image)]
+        covering = self.covers(rule, self.namespace, self.component, finding.image)
         for exemption in covering:
             if exemption.in_force(self.today):
                 return Exempted(rule, exemption.name, cause_of(finding))

@@ -12,7 +12,7 @@ from webhook.judge.asking import CHANGES, is_left_out
 from webhook.judge.bounds import MOST_FINDINGS, MOST_PLACES, UNREADABLE, crowd, is_crowd, unfinished
 from webhook.judge.case import Case, is_mirror, record, with_marks
 from webhook.judge.decision import TASK_KEYS, Decision, Mutation
-from webhook.judge.exempting import Covering
+from webhook.judge.exempting import Covering, covers
 from webhook.judge.mutation import completed
 from webhook.judge.pinning import pin_of
 from webhook.judge.request import Request, day_of, moment_of, sighted
@@ -24,7 +24,6 @@ from webhook.judge.verdict import CLEAN, Exempted, Verdict, Violation, cause_of,
 from webhook.pods.airflow import Component, Role
 from webhook.pods.claim import claim, telling
 from webhook.pods.fleet import Live
-from webhook.pods.image import parse
 from webhook.pods.live import LivePod
 from webhook.pods.observed import NOTHING, Observed
 from webhook.pods.pin import Pin
@@ -60,6 +59,7 @@ class Gate:
         self._tasks_left_out = tasks_left_out
         self._trust = Trust(policy)
         self._rules = Rulebook(policy)
+        self._covers = covers(policy.exemptions)
 
         @lru_cache(REMEMBERED)
         def variables(component: Component, namespace: str) -> tuple[Variable, ...]:
@@ -163,7 +163,7 @@ class Gate:
                 template = subject.stage is Stage.TEMPLATE
                 pods = one.mode.capped(_highest(subject.role)).capped(finding.ceiling) if template else None
                 if covering is None:
-                    covering = Covering(self._policy.exemptions, namespace, subject.role.component, day_of(when))
+                    covering = Covering(self._covers, namespace, subject.role.component, day_of(when))
                 judged = covering.judge(name, mode.capped(finding.ceiling), finding, pods)
                 if isinstance(judged, Exempted):
                     exempted.append(judged)
@@ -194,11 +194,8 @@ class Gate:
         namespace, component = case.request.namespace, case.subject.role.component
         if self._rules.mode(name, namespace).capped(case.ceiling) not in CHANGES:
             return False
-        image = None if pin is None else parse(pin.image)
-        return not any(
-            exemption.in_force(today) and exemption.covers(name, namespace, component, image)
-            for exemption in self._policy.exemptions
-        )
+        covering = self._covers(name, namespace, component, "" if pin is None else pin.image)
+        return not any(exemption.in_force(today) for exemption in covering)
 
     def _case(self, request: Request, now: datetime, live: Live | None = None) -> Case | None:
         workload = request.workload

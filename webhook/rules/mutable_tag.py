@@ -21,7 +21,7 @@ Fails::
     imagePullPolicy: IfNotPresent
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -53,6 +53,7 @@ def check(subject: Subject, options: MutableTagOptions) -> Iterator[Finding]:
 def _prepared(options: MutableTagOptions) -> Check:
     """Return `check` by *options*; it remembers images that pass, since the same few come again and again."""
     remembered = lru_cache(4096)(partial(passing, options))
+    classed = lru_cache(4096)(partial(class_of, options))
 
     def check(subject: Subject) -> Iterator[Finding]:
         whole = subject.role.component in options.components
@@ -70,7 +71,7 @@ def _prepared(options: MutableTagOptions) -> Check:
                 continue
             name = remembered(place.image, place.policy) if len(place.image) <= LONGEST else None
             if name is None or _proof(name, subject, options)[0]:
-                yield from _judge(place, subject, options)
+                yield from _judge(place, subject, options, classed)
 
     return check
 
@@ -101,7 +102,9 @@ def _unknown(place: ImagePlace) -> Finding:
     return Finding(path, text, f"write one of {', '.join(_POLICIES)}", place.container)
 
 
-def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> Iterator[Finding]:
+def _judge(
+    place: ImagePlace, subject: Subject, options: MutableTagOptions, classed: Callable[[Image], tuple[TagClass, str]]
+) -> Iterator[Finding]:
     try:
         image = parse(place.image)
     except ImageError as error:
@@ -117,7 +120,7 @@ def _judge(place: ImagePlace, subject: Subject, options: MutableTagOptions) -> I
     policy = place.policy or default_pull_policy(place.image)
     if policy not in options.pull_policies:
         return
-    is_, why = class_of(image, options)
+    is_, why = classed(image)
     ceiling = Mode.ENFORCE if is_ is TagClass.MUTABLE else options.unrecognised
     proof, evidence = _proof(str(image), subject, options)
     if proof:

@@ -61,7 +61,7 @@ class MutableTagOptions(RuleOptions):
 
     def is_mutable(self, image: Image) -> bool:
         """Return whether the tag of *image* is mutable, by the entries or else by the built-in table."""
-        return image.digest is None and class_of(image, self)[0] is TagClass.MUTABLE
+        return image.digest is None and class_of(self, image)[0] is TagClass.MUTABLE
 
 
 def passing(options: MutableTagOptions, text: str, policy: str | None) -> str | None:
@@ -79,10 +79,10 @@ def passing(options: MutableTagOptions, text: str, policy: str | None) -> str | 
         return None
     if (policy or default_pull_policy(text)) not in options.pull_policies:
         return ""
-    return str(image) if class_of(image, options)[0] is TagClass.IMMUTABLE else None
+    return str(image) if class_of(options, image)[0] is TagClass.IMMUTABLE else None
 
 
-def class_of(image: Image, options: MutableTagOptions) -> tuple[TagClass, str]:
+def class_of(options: MutableTagOptions, image: Image) -> tuple[TagClass, str]:
     """Return what the tag of *image* is, and who says so."""
     entry = next((entry for entry in options.tags if entry.matches(image)), None)
     if entry is None:
