@@ -66,7 +66,7 @@ class Chest:
 
     def images(self, manifest: Manifest) -> Images:
         """Return what the Airflow of *manifest* runs, as far as the input says."""
-        near = kin.nearest(self._leaders.get(manifest.namespace, ()), manifest)
+        near = [one for one in kin.nearest(self._leaders.get(manifest.namespace, ()), manifest) if _is_believed(one)]
         repositories = frozenset(one.repository for one in near if one.repository)
         scheduler = next((one for one in near if one.component is Component.SCHEDULER), None)
         return Images(repositories, "" if scheduler is None else scheduler.image)
@@ -214,3 +214,9 @@ def _unsaid(entry: Entry, found: Settings, known: _Known) -> Iterator[Remark]:
     for what in known.unreached:
         text = f"{what} of its Airflow is not in the input, and may give worker pods another image than {entry.key} has"
         yield Remark(entry.place(), text, usable=True)
+
+
+def _is_believed(leader: Leader) -> bool:
+    """Return whether *leader* is more than a Pod without a controller, which may call itself a scheduler."""
+    metadata = mapping(mapping(leader.manifest.node.value).get("metadata"))
+    return leader.manifest.kind != "Pod" or bool(metadata.get("ownerReferences"))
