@@ -14,7 +14,7 @@ from tests.figures.runner import Part, run
 from tests.harness.places import ROOT
 
 PAGE, FIGURES = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.json"
-TRIES = 3  # runs in each of which a ratio has to be worse, for CI to fail
+TRIES = 3  # CI fails only if a ratio is worse in each of these runs
 
 PARTS = (
     Part(

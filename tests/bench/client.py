@@ -111,7 +111,7 @@ def _in_line(sock: ssl.SSLSocket, data: bytes, seconds: float) -> list[float]:
 
 
 def press(target: Target, connections: int, seconds: float) -> int:
-    """Have *connections* ask for *seconds*, each anew when the server has closed it; return how many were answered."""
+    """Send over *connections* for *seconds*, reconnect where the server closes, and return how many were answered."""
     end, done = time.perf_counter() + seconds, list[int]()
 
     def ask() -> None:

@@ -36,14 +36,14 @@ def deciding(policy: str) -> Callable[[bytes], bytes]:
 
 
 def exempting(entries: int) -> str:
-    """Return a policy with so many exemptions, none of which covers the pods here."""
+    """Return a policy with so many exemptions; none covers the pods here."""
     common = {"rules": ["mutable-tag"], "owner": "bench", "expires": "2999-01-01", "reason": "to measure"}
     exemptions = [{"name": f"e{n}", "images": [f"r.example.com/team-{n}/*"], **common} for n in range(entries)]
     return POLICY[:-1] + f", exemptions: {json.dumps(exemptions)}}}"
 
 
 def tagging(entries: int) -> str:
-    """Return a policy with so many entries on tags, of which the last alone is about the pods here."""
+    """Return a policy with so many entries on tags; only the last matches the pods here."""
     rows = [{"match": f"team-{n}-*", "is": "mutable"} for n in range(entries - 1)]
     tags = [*rows, {"match": "2.10.*", "is": "immutable"}]
     return POLICY[:-1] + f", rules: {{mutable-tag: {{tags: {json.dumps(tags)}}}}}}}"

@@ -1,4 +1,4 @@
-"""What the gate says of pods that are nobody's, and of exemptions that end."""
+"""The gate tells of pods that look like Airflow and match no row, and of exemptions that have ended."""
 
 from datetime import date, timedelta
 from typing import Any
