@@ -10,7 +10,7 @@ import click
 
 from certs.names import Names, parse_names
 from certs.pace import LEAF_LIFE, Pace
-from webhook.commands.options import Span, setting
+from webhook.commands.options import Span, installation, setting
 
 if TYPE_CHECKING:
     from certs.plan import Leaf
@@ -26,16 +26,7 @@ def certs() -> None:
 @click.argument("addresses", metavar="[HOST:PORT]...", nargs=-1)
 @setting("--namespace", default="airlock", show_default=True, help="airlock's own namespace.")
 @setting("--ca-secret", default="airlock-ca", show_default=True, help="The Secret with the CA.")
-@setting("--tls-secret", default="airlock-tls", show_default=True, help="The Secret with the replicas' certificate.")
-@setting("--service-name", default="airlock", show_default=True, help="The Service that the API server calls.")
-@setting(
-    "--webhook-configuration",
-    metavar="NAME",
-    multiple=True,
-    default=("airlock",),
-    show_default=True,
-    help="The name of the webhook configurations; repeatable.",
-)
+@installation()
 @setting(
     "--replica",
     metavar="HOST:PORT",

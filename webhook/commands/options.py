@@ -54,6 +54,31 @@ def accepted() -> Callable[[F], F]:
     )
 
 
+def installation() -> Callable[[F], F]:
+    """Return what names the parts of an installation: --service-name, --tls-secret and --webhook-configuration."""
+    options = (
+        setting("--service-name", default="airlock", show_default=True, help="The Service that the API server calls."),
+        setting(
+            "--tls-secret", default="airlock-tls", show_default=True, help="The Secret with the replicas' certificate."
+        ),
+        setting(
+            "--webhook-configuration",
+            metavar="NAME",
+            multiple=True,
+            default=("airlock",),
+            show_default=True,
+            help="The name of the webhook configurations; repeatable.",
+        ),
+    )
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 class Src(click.ParamType[ConfigMapName | Path]):
     """SRC: a file, or configmap:NAMESPACE/NAME."""
 

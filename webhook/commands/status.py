@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webhook.commands.options import setting
+from webhook.commands.options import installation, setting
 
 if TYPE_CHECKING:
     from webhook.status.verdict import Report
@@ -18,16 +18,7 @@ COLOURS = {"ok": "green", "note": "cyan", "wrong": "red", "unknown": "yellow"}
 @click.option("--context", metavar="NAME", help="The context of the kubeconfig; without it the current one.")
 @setting("--kubeconfig", help="The kubeconfig; else $KUBECONFIG, this pod's, ~/.kube/config.")
 @setting("--namespace", default="airlock", show_default=True, help="airlock's own namespace.")
-@setting("--service-name", default="airlock", show_default=True, help="The Service that the API server calls.")
-@setting("--tls-secret", default="airlock-tls", show_default=True, help="The Secret with the replicas' certificate.")
-@setting(
-    "--webhook-configuration",
-    metavar="NAME",
-    multiple=True,
-    default=("airlock",),
-    show_default=True,
-    help="The name of the webhook configurations; repeatable.",
-)
+@installation()
 @setting(
     "--break-glass-label",
     metavar="KEY",
@@ -42,7 +33,14 @@ COLOURS = {"ok": "green", "note": "cyan", "wrong": "red", "unknown": "yellow"}
     help="Ask this replica, which is not a pod of the Service; webhook entries with its URL count as airlock's."
     " Repeatable.",
 )
-@click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="The output format.",
+)
 def status(  # noqa: PLR0913 - an argument for each option
     *,
     context: str | None,
