@@ -91,7 +91,14 @@ def scenarios(chart: Chart) -> dict[str, Values]:
     return {"official": _official, "community": _community, "bitnami": _bitnami}[chart.family](chart)
 
 
+def _defaults(chart: Chart) -> Values:
+    path = chart.path.joinpath(*(part for name in chart.under.split(".") if name for part in ("charts", name)))
+    values: Values = yaml.safe_load((path / "values.yaml").read_text(encoding="utf-8"))
+    return values
+
+
 def _official(chart: Chart) -> dict[str, Values]:
+    own = _defaults(chart)
     good = {"airflow": {**OWN, "tag": GOOD}}
     lists = {"extraContainers": LISTED, "extraInitContainers": LISTED}
     found: dict[str, Values] = {
@@ -114,19 +121,34 @@ def _official(chart: Chart) -> dict[str, Values]:
     }  # fmt: skip
     if not chart.under:  # Astronomer's template has the policy of the other components
         found["latest, always pulled"] = {**KUBERNETES, "images": {"airflow": {**OWN, "pullPolicy": "Always"}}}
+    if "extraContainers" in own["workers"].get("kubernetes", {}):
+        found["containers of one kind of workers"] = {
+            "executor": "CeleryExecutor,KubernetesExecutor", "images": good,
+            "workers": {"kubernetes": lists, "celery": lists},
+        }  # fmt: skip
     return found
 
 
 def _community(chart: Chart) -> dict[str, Values]:
-    def values(tag: str = GOOD, **more: Any) -> Values:
-        off: Values = dict.fromkeys(("postgresql", "redis", "workers", "flower"), OFF)
-        return {"airflow": {**KUBERNETES, "image": {**OWN, "tag": tag}, **more}, **off}
+    own = _defaults(chart)
+    is_airflow_3 = "executors" in own["airflow"]  # the forks; they read Airflow's version from the tag
+    needed: Values = KUBERNETES
+    parts: Values = dict.fromkeys(("postgresql", "redis", "workers", "flower"), OFF)
+    moving = "latest"
+    if is_airflow_3:
+        needed = {"executors": ["KubernetesExecutor"], "jwtSecret": "x", "apiSecretKey": "x", "webserverSecretKey": ""}
+        parts |= {"apiServer": {"replicas": 1}, "dagProcessor": {"enabled": True, "replicas": 1}}
+        moving = "3.3.1-latest"
 
-    found = {"latest": values("latest"), "tag of workers by variable": values(config={TAG: "latest"})}
-    # Lists that the chart has: older ones have the second alone.
-    own = yaml.safe_load((chart.path / "values.yaml").read_text(encoding="utf-8"))["scheduler"]
-    lists = {name: LISTED for name in ("extraContainers", "extraInitContainers") if name in own}
-    return found | {"containers of their own": values() | {"scheduler": lists}}
+    def values(tag: str = GOOD, **more: Any) -> Values:
+        return {"airflow": {**needed, "image": {**OWN, "tag": tag}, **more}, **parts}
+
+    found = {"latest": values(moving), "tag of workers by variable": values(config={TAG: "latest"})}
+    # Lists that the chart has: older ones have the second alone, and Airflow 2 no processor of DAGs.
+    hosts = [name for name in ("scheduler", "dagProcessor", "apiServer") if name in own]
+    lists = {name: LISTED for name in ("extraContainers", "extraInitContainers") if name in own["scheduler"]}
+    listed = {name: parts.get(name, {}) | lists for name in hosts}
+    return found | {"containers of their own": values() | listed}
 
 
 def _bitnami(chart: Chart) -> dict[str, Values]:

@@ -36,6 +36,7 @@ def test_a_container_of_airflow_is_known_by_what_it_shows(container: Traits, com
         Traits("main", "shop/web:1", words=("worker",)),
         Traits("main", "airflow-mirror.example.com/redis:7"),
         Traits("web", "nginx:1.27", ("AIRFLOW_URL",)),
+        Traits("postgresql", "registry.example.com/data/airflow-postgresql:16"),
     ],
 )
 def test_what_others_have_too_is_not_enough(container: Traits) -> None:

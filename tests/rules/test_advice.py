@@ -34,7 +34,22 @@ def fix(container: str = "scheduler", *, component: str = "scheduler", chart: st
         ({"container": "vault-agent-init", "main": "scheduler", "field": "initContainers"}, "exempt it by images"),
         ({"container": "helper", "main": "scheduler"}, "list this container (scheduler.extraContainers)"),
         ({"container": "helper", "main": "scheduler", "field": "initContainers"}, "(scheduler.extraInitContainers)"),
-        ({"container": "helper", "component": "task", "main": "base"}, "(workers.extraContainers)"),
+        (
+            {"container": "helper", "component": "task", "main": "base"},
+            "(workers.kubernetes.extraContainers or workers.extraContainers)",
+        ),
+        (
+            {"container": "helper", "component": "worker", "main": "worker", "chart_version": "1.22.0"},
+            "(workers.celery.extraContainers or workers.extraContainers)",
+        ),
+        (
+            {"container": "helper", "component": "task", "main": "base", "chart_version": "1.18.0"},
+            "container (workers.extraContainers)",
+        ),
+        (
+            {"container": "helper", "component": "support", "main": "flower", "chart_version": "1.18.0"},
+            "(flower.extraContainers)",
+        ),
         ({"container": "helper", "chart": "bitnami", "main": "x"}, "(scheduler.sidecars or sidecars)"),
         ({"container": "helper", "chart": "community", "main": "x"}, "(airflow.extraContainers or scheduler.extra"),
         ({"chart": "bitnami", "chart_version": "18.3.17"}, "set scheduler.image.tag"),

@@ -39,7 +39,7 @@ WORDS: dict[str, Component] = {
 }
 
 # The last part of the path of images that are databases, caches and proxies.
-_BACKING = frozenset(
+BACKING = frozenset(
     {"postgres", "postgresql", "mysql", "mariadb", "redis", "valkey", "rabbitmq", "memcached"}
     | {"statsd-exporter", "statsd", "pgbouncer", "nginx", "haproxy"}
 )
@@ -63,7 +63,7 @@ def is_backing(image: str) -> bool:
     >>> is_backing("registry.example.com/hub/postgres:15"), is_backing("apache/airflow:2.10.5")
     (True, False)
     """
-    return _last(image) in _BACKING
+    return _last(image) in BACKING
 
 
 def is_airflow(image: str) -> bool:

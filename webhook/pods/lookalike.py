@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from webhook.pods.airflow import Component
-from webhook.pods.charts import component_of
+from webhook.pods.charts import BACKING, component_of
 from webhook.pods.text import printable
 from webhook.pods.workload import Workload
 
@@ -119,13 +119,16 @@ def _signs(one: Traits, *, bare: bool) -> Iterator[tuple[int, str]]:
 
 
 def _is_image(image: str) -> bool:
-    """Return whether `airflow` is the last part of the image's path, or a word of it.
+    """Return whether `airflow` is the last part of the image's path, or a word of it that no database's name follows.
 
     >>> _is_image("quay.io/astronomer/ap-airflow:2.4.3"), _is_image("airflow-mirror.example.com/redis:7")
     (True, False)
+    >>> _is_image("registry.example.com/data/airflow-postgresql:16")
+    False
     """
     last = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
-    return "airflow" in re.split(r"[-_.]", last.lower())
+    words = re.split(r"[-_.]", last.lower())
+    return "airflow" in words and words[-1] not in BACKING
 
 
 def _argument(words: tuple[str, ...]) -> tuple[str, bool]:

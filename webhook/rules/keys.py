@@ -1,8 +1,9 @@
 """Which values of which chart give an image: the table behind the words of a fix, and behind `airlock fix`.
 
-`make test-charts` tries them in real charts: apache/airflow 1.15 to 1.20, airflow-helm/charts 8, bitnami/airflow 14
-to 25. The official chart's `images.airflow.pullPolicy` and `images.airflow.digest` do not reach the workers of the
-KubernetesExecutor, whose image is `worker_container_repository:worker_container_tag` (apache/airflow#58625).
+`make test-charts` tries them in real charts: apache/airflow 1.8 to 1.22, airflow-helm/charts 8 and its forks up to 11,
+bitnami/airflow 14 to 25. The official chart's `images.airflow.pullPolicy` and `images.airflow.digest` do not reach the
+workers of the KubernetesExecutor, whose image is `worker_container_repository:worker_container_tag`
+(apache/airflow#58625).
 """
 
 import re
@@ -14,6 +15,8 @@ from webhook.pods.provenance import UNKNOWN, Provenance
 
 WORKER_TAG = "AIRFLOW__KUBERNETES_EXECUTOR__WORKER_CONTAINER_TAG"
 _SINGLE_IMAGE = 21  # from this major on, Bitnami's chart has one image for all components
+_OWN_LISTS = (1, 20)  # from this version on, the official chart's workers of one kind have lists of their own too
+_KINDS = {Component.WORKER: "celery", Component.TASK: "kubernetes"}
 
 _WORKER = ("config.kubernetes_executor.worker_container_repository", "config.kubernetes_executor.worker_container_tag")
 _GIT_SYNC = frozenset({"git-sync", "git-sync-init", "dags-git-clone", "dags-git-sync"})
@@ -21,7 +24,7 @@ _OFFICIAL_AIRFLOW = frozenset({"wait-for-airflow-migrations", "kerberos-init", "
 _MIGRATIONS = frozenset({"wait-for-airflow-migrations", "run-airflow-migrations"})
 _OFFICIAL_OTHERS = {
     "flower": "images.flower", "redis": "images.redis", "statsd": "images.statsd", "pgbouncer": "images.pgbouncer",
-    "metrics-exporter": "images.pgbouncerExporter",
+    "metrics-exporter": "images.pgbouncerExporter", "otel-collector": "images.otelCollector",
 }  # fmt: skip
 _COMMUNITY_AIRFLOW = frozenset({"check-db", "wait-for-db-migrations", "install-pip-packages", "log-cleanup"})
 _BITNAMI_AIRFLOW = frozenset(
@@ -36,7 +39,10 @@ _OFFICIAL_VALUES = {
     Component.TRIGGERER: "triggerer", Component.DAG_PROCESSOR: "dagProcessor", Component.WEBSERVER: "webserver",
     Component.API_SERVER: "apiServer",
 }  # fmt: skip
-_OFFICIAL_JOBS = {"run-airflow-migrations": "migrateDatabaseJob", "create-user": "createUserJob"}
+_OFFICIAL_NAMED = {
+    "run-airflow-migrations": "migrateDatabaseJob", "create-user": "createUserJob", "flower": "flower",
+    "pgbouncer": "pgbouncer",
+}  # fmt: skip
 _COMMUNITY_VALUES = {
     Component.SCHEDULER: "scheduler", Component.WORKER: "workers", Component.TRIGGERER: "triggerer",
     Component.WEBSERVER: "web", Component.SUPPORT: "flower", Component.TASK: "airflow.kubernetesPodTemplate",
@@ -131,8 +137,7 @@ def _official(site: Site) -> Keys | Listed:
         return Keys("defaultAirflowTag", "images.airflow.pullPolicy", "defaultAirflowDigest")
     if own or name in _OFFICIAL_AIRFLOW or name.endswith("-log-groomer"):
         return _image("images.airflow", digest=True)
-    values = _OFFICIAL_VALUES.get(role.component) or _OFFICIAL_JOBS.get(role.main or "") or "<component>"
-    return _lists(site, values)
+    return _official_lists(site)
 
 
 def _official_task(site: Site, *, own: bool) -> Keys | Listed:
@@ -141,7 +146,7 @@ def _official_task(site: Site, *, own: bool) -> Keys | Listed:
     if not own:
         if site.container in _OFFICIAL_AIRFLOW:
             return Keys("images.pod_template.tag", "images.airflow.pullPolicy")
-        return _lists(site, "workers")
+        return _official_lists(site)
     if provenance.composed is False:
         return Keys("images.pod_template.tag", policy)
     if provenance.variable:
@@ -155,6 +160,16 @@ def _official_task(site: Site, *, own: bool) -> Keys | Listed:
     )
     note = f"{reach} not reach worker pods"
     return Keys("images.airflow.tag", policy, note=note, halves=_WORKER)
+
+
+def _official_lists(site: Site) -> Listed:
+    role = site.role
+    values = _OFFICIAL_VALUES.get(role.component) or _OFFICIAL_NAMED.get(role.main or "") or "<component>"
+    every = _lists(site, values).lists
+    number = re.match(r"(\d+)\.(\d+)\.", site.chart_version)
+    is_older = number is not None and (int(number[1]), int(number[2])) < _OWN_LISTS
+    kind = None if is_older else _KINDS.get(role.component)
+    return Listed(every if kind is None else (*_lists(site, f"{values}.{kind}").lists, *every))
 
 
 def _lists(site: Site, values: str, *, inits: str = "extraInitContainers", others: str = "extraContainers") -> Listed:
