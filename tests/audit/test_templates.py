@@ -183,6 +183,15 @@ def test_a_workload_that_looks_like_airflow_is_noted_with_its_row_once_for_all_i
     assert taken(*pods).groups == ()
 
 
+def test_a_command_alone_gives_a_running_airflow_away() -> None:
+    made = pod("scheduler", "registry.example.com/data/etl:1", name="etl-0")
+    made["metadata"] |= {"labels": {"app": "etl"}, "namespace": "etl"}
+    made["spec"]["containers"][0] |= {"name": "main", "args": ["airflow", "scheduler"]}
+    [remark] = [one for one in taken(made).remarks if one.note]
+    assert "looks like Airflow (argument 'scheduler', " in remark.text
+    assert remark.text.endswith("- {component: scheduler, labels: {app: etl}, container: main}")
+
+
 def test_a_container_that_no_template_of_the_owner_has_came_from_another_webhook() -> None:
     owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "airflow-worker", "uid": "u", "controller": True}
     made = pod("worker", LATEST)

@@ -3,6 +3,8 @@
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
+
 from tests.harness.reviews import owned, review, scheduler
 from webhook.admission.review import decode
 from webhook.documents.policy import read_policy
@@ -26,6 +28,34 @@ def test_a_new_pod_that_looks_like_airflow_and_matches_no_row_is_told() -> None:
     assert looks(pod("registry.example.com/data/airflow:1.2"))
     assert looks(pod(variable="AIRFLOW__CORE__EXECUTOR"))
     assert looks(pod(name="wait-for-airflow-migrations"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"args": ["scheduler"]},
+        {"command": ["/usr/bin/dumb-init", "--"], "args": ["airflow", "triggerer"]},
+        {"command": ["bash", "-c"], "args": ["airflow db migrate && exec airflow celery worker"]},
+    ],
+)
+@pytest.mark.parametrize("kind", ["Pod", "Deployment"])
+def test_so_is_one_that_only_its_command_gives_away(kind: str, words: dict[str, list[str]]) -> None:
+    made = pod()
+    made["spec"]["containers"][0] |= words
+    if kind == "Deployment":
+        template = {"metadata": {"labels": {"app": "etl"}}, "spec": made["spec"]}
+        metadata = {"name": "x", "namespace": "airflow"}
+        made = {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": {"template": template}}
+    assert looks(made)
+    assert not looks(made, "UPDATE")
+
+
+@pytest.mark.parametrize("words", [{"args": ["worker"]}, {"command": ["kube-scheduler"]}, {"args": ["--set=airflow"]}])
+def test_words_that_other_commands_have_too_give_nothing_away(words: dict[str, list[str]]) -> None:
+    made = pod(role="scheduler")
+    made["spec"] |= {"schedulerName": "scheduler"}
+    made["spec"]["containers"][0] |= words
+    assert not looks(made)
 
 
 def test_others_pods_known_ones_and_updates_are_not() -> None:

@@ -73,7 +73,7 @@ def decode(body: Data, unread: str = "") -> Request:
     if not unread and (found := _pod(body)) is not None:
         return found
     envelope = opened(body, unread)
-    return _read(envelope.request) if not envelope.unread else _partly(envelope)
+    return _read(envelope.request, body) if not envelope.unread else _partly(envelope)
 
 
 def at_once(body: bytes) -> Request | None:
@@ -81,7 +81,7 @@ def at_once(body: bytes) -> Request | None:
     if (found := _pod(body)) is not None:
         return found
     raw = plain(body)
-    return None if raw is None else _read(raw)
+    return None if raw is None else _read(raw, body)
 
 
 def _pod(body: Data) -> Request | None:
@@ -90,11 +90,11 @@ def _pod(body: Data) -> Request | None:
     if raw is None or raw.object is None or not _is_judged(raw):
         return None
     if raw.operation != "UPDATE":
-        return _of_namespace(raw, as_pod(raw.object), None)
-    return None if raw.old_object is None else _of_namespace(raw, as_pod(raw.object), as_pod(raw.old_object))
+        return _of_namespace(raw, as_pod(raw.object), None, body)
+    return None if raw.old_object is None else _of_namespace(raw, as_pod(raw.object), as_pod(raw.old_object), body)
 
 
-def _read(raw: RawRequest) -> Request:
+def _read(raw: RawRequest, body: Data) -> Request:
     if not _is_judged(raw):
         return _request(raw)
     try:
@@ -102,17 +102,17 @@ def _read(raw: RawRequest) -> Request:
         old = decode_workload(raw.old_object, raw.kind.group, raw.kind.kind) if raw.operation == "UPDATE" else None
     except UnreadableError as error:
         return _partly(Envelope(raw, f"cannot be read: {error}"))
-    return _of_namespace(raw, workload, old)
+    return _of_namespace(raw, workload, old, body)
 
 
 def _is_judged(raw: Asked) -> bool:
     return raw.operation in _JUDGED_OPERATIONS and (raw.sub_resource or "") in _JUDGED_SUBRESOURCES
 
 
-def _of_namespace(raw: Asked, workload: Workload | None, old: Workload | None) -> Request:
+def _of_namespace(raw: Asked, workload: Workload | None, old: Workload | None, body: Data) -> Request:
     given, asked = workload.metadata.namespace if workload is not None else "", raw.namespace or ""
     if given in ("", asked):
-        return _request(raw, workload, old)
+        return _request(raw, workload, old, body=body if len(body) <= FRONT else b"")
     # The API server sees to it that they agree: this one was forged, and its text has no place in the log of denials.
     text = f"is of another namespace than its request, which is for {asked[:63]!r}"
     return _request(raw, workload, old, Obstacle(text, "give the object the namespace that it is sent to"))
@@ -151,7 +151,11 @@ def _spec(data: msgspec.Raw) -> bytes | None:
 
 
 def _request(
-    raw: Asked, workload: Workload | None = None, old: Workload | None = None, obstacle: Obstacle | None = None
+    raw: Asked,
+    workload: Workload | None = None,
+    old: Workload | None = None,
+    obstacle: Obstacle | None = None,
+    body: Data = b"",
 ) -> Request:
     user = raw.user_info or UserInfo()
     group, version = raw.kind.group, raw.kind.version
@@ -169,6 +173,7 @@ def _request(
         workload=workload,
         old=old,
         obstacle=obstacle,
+        body=body,
     )
 
 

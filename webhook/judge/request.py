@@ -1,11 +1,12 @@
 """What the API server asks about, without the envelope."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
 from webhook.pods.live import LivePod
-from webhook.pods.lookalike import is_likely
+from webhook.pods.lookalike import is_commanded, is_likely
 from webhook.pods.provenance import UNKNOWN, Provenance
+from webhook.pods.skim import Data
 from webhook.pods.workload import Workload
 
 
@@ -39,11 +40,14 @@ class Request:
     rendered: bool = False  # whether a file says that Helm rendered it from a chart called airflow
     repositories: frozenset[str] = frozenset()  # of Airflow's own images in its release, where files say so
     provenance: Provenance = UNKNOWN  # of its images, where files say so
+    body: Data = field(default=b"", repr=False, compare=False)  # of a light review: what workloads leave out
 
     @property
     def looks_like_airflow(self) -> bool:
         """Whether it makes something that looks like Airflow, whatever its labels."""
-        return self.operation == "CREATE" and self.workload is not None and is_likely(self.workload)
+        if self.operation != "CREATE" or self.workload is None:
+            return False
+        return is_likely(self.workload) or is_commanded(self.body)
 
 
 def sighted(pod: LivePod) -> Request:

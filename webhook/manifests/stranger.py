@@ -1,5 +1,6 @@
 """The note on a workload that looks like Airflow but matches no row: why, and the row to add to the policy."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -52,10 +53,13 @@ def labels_of(manifest: Manifest, path: shape.Path) -> dict[str, str]:
     return texts(mapping(mapping(template.value if template is not None else None).get("metadata")).get("labels"))
 
 
-def running_stranger(pod: LivePod, kind: str, name: str) -> Remark | None:
-    """Return the note on *pod*, which runs, as part of the *kind* called *name*; None when it looks like no Airflow."""
+def running_stranger(pod: LivePod, kind: str, name: str, commands: Mapping[str, tuple[str, ...]]) -> Remark | None:
+    """Return the note on *pod*, which runs, as part of the *kind* called *name*; None when it looks like no Airflow.
+
+    *commands* are the words of its containers, by name.
+    """
     labels = dict(pod.labels)
-    like = likeness(traits(pod.workload), (name, *labels.values()), bare=kind == "Pod")
+    like = likeness(traits(pod.workload, commands), (name, *labels.values()), bare=kind == "Pod")
     if like is None:
         return None
     return Remark(

@@ -5,25 +5,37 @@ too, such as a container called `worker`.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from types import MappingProxyType
 
+import msgspec
+
+from webhook.pods import skim
 from webhook.pods.airflow import Component
 from webhook.pods.charts import BACKING, component_of
+from webhook.pods.skim import Data
 from webhook.pods.text import printable
-from webhook.pods.workload import Workload
+from webhook.pods.workload import Struct, Workload
 
 _PREFIX = "AIRFLOW__"
 _ENOUGH = 2
 _LONGEST = 4096  # characters of a command that are looked at
 _SHOWN = 120
+_MOST = 64 * 1024  # bytes of an object, or of its review, that is searched for commands
+_MOST_CONTAINERS = 32
 
 _ALONE = frozenset({"scheduler", "dag-processor", "triggerer", "api-server", "webserver"})  # as a container's argument
-_COMMAND = re.compile(
-    r"(?:^|[\s/;&|(])airflow\s+(?:celery\s+)?(?P<word>scheduler|dag-processor|triggerer|worker|api-server|webserver|"
-    r"flower|db|initdb|upgradedb|standalone|kerberos|users|tasks|dags)\b"
+_SUBCOMMANDS = (
+    "scheduler|dag-processor|triggerer|worker|api-server|webserver|flower|db|initdb|upgradedb|standalone|kerberos|"
+    "users|tasks|dags"
 )
+_COMMAND = re.compile(rf"(?:^|[\s/;&|(])airflow\s+(?:celery\s+)?(?P<word>{_SUBCOMMANDS})\b")
+# The same in JSON, where the words of a command may be texts of their own.
+_IN_JSON = re.compile(rf'airflow(?:\s+|"\s*,\s*")(?:celery(?:\s+|"\s*,\s*"))?(?:{_SUBCOMMANDS})\b'.encode())
 _WRAPPERS = frozenset({"dumb-init", "tini", "--", "entrypoint", "entrypoint.sh", "airflow", "celery", "-g", "-s"})
+_ALONE_IN_JSON = tuple(f'"{word}"'.encode() for word in sorted(_ALONE))  # which `schedulerName` is not
 # Containers that only charts of Airflow have; the first two groups name their component.
 _CONTAINERS = frozenset(
     {
@@ -56,12 +68,58 @@ class Likeness:
     container: str  # the one that looks most like the component
 
 
-def traits(workload: Workload) -> tuple[Traits, ...]:
-    """Return what the containers of *workload* show; their commands are not decoded at admission."""
+class _Commanded(Struct, frozen=True):
+    """A container, as far as rules do not look at it."""
+
+    name: str = ""
+    command: list[str] | None = None
+    args: list[str] | None = None
+
+
+_commanded = msgspec.json.Decoder(_Commanded)
+_NO_COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+
+def traits(workload: Workload, commands: Mapping[str, tuple[str, ...]] = _NO_COMMANDS) -> tuple[Traits, ...]:
+    """Return what the containers of *workload* show; *commands* are their words, by name."""
     return tuple(
-        Traits(one.name, one.image or "", tuple(variable.name for variable in one.env or ()))
+        Traits(
+            one.name,
+            one.image or "",
+            tuple(variable.name for variable in one.env or ()),
+            commands.get(one.name, ()),
+        )
         for one in workload.spec.containers or ()
     )
+
+
+def commands_in(data: Data) -> Mapping[str, tuple[str, ...]]:
+    """Return command and arguments of the containers in *data*, the JSON of a workload or of its review, by name.
+
+    Rules do not look at them, so a `Workload` has none. Where no command of Airflow's can stand, as in most objects,
+    and where *data* is large, nothing is decoded and nothing returned.
+
+    >>> dict(commands_in(b'{"spec": {"containers": [{"name": "main", "args": ["triggerer"]}]}}'))
+    {'main': ('triggerer',)}
+    """
+    if len(data) > _MOST:
+        return _NO_COMMANDS
+    whole = bytes(data)
+    if not any(word in whole for word in _ALONE_IN_JSON) and not _IN_JSON.search(whole):
+        return _NO_COMMANDS
+    found: dict[str, tuple[str, ...]] = {}
+    for element in islice(skim.elements(whole, b"containers"), _MOST_CONTAINERS):
+        try:
+            one = _commanded.decode(element)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+        found[one.name] = (*(one.command or ()), *(one.args or ()))
+    return found
+
+
+def is_commanded(data: Data) -> bool:
+    """Return whether a container in *data*, as `commands_in` takes it, runs a command that only Airflow has."""
+    return any(_argument(words)[1] for words in commands_in(data).values())
 
 
 def likeness(containers: Iterable[Traits], names: Iterable[str] = (), *, bare: bool = False) -> Likeness | None:

@@ -18,7 +18,7 @@ from webhook.manifests.place import Place
 from webhook.manifests.stranger import running_stranger
 from webhook.pods import skim
 from webhook.pods.live import LivePod, decode_pod, slim
-from webhook.pods.lookalike import is_likely
+from webhook.pods.lookalike import commands_in, is_commanded, is_likely
 from webhook.pods.nodes import Node, Nodes, decode_node, known
 from webhook.pods.workload import UnreadableError, Workload
 from webhook.rules.expected_image import VARIABLES
@@ -217,12 +217,13 @@ class _Looking:
                 self._pods[pod.uid or f"{pod.namespace}/{pod.name}"] = slim(pod, self._interest.variables)
             else:
                 self._others += 1
-                self._strange(pod)
+                self._strange(pod, raw)
 
-    def _strange(self, pod: LivePod) -> None:
+    def _strange(self, pod: LivePod, raw: msgspec.Raw) -> None:
         """Note a pod that looks like Airflow, once for all that one owner makes."""
-        if not pod.ended and is_likely(pod.workload):
-            remark = running_stranger(pod, *owner_of(pod, None))
+        data = memoryview(raw)
+        if not pod.ended and (is_likely(pod.workload) or is_commanded(data)):
+            remark = running_stranger(pod, *owner_of(pod, None), commands_in(data))
             if remark is not None:
                 self._strangers.setdefault(remark.place, remark)
 

@@ -11,7 +11,7 @@ from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.manifests.tree import manifest_of
 from webhook.pods import skim
-from webhook.pods.lookalike import is_likely
+from webhook.pods.lookalike import is_commanded, is_likely
 from webhook.pods.workload import UnreadableError, Workload, decode
 from webhook.scan.pages import ListError
 from webhook.scan.supply import CONFIG_MAPS, WORKLOADS, Collection, Supply
@@ -73,7 +73,7 @@ class Makers:
             return
         if workload is None or workload.metadata.controller is not None:
             return
-        if not self._wanted(workload) and not is_likely(workload):
+        if not self._wanted(workload) and not is_likely(workload) and not is_commanded(memoryview(raw)):
             return
         body = _body(raw)
         if not _has_ended(body):
