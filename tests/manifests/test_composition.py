@@ -180,3 +180,23 @@ def test_a_template_without_a_sign_of_a_chart_has_no_words_of_one() -> None:
     beside = config_map("mine", **{"pod.yaml": TEMPLATE, "airflow.cfg": cfg("dev")})
     [reported] = [one for work in seen(all=[beside, scheduler()]).workloads for one in work.reported if work.key]
     assert "images.airflow" not in reported.violation.cause.fix
+
+
+def test_worker_pods_whose_template_the_input_does_not_have_are_said_not_to_be_judged() -> None:
+    settings = config_map(**{"airflow.cfg": cfg(extra="pod_template_file = /opt/airflow/pod_template.yaml\n")})
+    text = "the pod template of its executor (/opt/airflow/pod_template.yaml) was not among what was read, so that new"
+    assert text in skipped(seen(all=[settings, scheduler(mounts="airflow-config")]))
+    assert "pod template" in skipped(seen(all=[scheduler(env={"AIRFLOW__CORE__EXECUTOR": "KubernetesExecutor"})]))
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [template(), scheduler(env={"AIRFLOW__CORE__EXECUTOR": "KubernetesExecutor"})],
+        [scheduler(env={"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"})],
+        [scheduler(env={"AIRFLOW__CORE__EXECUTOR": "company.executors.BatchExecutor"})],
+        [scheduler()],
+    ],
+)
+def test_where_there_is_one_or_none_is_needed_nothing_is_said_of_a_template(documents: list[dict[str, Any]]) -> None:
+    assert "pod template" not in skipped(seen(all=documents))

@@ -12,6 +12,7 @@ from webhook.documents.release import NONE, Release
 from webhook.documents.required_env import RequiredEnv
 from webhook.judge.gate import Gate
 from webhook.manifests import data, shape
+from webhook.manifests.absent import absent
 from webhook.manifests.elsewhere import elsewhere, stray_words
 from webhook.manifests.hidden import CONFIG, Chest, config, is_file
 from webhook.manifests.objects import Manifest, Stray, manifests
@@ -110,12 +111,13 @@ class Check:
             observed = replace(observed, holdings=data.holdings(self._kept))
         sent = Gate(on_reviews(policy), required, config_maps, release, observed)
         written = Gate(on_files(policy), required, config_maps, release, observed)
+        all_seen = [one for manifest in self._kept for one in self._seen(manifest, chest)]
         workloads = [
             found
-            for manifest in self._kept
-            for one in self._seen(manifest, chest)
-            if (found := self._judged(sent if manifest.is_review else written, one, chest)) is not None
+            for one in all_seen
+            if (found := self._judged(sent if one.manifest.is_review else written, one, chest)) is not None
         ]
+        self._remarks += absent(chest, all_seen)
         return Outcome(self._objects, tuple(workloads), tuple(self._remarks))
 
     def _judged(self, gate: Gate, one: Seen, chest: Chest) -> Judged | None:

@@ -71,6 +71,16 @@ class Chest:
         scheduler = next((one for one in near if one.component is Component.SCHEDULER), None)
         return Images(repositories, "" if scheduler is None else scheduler.image)
 
+    def schedulers(self) -> Iterator[tuple[Leader, Settings]]:
+        """Yield the schedulers of the input, each with its executor's settings, as far as the input says."""
+        for namespace, found in self._leaders.items():
+            holders = self._holders.get(namespace, [])
+            for one in found:
+                if one.component is Component.SCHEDULER and _is_believed(one):
+                    config = self._config(one.manifest, holders, one)
+                    values = self._environment(one, holders).values
+                    yield one, settings((values, options(config)) if config is not None else (values,))
+
     def keys(self, namespace: str, kind: str, name: str) -> tuple[str, ...]:
         """Return the keys of the ConfigMap or Secret *name*; none when it is not in the input."""
         held = (one for one in self._holders.get(namespace, ()) if one.name == (kind, name))
