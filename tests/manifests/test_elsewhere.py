@@ -34,6 +34,11 @@ SOURCE = {"repoURL": "https://airflow.apache.org", "chart": "airflow", "targetRe
     [
         (custom("helm.cattle.io/v1", "HelmChart", **AIRFLOW), "helm template etl airflow --repo https://airflow"),
         (
+            custom("helm.toolkit.fluxcd.io/v2", "HelmRelease",
+                   chart={"spec": {"chart": "airflow", "sourceRef": {"kind": "HelmRepository", "name": "apache"}}}),
+            "helm template etl airflow --repo URL -n jobs",
+        ),
+        (
             custom("helm.crossplane.io/v1beta1", "Release", forProvider={"chart": {"name": "airflow"}}),
             "helm template etl airflow -n jobs",
         ),
@@ -82,8 +87,11 @@ def test_what_has_nothing_to_do_with_airflow_is_not(document: object) -> None:
         {"airflow": {"executor": "CeleryExecutor"}, "redis": {}},
         {"dagProcessor": {"enabled": True}, "defaultAirflowTag": "3.0.2"},
         {"image": {"repository": "bitnami/airflow"}, "web": {}, "scheduler": {}, "worker": {}},
+        {"airflow": {"image": {"tag": "latest"}}},
+        {"executor": "CeleryExecutor", "config": {"core": {"dags_folder": '{{ include "airflow_dags" . }}'}},
+         "airflowHome": "/opt/airflow"},
     ],
-)
+)  # fmt: skip
 def test_values_of_a_chart_given_by_mistake_are_called_that(values: object) -> None:
     [note] = notes(values, file="deploy/values-prod.yaml")
     assert "looks like Helm values of an Airflow chart" in note

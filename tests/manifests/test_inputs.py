@@ -70,7 +70,7 @@ def test_what_is_rendered_elsewhere_is_noted_with_the_command_that_renders_it() 
     code, seen = checked(INPUTS / "flux.yaml", INPUTS / "kust.yaml")
     release, application, cluster, kustomization = (one["text"] for one in seen["notes"])
     assert (code, seen["summary"]["workloads"]) == (0, 0)
-    assert "helm template airflow airflow --version 1.18.0 -n airflow -f values.yaml | airlock check -n" in release
+    assert "helm template airflow airflow --repo URL --version 1.18.0 -n airflow -f values.yaml | airlock" in release
     assert "--repo https://airflow.apache.org --version 1.18.0" in application
     assert "custom resource of an Airflow operator" in cluster
     assert "kustomize build --enable-helm FOLDER | airlock check" in kustomization

@@ -89,6 +89,7 @@ def test_a_check_that_saw_no_workload_does_not_look_like_success() -> None:
     result = click.testing.CliRunner().invoke(
         main, ["check", "-o", "markdown", "-"], input="{kind: Foo, apiVersion: v1}"
     )
+    assert result.stdout.startswith("### airlock check: nothing was checked\n")
     assert "**No workload of Airflow was seen**, so nothing was checked." in result.stdout
 
 

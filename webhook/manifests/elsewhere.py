@@ -62,7 +62,8 @@ def stray_words(node: Node, file: str) -> str:
     for key, kind, words in _STRAYS:
         if isinstance(value.get(key), kind) and (key != "dependencies" or "apiVersion" in value):
             return words
-    if not any(_are_values(one) for one in (mapping(value.get("airflow")), value)):
+    below = mapping(value.get("airflow"))
+    if not isinstance(below.get("image"), dict) and not _are_values(below) and not _are_values(value):
         return ""
     command = f"helm template NAME CHART -n NAMESPACE -f {printable(last, _NAME)} | {_check('NAMESPACE')}"
     return f"looks like Helm values of an Airflow chart, not like manifests; render them first: {command}"
@@ -127,7 +128,8 @@ def _flux(manifest: Manifest) -> str:
     chart = mapping(mapping(spec.get("chart")).get("spec"))
     name = _text(spec.get("releaseName")) or manifest.name
     namespace = _text(spec.get("targetNamespace"))
-    release = _Release(name, _text(chart.get("chart")), version=_text(chart.get("version")), namespace=namespace)
+    repo = "URL" if mapping(chart.get("sourceRef")).get("kind") == "HelmRepository" else ""
+    release = _Release(name, _text(chart.get("chart")), repo, _text(chart.get("version")), namespace)
     return release.words(manifest)
 
 

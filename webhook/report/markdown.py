@@ -28,8 +28,10 @@ _LINKED = re.compile(r"([@#!%])(?=\w)")
 def render(outcome: Outcome, options: Options) -> str:
     """Return *outcome* as Markdown."""
     found = problems.of_outcome(outcome)
-    title = f"airlock check: {plural(outcome.counts.total(), 'finding')}" if found else "airlock check: no findings"
-    lines = [f"### {title}", "", text(summary(outcome)), ""]
+    title = plural(outcome.counts.total(), "finding") if found else "no findings"
+    if not outcome.workloads:
+        title = "nothing was checked"
+    lines = [f"### airlock check: {title}", "", text(summary(outcome)), ""]
     if not outcome.workloads:
         lines += ["**No workload of Airflow was seen**, so nothing was checked.", ""]
     unusable = [*_remarks("could not be read, and is **not checked**", outcome.unusable)]
