@@ -19,7 +19,7 @@ from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.pods.nodes import Nodes, known
 from webhook.report import page
-from webhook.report.wording import Tone, headline, tone
+from webhook.report.wording import Tone, headline, short_summary, tone
 
 OLD, NEW = "apache/airflow:2.10.4", "apache/airflow:2.10.5"
 STALE, CACHE, WALL, CALLBACK = range(4)
@@ -148,6 +148,13 @@ def test_what_is_exempted_is_found_all_the_same() -> None:
 
 def test_a_cluster_without_airflow_has_no_layer_that_is_clear() -> None:
     assert {layer.state for layer in layers(surveys.empty())} == {State.UNCHECKED}
+
+
+def test_what_may_be_airflows_is_counted_where_none_was_judged() -> None:
+    note = Remark(Place("etl/Deployment/x", 0), "looks like Airflow", usable=True, note=True)
+    survey = look([], remarks=(note,))
+    assert "1 workload that may be Airflow's was not judged" in state(survey, 1)[1]
+    assert short_summary(survey).endswith("1 workload not judged")
 
 
 def test_where_the_policy_only_warns_the_headline_says_what_enforcing_would_deny() -> None:

@@ -99,6 +99,17 @@ def test_what_runs_as_two_digests_is_not_pinned_and_said(tmp_path: Path) -> None
     result = run("-f", dump(tmp_path, *pods), "-A", "--pin", "-o", "kubectl")
     assert "it runs as 2 digests" in result.stdout
     assert "\nkubectl" not in result.stdout
+    values = run("-f", dump(tmp_path, *pods), "-A", "--pin").stdout
+    assert yaml.safe_load(values) == {"images": {"airflow": {"pullPolicy": "Always"}}}
+    assert "# Not by a digest:\n# - scheduler StatefulSet airflow/airflow-scheduler: it runs as 2 digests\n" in values
+
+
+def test_what_looks_like_airflow_and_is_not_judged_is_told_beside_the_values(tmp_path: Path) -> None:
+    made = pod("scheduler", LATEST)
+    made["metadata"]["labels"] = {"app": "etl"}
+    result = run("-f", dump(tmp_path, made), "-A")
+    assert "Nothing was found that values could fix" in result.stdout
+    assert "StatefulSet looks like Airflow" in result.stderr
 
 
 def test_names_of_a_dump_are_no_words_of_a_shell_and_no_values(tmp_path: Path) -> None:

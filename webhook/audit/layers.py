@@ -156,11 +156,12 @@ def _unseen(survey: Survey, rule: str) -> Iterator[str]:
     """Yield why *rule* says nothing about some of what was asked for, or about any of it."""
     if not survey.pods:
         yield "no running pods of Airflow were seen"
-        return
-    if unseen := sum(not remark.usable for remark in survey.remarks):
+    elif unseen := sum(not remark.usable for remark in survey.remarks):
         yield f"{plural(unseen, 'thing')} could not be seen"
     if notes := sum(remark.note for remark in survey.remarks):
         yield f"{plural(notes, 'workload')} that may be Airflow's {'was' if notes == 1 else 'were'} not judged"
+    if not survey.pods:
+        return
     if namespaces := survey.reach.off_in(rule):
         where = f" in {', '.join(namespaces[:_NAMED])}{' and more' if len(namespaces) > _NAMED else ''}"
         yield f"the policy turns {rule} off{where if len(namespaces) < survey.reach.namespaces else ''}"

@@ -113,6 +113,6 @@ def _survey(choice: "Choice", policy: Path | None) -> "Survey":
         click.echo(shown(error), err=True)
         sys.exit(2)
     for remark in survey.remarks:
-        if not remark.usable:
+        if remark.note or not remark.usable:
             click.echo(shown(remark), err=True)
     return survey

@@ -66,8 +66,9 @@ class Check:
                 self._remarks.append(Remark(Place(file, document.line), document.text))
                 continue
             if isinstance(document, Unrendered):
-                text = "is a template; check what helm template makes of it"
-                self._remarks.append(Remark(Place(file, document.line), text, usable=True))
+                words = "" if document.root is None else stray_words(document.root, file)
+                text = words or "is a template; check what helm template makes of it"
+                self._remarks.append(Remark(Place(file, document.line), text, usable=True, note=bool(words)))
                 continue
             for manifest in manifests(file, document, self._asked.namespace):
                 self.add(manifest)

@@ -44,9 +44,10 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class Unrendered:
-    """A Helm template before rendering."""
+    """A Helm template before rendering, or values with Helm's words for the chart to fill."""
 
     line: int
+    root: Node | None = None  # None for what is no YAML before it is rendered
 
 
 def documents(data: bytes) -> Iterator[Document | Unusable | Unrendered]:
@@ -111,15 +112,10 @@ def _read(chunk: str, before: int, budget: list[int]) -> Iterator[Document | Unr
     named = _TEMPLATE.search(chunk)
     composer = Composer(chunk, before, budget)
     while (root := composer.document()) is not None:
-        if _HELM.search(chunk) and not isinstance(root.value, str) and not _is_data(root) and _is_template(root):
-            yield Unrendered(root.line)
+        if _HELM.search(chunk) and not isinstance(root.value, str) and _is_template(root):
+            yield Unrendered(root.line, root)
         elif root.value is not None:
             yield Document(root, named[1].strip() if named else "")
-
-
-def _is_data(root: Node) -> bool:
-    """Return whether *root* is no object but data: a chart's values may hold Helm's words for the chart to fill."""
-    return isinstance(root.value, dict) and {"apiVersion", "kind"}.isdisjoint(root.value)
 
 
 def _is_template(root: Node) -> bool:

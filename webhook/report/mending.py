@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from webhook.audit.group import Group
 from webhook.audit.survey import Survey
@@ -40,12 +40,16 @@ def of_cluster(survey: Survey, *, pin: bool) -> Patch:
         return _patch([(group.title, violation) for group, violation in told], [])
     pinned: list[Change] = []
     rest: list[tuple[str, Violation]] = []
+    unpinned: list[str] = []
     for group, violation in told:
         changes = list(_pinned(group, violation))
         pinned += changes
         if not changes:
             rest.append((group.title, violation))
-    return _patch(rest, pinned)
+            unpinned += (
+                [f"{group.title}: {_unpinned(group, violation.cause)}"] if violation.cause.keys is not None else []
+            )
+    return replace(_patch(rest, pinned), unpinned=tuple(unpinned))
 
 
 def set_image(survey: Survey) -> tuple[list[str], list[str]]:
@@ -100,6 +104,18 @@ def _pinned(group: Group, violation: Violation) -> Iterator[Change]:
     yield from _values(keys, repository, digest, why, group.title)
 
 
+def _unpinned(group: Group, cause: Cause) -> str:
+    """Return why no value pins the image of *cause* to a digest."""
+    found = len(_digests(group, cause))
+    if found == 1:
+        return "its chart has no value for a digest"
+    return f"it runs as {found} digests" if found else "no digest of it is known"
+
+
+def _digests(group: Group, cause: Cause) -> set[str]:
+    return {digest for use in group.images if use.container in cause.containers for digest in use.digests}
+
+
 def _values(keys: Keys, repository: str, digest: str, why: str, whose: str) -> Iterator[Change]:
     if keys.digest:
         yield Change(keys.digest, digest, why, whose)
@@ -123,8 +139,7 @@ def _pins(group: Group, cause: Cause) -> Iterator[_Pin]:
 
 
 def _why_not(group: Group, cause: Cause) -> str:
-    digests = {digest for use in group.images if use.container in cause.containers for digest in use.digests}
-    if len(digests) > 1:
+    if len(digests := _digests(group, cause)) > 1:
         return f"it runs as {len(digests)} digests"
     return "kubectl set image does not reach it" if group.kind not in _SETTABLE else "no digest of it is known"
 

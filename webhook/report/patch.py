@@ -37,6 +37,7 @@ class Patch:
     changes: tuple[Change, ...] = ()
     rest: tuple[str, ...] = ()
     placed: bool = True  # whether it is known below which key the values stand
+    unpinned: tuple[str, ...] = ()  # what was to be pinned to a digest, and why it is not
 
 
 @dataclass(slots=True)
@@ -52,6 +53,8 @@ def values(patch: Patch) -> str:
     level, clashes = _tree(patch.changes)
     lines += list(_lines(level, 0)) if level.values else [f"# {_NOWHERE}"]
     rest = list(dict.fromkeys((*clashes, *patch.rest)))
+    if patch.unpinned:
+        lines += ["# Not by a digest:", *(f"# - {shown(line)}" for line in dict.fromkeys(patch.unpinned))]
     if rest:
         lines += ["# Not by values alone:", *(f"# - {shown(line)}" for line in rest)]
     return "\n".join(lines) + "\n"

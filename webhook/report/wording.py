@@ -150,11 +150,13 @@ def _besides(survey: Survey) -> tuple[str, ...]:
     exempted = len(survey.exempted)
     outside = sum(survey.bypassed.values())
     unseen = sum(not remark.usable for remark in survey.remarks)
+    notes = sum(remark.note for remark in survey.unseen)
     faults = survey.callbacks.faults if survey.callbacks is not None else ()
     return (
         f"{exempted} exempted" if exempted else "",
         f"{plural(outside, 'pod')} outside admission" if outside else "",
         f"{plural(len(faults), 'fault')} of callbacks" if faults else "",
+        f"{plural(notes, 'workload')} not judged" if notes else "",
         f"{plural(unseen, 'thing')} could not be seen" if unseen else "",
     )
 
