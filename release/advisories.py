@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -49,16 +49,23 @@ def judge(report: Mapping[str, Any] | None, why: str, lifted: tuple[Lifted, ...]
     skipped = [one for one in report["dependencies"] if "skip_reason" in one]
     checked = [one for one in report["dependencies"] if "skip_reason" not in one]
     if not checked:
-        text = (
-            f"{NOT_CHECKED}: no database was reached: {skipped[0]['skip_reason'] if skipped else 'nothing was asked'}"
-        )
-        return Verdict((*over, text), bool(over))
+        return Verdict((*over, f"{NOT_CHECKED}: {_nothing(skipped)}"), bool(over))
     known = {one.id for one in lifted if one.until >= today}
     found = [f"advisories: {text}" for one in checked for text in _found(one, known)]
     missed = [f"advisories: {one['name']} was not checked: {one['skip_reason']}" for one in skipped]
     failed = bool(over or found or missed)
     end = () if failed else (f"advisories: none about the {len(checked)} libraries of requirements.lock",)
     return Verdict((*over, *found, *missed, *end), failed)
+
+
+def _nothing(skipped: Sequence[Mapping[str, Any]]) -> str:
+    if not skipped:
+        return "nothing was asked"
+    first = skipped[0]
+    return (
+        f"pip-audit learned nothing about any of the {len(skipped)} libraries, as where it reaches no database"
+        f" (of {first['name']} it says: {first['skip_reason']})"
+    )
 
 
 def _found(dependency: Mapping[str, Any], known: set[str]) -> Iterator[str]:
