@@ -54,6 +54,9 @@ def fix(container: str = "scheduler", *, component: str = "scheduler", chart: st
         ({"container": "helper", "chart": "community", "main": "x"}, "(airflow.extraContainers or scheduler.extra"),
         ({"chart": "bitnami", "chart_version": "18.3.17"}, "set scheduler.image.tag"),
         ({"chart": "bitnami", "image": "docker.io/bitnami/airflow:latest"}, "with its revision (-rN)"),
+        ({"chart": "custom", "image": "hub.example.com/mirror/bitnami/airflow:3.0.5"}, "with its revision (-rN) or a"),
+        ({"image": "cgr.dev/chainguard/airflow:3.0.2"}, "set images.airflow.tag to a tag with a timestamp"),
+        ({"chart": "custom", "image": "docker.io/chainguard/airflow:3.0.2"}, "name a tag with a timestamp or a digest"),
         ({"chart": "custom"}, "name a full version or a digest, or set imagePullPolicy: Always"),
     ],
 )

@@ -133,6 +133,10 @@ KINDS: tuple[Kind, ...] = (
 )
 UNKNOWN = Kind("no known form", _UNRECOGNISED, "")
 
+# What is never pushed again, of publishers whose full versions are.
+_FROZEN = ((_BITNAMI, "a full version with its revision (-rN)"), (_CHAINGUARD, "a tag with a timestamp"))
+FULL_VERSION = "a full version"
+
 _LONGEST = 128  # characters that the grammar of references gives to a tag
 
 
@@ -159,6 +163,15 @@ def classify(tag: str, repository: str = "") -> Kind:
     if len(tag) > _LONGEST or not tag.isascii():
         return UNKNOWN
     return _classified(tag.lower(), repository)
+
+
+def frozen(repository: str) -> str:
+    """Return what to name so that an image of *repository* stays the same.
+
+    >>> frozen("docker.io/apache/airflow"), frozen("cgr.dev/chainguard/airflow")
+    ('a full version', 'a tag with a timestamp')
+    """
+    return next((words for images, words in _FROZEN if _publishes(images, repository)), FULL_VERSION)
 
 
 @lru_cache(maxsize=4096)

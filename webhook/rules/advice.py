@@ -1,9 +1,9 @@
 """What to change, in the words of the chart that made a pod, as far as there is evidence for it; else by the field."""
 
 import json
-import re
 
 from webhook.pods.airflow import Chart, Component, Role
+from webhook.pods.tags import FULL_VERSION, frozen
 from webhook.pods.text import printable, quote
 from webhook.rules.keys import Keys, Listed, Site, keys_of
 
@@ -27,8 +27,6 @@ INJECTED_FIX = (
 _BY_FIELD = {"ephemeralContainers": _EPHEMERAL, "volumes": _VOLUME}
 _SUBCHART = " (all under the subchart's name, if it is one)"
 
-_BITNAMI = re.compile(r"docker\.io/bitnami\w*/")  # where a version without its revision is pushed again
-
 _XCOM_SIDECAR = "airflow-xcom-sidecar"
 # Containers that webhooks of service meshes and agents put into pods.
 _INJECTED = frozenset(
@@ -43,13 +41,12 @@ _INJECTED = frozenset(
 
 def image_fix(site: Site, *, unrecognised: bool = False) -> str:
     """Return what to change so that the image of *site* passes; *unrecognised* is whether no entry knows its tag."""
+    fix = _fix(site).replace(FULL_VERSION, frozen(site.image.repository))
     if not unrecognised:
-        return _fix(site)
+        return fix
     tag = json.dumps(printable(site.image.effective_tag, 128))
     entry = f"- {{match: {tag}, is: immutable}}"
-    return (
-        f"if nothing is ever pushed again under this tag, add under rules.mutable-tag.tags: {entry}; else {_fix(site)}"
-    )
+    return f"if nothing is ever pushed again under this tag, add under rules.mutable-tag.tags: {entry}; else {fix}"
 
 
 def settable(site: Site) -> Keys | None:
@@ -63,7 +60,7 @@ def _fix(site: Site) -> str:
     keys = keys_of(site)
     if (by_others := _by_others(site)) or keys is None:
         return by_others or (_TASK_POD if site.role.component is Component.TASK else _ANY)
-    words = _listed(keys) if isinstance(keys, Listed) else _set(keys, site)
+    words = _listed(keys) if isinstance(keys, Listed) else _set(keys)
     words += _SUBCHART if site.provenance.under is None else ""
     if not _may_be_overridden(site):
         return words
@@ -90,10 +87,9 @@ def _by_others(site: Site) -> str:
     return _OPERATOR if site.role.chart is Chart.OPERATOR else ""
 
 
-def _set(keys: Keys, site: Site) -> str:
-    revision = " with its revision (-rN)" if _BITNAMI.match(site.image.repository) else ""
+def _set(keys: Keys) -> str:
     value = f"{keys.variable} under {keys.tag}" if keys.variable else keys.tag
-    ways = [f"set {value} to a full version{revision}"]
+    ways = [f"set {value} to {FULL_VERSION}"]
     ways += [keys.digest] if keys.digest else []
     ways += [f"{keys.policy}: Always"] if keys.policy else []
     return f"{', or '.join(ways)}{f'; {keys.note}' if keys.note else ''}"
