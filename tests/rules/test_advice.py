@@ -57,6 +57,7 @@ def fix(container: str = "scheduler", *, component: str = "scheduler", chart: st
         ({"chart": "custom", "image": "hub.example.com/mirror/bitnami/airflow:3.0.5"}, "with its revision (-rN) or a"),
         ({"image": "cgr.dev/chainguard/airflow:3.0.2"}, "set images.airflow.tag to a tag with a timestamp"),
         ({"chart": "custom", "image": "docker.io/chainguard/airflow:3.0.2"}, "name a tag with a timestamp or a digest"),
+        ({"chart": "operator", "image": "cgr.dev/a/python:3.12.1"}, "timestamp or a digest in the operator's image"),
         ({"chart": "custom"}, "name a full version or a digest, or set imagePullPolicy: Always"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The template that an executor makes pods from, where nobody gave it: then it says that worker pods are not judged."""
+"""The note that new worker pods are not judged, where nobody gave the pod template that their executor uses."""
 
 from collections.abc import Iterable, Iterator
 

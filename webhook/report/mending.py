@@ -44,11 +44,11 @@ def of_cluster(survey: Survey, *, pin: bool) -> Patch:
     for group, violation in told:
         changes = list(_pinned(group, violation))
         pinned += changes
-        if not changes:
-            rest.append((group.title, violation))
-            unpinned += (
-                [f"{group.title}: {_unpinned(group, violation.cause)}"] if violation.cause.keys is not None else []
-            )
+        if changes:
+            continue
+        rest.append((group.title, violation))
+        if violation.cause.keys is not None:
+            unpinned.append(f"{group.title}: {_unpinned(group, violation.cause)}")
     return replace(_patch(rest, pinned), unpinned=tuple(unpinned))
 
 

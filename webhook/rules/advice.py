@@ -11,7 +11,8 @@ _ANY = "name a full version or a digest, or set imagePullPolicy: Always"
 _TASK_POD = f"{_ANY}, in what makes this pod (pod_override, the operator's arguments, the pod template)"
 _OVERRIDE = "name a full version or a digest in the DAG's executor_config (pod_override)"
 _OPERATOR = (
-    "give the operator image='repository:full-version' or 'repository@sha256:...', or image_pull_policy='Always'"
+    "name a full version or a digest in the operator's image (image='repository@sha256:...'), or give it"
+    " image_pull_policy='Always'"
 )
 _COMPOSER = "Cloud Composer makes this pod and its owner cannot change the image; exempt it, or leave it as a warning"
 _EPHEMERAL = "debug with a full version or a digest: kubectl debug --image=repository@sha256:..."
