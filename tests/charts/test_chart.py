@@ -43,6 +43,7 @@ OWN = ["airlock-policy", "airlock-required-env"]
 WATCHED = [*OWN, "airlock-release"]  # a delivery pipeline makes airlock-release
 FILLED = [
     "airlock-accepted",
+    "airlock-status",
     "airlock-sightings",
     "airlock-pins",
     *(f"airlock-report-{number}" for number in range(16)),
@@ -183,9 +184,9 @@ def test_without_reports_there_are_no_config_maps_for_them() -> None:
     own = [rule for rule in rules(objects, "Role", "airlock-controller") if "configmaps" in rule[1]]
     assert [(names, verbs) for _, _, names, verbs in own] == [
         (",".join(WATCHED), "get,list,watch"),
-        ("airlock-accepted,airlock-sightings,airlock-pins", "get,update"),
+        ("airlock-accepted,airlock-status,airlock-sightings,airlock-pins", "get,update"),
     ]
-    assert [each["metadata"]["name"] for each in of_kind(objects, "ConfigMap")] == [*OWN, *FILLED[:3]]
+    assert [each["metadata"]["name"] for each in of_kind(objects, "ConfigMap")] == [*OWN, *FILLED[:4]]
 
 
 @everywhere

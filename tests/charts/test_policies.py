@@ -56,7 +56,9 @@ def secret(name: str, kind: str) -> Object:
 # What the controller may write in airlock's namespace
 
 
-@pytest.mark.parametrize("name", ["airlock-accepted", "airlock-sightings", "airlock-report-0", "airlock-report-15"])
+@pytest.mark.parametrize(
+    "name", ["airlock-accepted", "airlock-status", "airlock-sightings", "airlock-report-0", "airlock-report-15"]
+)
 def test_the_controller_fills_its_config_maps_and_neither_makes_nor_deletes_them(name: str) -> None:
     policy, each = one(render(), KIND, OBJECTS), config_map(name)
     assert refused(policy, asked("UPDATE", "configmaps", each, each)) == []

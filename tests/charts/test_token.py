@@ -68,7 +68,9 @@ def test_rbac_keeps_it_from_every_config_map_but_those_it_fills(thief: Thief, na
     assert "forbidden" in thief.tries("get", "configmaps", *OWN)
 
 
-@pytest.mark.parametrize("name", ["airlock-accepted", "airlock-sightings", "airlock-report-0", "airlock-report-15"])
+@pytest.mark.parametrize(
+    "name", ["airlock-accepted", "airlock-status", "airlock-sightings", "airlock-report-0", "airlock-report-15"]
+)
 def test_it_fills_its_own_and_cannot_delete_them(release: Release, thief: Thief, name: str) -> None:
     found = release.get("configmap", name, *OWN) | NEW_DATA
     body = {key: found[key] for key in ("apiVersion", "kind", "metadata")} | {"data": {"a": "b"}}

@@ -17,6 +17,7 @@ from certs.issue import issue_ca
 from tests.harness.certificates import whole
 from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import MANIFEST, POLICY, Installation, Process, age, installation
+from tests.harness.controller_rights import ACCOUNT
 from tests.harness.gate import config_map
 from tests.harness.server import Server, serving, wait_for
 from webhook.__main__ import main
@@ -73,7 +74,7 @@ def made(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def controller(made: Installation) -> Iterator[Process]:
-    with made.controlled("--propagation", "0", "--settling", "0") as process:
+    with made.controlled("--propagation", "0", "--settling", "0", "--audit") as process:
         yield process
 
 
@@ -121,8 +122,7 @@ def document(made: Installation, name: str, key: str, text: str, before: str) ->
 
 def test_all_is_well_and_each_line_says_so(made: Installation, servers: tuple[Server, Server]) -> None:
     del servers
-    told = status(made)
-    assert told.code == 0, told.text
+    told = wait_for(lambda: fine(status(made)), 30, "the first audit")
     assert told.report["headline"] == "airlock is judging: 2 replicas answer, and the API server asks them"
     assert told.report["verdict"] == "judging"
     assert [state for state, _ in told.lines("registration")] == ["ok", "ok"]
@@ -131,6 +131,8 @@ def test_all_is_well_and_each_line_says_so(made: Installation, servers: tuple[Se
     assert "enforce mutable-tag required-env" in told.lines("policy")[0][1]
     assert told.lines("fails open")[0][0] == "note"
     assert told.lines("break-glass")[0][0] == "ok"
+    assert told.lines("controller")[0][0] == "ok"
+    assert [state for state, _ in told.lines("audit")] == ["ok"]
 
 
 def test_the_table_has_the_verdict_first(made: Installation, servers: tuple[Server, Server]) -> None:
@@ -232,6 +234,32 @@ def test_a_source_is_missing_then_lacks_its_key_then_is_read_by_every_replica(
         assert told.code == 0, told.text
 
 
+def test_a_source_that_cannot_be_had_is_told_by_one_event_until_that_is_over_and_named_in_the_controllers_metrics(
+    made: Installation, servers: tuple[Server, Server], controller: Process
+) -> None:
+    del servers
+    name = f"{made.namespace}/late"
+    manifest = (SOURCE % made.namespace).replace("name: callbacks", "name: late")
+    state = f'airlock_source{{name="late",namespace="{made.namespace}",state="%s"}}'
+    may_read(made, ACCOUNT, "late")
+    with document(made, "airlock-required-env", "required-env.yaml", manifest, MANIFEST):
+        (event,) = wait_for(lambda: late(made, "Warning"), 60, "the Event")
+        assert event["note"] == f"ConfigMap {name} does not exist"
+        assert event["regarding"]["name"] == "airlock-required-env"
+        assert f"a source cannot be had: {event['note']}" in controller.probe("/readyz")[1]
+        assert controller.metric(state % "missing") == 1
+        (line,) = [line for line in status(made).report["lines"] if line["name"] == name]
+        assert line["since"] <= event["eventTime"]
+        assert "does not exist (since 20" in status(made, output="table").text
+    (over,) = wait_for(lambda: late(made, "Normal"), 60, "the end")
+    assert over["note"].startswith("it is over: ")
+    assert len(late(made, "Warning")) == 1
+
+
+def late(made: Installation, kind: str) -> list[dict[str, Any]]:
+    return [e for e in made.events("SourceUnavailable") if e["type"] == kind and "/late " in e["note"]]
+
+
 def settled(made: Installation, counts: str) -> Told | None:
     """Return what is told once both replicas count their sources so."""
     base = f"/api/v1/namespaces/{made.namespace}/pods"
@@ -278,6 +306,51 @@ def test_what_a_reader_without_rights_may_not_see_is_unknown_and_never_fine(
     assert 'cannot list resource "namespaces"' in told.lines("break-glass")[0][1]
     assert 'cannot get resource "configmaps"' in told.lines("policy")[0][1]
     assert "ok" not in {line["state"] for line in told.report["lines"]}
+
+
+def test_a_reader_of_one_config_map_sees_what_the_controller_saw_last_and_how_old_that_is(
+    made: Installation, servers: tuple[Server, Server]
+) -> None:
+    del servers
+    account = {"apiVersion": "v1", "kind": "ServiceAccount"}
+    made.apply(account | {"metadata": {"name": "reader", "namespace": made.namespace}})
+    may_read(made, "reader", "airlock-status")
+    kubeconfig = made.plane.token_kubeconfig(made.namespace, "reader")
+    told = wait_for(lambda: fine(status(made, kubeconfig=kubeconfig)), 30, "the controller to look")
+    assert told.report["headline"] == "airlock is judging: 2 replicas answer, and the API server asks them"
+    texts = [text for subject in ("registration", "replica", "caBundle", "policy") for _, text in told.lines(subject)]
+    assert len(texts) == 6
+    assert all("; the controller saw it " in text for text in texts)
+
+
+def may_read(made: Installation, account: str, name: str) -> None:
+    """Let a ServiceAccount get one ConfigMap."""
+    own = ("--namespace", made.namespace)
+    made.plane.kubectl("create", "role", name, *own, "--verb=get", "--resource=configmaps", f"--resource-name={name}")
+    user = f"--serviceaccount={made.namespace}:{account}"
+    made.plane.kubectl("create", "rolebinding", name, *own, f"--role={name}", user)
+
+
+def fine(told: Told) -> Told | None:
+    return told if told.code == 0 else None
+
+
+def test_what_a_controller_wrote_that_is_gone_since_is_not_fine(
+    control_plane: ControlPlane, made: Installation, tmp_path: Path
+) -> None:
+    record = made.get("configmaps/airlock-status")["data"]["status.json"]
+    with installation(control_plane, tmp_path) as alone:
+        told = status(alone)
+        assert told.lines("audit")[0][0] == "unknown"
+        assert "has not written anything yet" in told.lines("controller")[0][1]
+        old = json.loads(record) | {"at": (datetime.now(UTC) - timedelta(hours=2)).isoformat()}
+        assert alone.patch("configmaps/airlock-status", {"data": {"status.json": json.dumps(old)}}).ok
+        told = status(alone)
+        text = "the controller last wrote 2 hours ago: it does not run, or cannot write"
+        assert told.lines("controller") == [("wrong", text)]
+        assert told.lines("audit")[0] == ("unknown", f"{text}; then: {json.loads(record)['lines'][-1]['text']}")
+        alone.delete("configmaps/airlock-status")
+        assert "`helm upgrade` creates it" in status(alone).lines("audit")[0][1]
 
 
 def test_a_policy_that_is_bad_is_wrong(made: Installation, servers: tuple[Server, Server]) -> None:

@@ -61,9 +61,11 @@ def status(  # noqa: PLR0913 - an argument for each option
     Exits with 0 if airlock is judging and all is well, with 1 if something is wrong, with 2 if it cannot know.
     """
     from webhook.cluster import ClusterError, connect, standing
-    from webhook.commands.status_input import Asked, inspect
+    from webhook.controller.api import Api
+    from webhook.controller.inspection import Asked, inspect, read_last
     from webhook.controller.replicas import split_address
     from webhook.controller.scene import Site
+    from webhook.status.record import completed
 
     try:
         for place in replica:
@@ -74,7 +76,9 @@ def status(  # noqa: PLR0913 - an argument for each option
     try:
         inside = not standing(kubeconfig=kubeconfig, context=context).context
         with connect(kubeconfig=kubeconfig, context=context) as cluster:
-            found = inspect(cluster, Asked(site, break_glass_label, datetime.now(UTC), inside=inside))
+            now = datetime.now(UTC)
+            seen = inspect(cluster, Asked(site, break_glass_label, now, inside=inside))
+            found = completed(seen.lines, seen.answering, read_last(Api(cluster), site), now)
     except (ClusterError, OSError) as error:
         click.echo(f"whether airlock is judging cannot be known: {error}", err=True)
         sys.exit(2)
@@ -86,7 +90,7 @@ def as_table(found: "Report") -> str:
     """Return the headline, and a line each: the state, the subject, the sentence."""
     width = max((len(line.subject) for line in found.lines), default=0)
     rows = (
-        f"{click.style(f'{line.state:<8}', fg=COLOURS[line.state])} {line.subject:<{width}}  {line.text}"
+        f"{click.style(f'{line.state:<8}', fg=COLOURS[line.state])} {line.subject:<{width}}  {line.shown}"
         for line in found.lines
     )
     return "\n".join([click.style(found.headline, bold=True), *rows])
@@ -95,7 +99,7 @@ def as_table(found: "Report") -> str:
 def as_json(found: "Report") -> str:
     """Return *found* as JSON, `airlock/v1`."""
     import json
-    from dataclasses import asdict
 
-    head = {"apiVersion": "airlock/v1", "kind": "Status", "verdict": found.verdict, "headline": found.headline}
-    return json.dumps({**head, "lines": [asdict(line) for line in found.lines]}, indent=2)
+    from webhook.status.record import as_dict
+
+    return json.dumps(as_dict(found), indent=2)

@@ -18,7 +18,8 @@ from webhook.controller.options import Options
 from webhook.controller.ownership import Ownership
 from webhook.controller.scene import Observer, read_configurations
 from webhook.controller.telemetry import STEPS, Telemetry
-from webhook.controller.vigil import Vigil
+from webhook.controller.vigil import Vigil, troubles
+from webhook.controller.witness import Witness
 from webhook.judge.decision import ObjectRef
 from webhook.observe.events.occurrence import Occurrence
 from webhook.serving.health import Readiness
@@ -69,10 +70,15 @@ class Controller:
         self._documents = tuple(
             Document(name, place, connection, self._reloaded) for name, place in options.documents.items()
         )
-        self._vigil = Vigil(site, announcer.announce)
+        self._vigil = Vigil(announcer.announce)
         self._ownership = Ownership(self._api, site.namespace)
         self._keeper = Keeper(self._api, options.accepted, self._documents)
         self._auditor = self._make_auditor(connection)
+        audits = self._auditor.state if self._auditor is not None else None
+        label = options.break_glass_label
+        self._witness = Witness(
+            connection, site, label, telemetry=telemetry, announce=announcer.announce, audits=audits
+        )
         self._configurations: tuple[Configuration, ...] = ()
         self._why = "nothing has been looked at yet"
         self._open = False
@@ -88,7 +94,7 @@ class Controller:
         lines = [f"{part}: {trouble}" for part, trouble in self._troubles.items()]
         audit = self._auditor.lines if self._auditor is not None else ()
         good = not self._troubles and not self._vigil.unregistered
-        lines += [*self._vigil.lines, f"certificates: {self._why}", *self._ownership.lines]
+        lines += [*self._vigil.lines, *self._witness.lines, f"certificates: {self._why}", *self._ownership.lines]
         return Readiness(good, (*lines, *audit))
 
     def run(self) -> None:
@@ -121,23 +127,24 @@ class Controller:
             "accepted": self._keep_documents,
             "exposure": self._look_at_exposure,
             "namespaces": self._look_at_namespaces,
+            "status": lambda: self._witness.look(self._now()),
         }
-        troubles, missing = dict[str, str](), 0
+        found, missing = dict[str, str](), 0
         for name, part in parts.items():
             try:
                 part()
             except OSError as error:
-                troubles[name] = str(error)
+                found[name] = str(error)
                 missing += isinstance(error, api.MissingError)
             except Exception as error:  # a mistake in one part must not end the others
                 log.exception("a part of the work failed", part=name)
-                troubles[name] = type(error).__name__
-            self._telemetry.turned(name, self._now(), good=name not in troubles)
-        for name, trouble in troubles.items():
+                found[name] = type(error).__name__
+            self._telemetry.turned(name, self._now(), good=name not in found)
+        for name, trouble in found.items():
             if self._troubles.get(name) != trouble:
                 log.warning("a part of the work cannot be done", part=name, why=trouble)
-        self._troubles = troubles
-        return len(troubles) == missing
+        self._troubles = found
+        return len(found) == missing
 
     def _look_at_certificates(self) -> None:
         """Go on by as many steps as can be made now."""
@@ -145,7 +152,7 @@ class Controller:
             self._why = "somebody else sees to them"
             self._configurations = read_configurations(self._api, self._options.site)
             self._telemetry.configured(self._configurations)
-            self._vigil.look(self._configurations, None, self._now())
+            self._vigil.look(troubles(self._options.site, self._configurations, None, self._now()))
             return
         for _ in range(MOST_STEPS):
             scene = self._observer.look()
@@ -157,7 +164,7 @@ class Controller:
                 log.info("certificates", step=STEPS[type(step)], why=step.why)
             self._why = step.why
             if isinstance(step, Rest):
-                self._vigil.look(scene.configurations, scene, self._now())
+                self._vigil.look(troubles(self._options.site, scene.configurations, scene, self._now()))
                 return
             try:
                 outcome = self._certificates.perform(step, scene)

@@ -17,6 +17,7 @@ from webhook.controller.audit.figures import AuditMetrics
 from webhook.controller.configurations import KINDS, Configuration
 from webhook.controller.scene import Scene
 from webhook.observe import metrics
+from webhook.status.documents import Seen, word
 
 CA, LEAF, BUNDLE = "ca", "leaf", "ca-bundle"
 STEPS: Mapping[type[Step], str] = {
@@ -27,7 +28,7 @@ STEPS: Mapping[type[Step], str] = {
     Rest: "rest",
 }
 WRITES = ("done", "stale", "failed")
-PARTS = ("certificates", "ownership", "accepted", "exposure", "namespaces")
+PARTS = ("certificates", "ownership", "accepted", "exposure", "namespaces", "status")
 
 
 class Telemetry:
@@ -52,6 +53,9 @@ class Telemetry:
         )
         self._open = self._gauge("fails_open", "1 when the policy enforces and the validating webhook fails open")
         self._namespaces = self._gauge("break_glass_namespaces", "Namespaces that airlock is told to leave alone")
+        self._sources = self._gauge(
+            "source", "1 for what was last seen of each ConfigMap that `from` names", "namespace", "name", "state"
+        )
         self._accepted = self._gauge("accepted_info", "1 for the accepted revision", "document", "revision")
         self._reloads = self._counter("policy_reloads", "Changes of a document that were seen", "document", "outcome")
         self._events = self._counter("events", "Announcements by what became of their Event", "outcome")
@@ -71,8 +75,8 @@ class Telemetry:
         for replica in seen.replicas:
             current = replica.leaf is not None and newest is not None and replica.leaf.issuer == newest.mark
             serving["silent" if replica.leaf is None else "current" if current else "other"] += 1
-        for word, number in serving.items():
-            self._replicas.labels(word).set(number)
+        for what, number in serving.items():
+            self._replicas.labels(what).set(number)
 
     def configured(self, configurations: Iterable[Configuration]) -> None:
         """Show which *configurations* are there and when what they trust is over."""
@@ -103,6 +107,12 @@ class Telemetry:
     def skipped(self, namespaces: int) -> None:
         """Show how many *namespaces* are left alone."""
         self._namespaces.set(namespaces)
+
+    def sources(self, found: Mapping[tuple[str, str], Seen]) -> None:
+        """Show what is known of each ConfigMap that `from` names, by namespace and name."""
+        self._sources.clear()
+        for (namespace, name), seen in found.items():
+            self._sources.labels(namespace, name, word(seen)).set(1)
 
     def accepted(self, revisions: Mapping[str, str]) -> None:
         """Show the accepted *revisions* by document."""

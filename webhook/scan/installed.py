@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Generic, TypeVar
 
 import msgspec
@@ -139,6 +140,7 @@ class Sources:
     config_maps: Mapping[tuple[str, str], Mapping[str, str] | Absence]
     remarks: tuple[Remark, ...]  # on those variables
     unseen: Mapping[tuple[str, str], str] = field(default_factory=dict)  # why a ConfigMap was not read
+    refused: frozenset[tuple[str, str]] = frozenset()  # those of them that the API server does not let the caller read
 
 
 def read_sources(supply: Supply, required: RequiredEnv) -> Sources:
@@ -148,11 +150,13 @@ def read_sources(supply: Supply, required: RequiredEnv) -> Sources:
     """
     found: dict[tuple[str, str], Mapping[str, str] | Absence] = {}
     unseen: dict[tuple[str, str], str] = {}
+    refused: set[tuple[str, str]] = set()
     for namespace, name in sorted(required.sources):
         try:
             data = _data(supply, namespace, name)
         except ListError as error:
             unseen[namespace, name] = str(error)
+            refused |= {(namespace, name)} if error.status == HTTPStatus.FORBIDDEN else set()
         else:
             found[namespace, name] = Absence.MISSING if data is None else data
     kept, remarks = [], []
@@ -164,4 +168,4 @@ def read_sources(supply: Supply, required: RequiredEnv) -> Sources:
             continue
         text = f"{variable.name} is not looked at: ConfigMap {source.namespace}/{source.name} was not read: {why}"
         remarks.append(Remark(Place("required-env", 0), text, usable=True))
-    return Sources(required.model_copy(update={"env": tuple(kept)}), found, tuple(remarks), unseen)
+    return Sources(required.model_copy(update={"env": tuple(kept)}), found, tuple(remarks), unseen, frozenset(refused))

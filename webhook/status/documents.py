@@ -1,6 +1,8 @@
 """What the documents say: the policy's modes in short, whether it enforces, and the ConfigMaps that `from` names."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from webhook.documents.policy import Policy
 from webhook.rules.catalogue import RULES
@@ -46,7 +48,7 @@ def break_glass(found: Mapping[str, str] | Unseen, label: str) -> Iterator[Line]
     else:
         for name, value in sorted(found.items()):
             text = f"namespace {name} has the label {label}={value}: airlock judges and changes nothing there"
-            yield Line(BREAK_GLASS, State.NOTE, text)
+            yield Line(BREAK_GLASS, State.NOTE, text, name)
 
 
 # What is known of a ConfigMap that `from` names: the keys that it lacks, or why it cannot be had.
@@ -60,22 +62,34 @@ def sources(found: Mapping[tuple[str, str], Seen], tallies: Iterable[Mapping[str
     """
     counts = list(tallies)
     whole = bool(counts) and all(each.get("read", 0) == len(found) for each in counts)
-    missing = sum(seen is Absence.MISSING for seen in found.values())
+    if not found:
+        yield Line(SOURCE, State.OK, "the manifest reads no variable from a ConfigMap")
+    told = Counter(seen.word for seen in found.values() if isinstance(seen, Absence))
     for (namespace, name), seen in sorted(found.items()):
-        yield _source(f"ConfigMap {namespace}/{name}", seen, whole=whole)
+        yield replace(_source(f"ConfigMap {namespace}/{name}", seen, whole=whole), name=f"{namespace}/{name}")
     for state in sorted({state for each in counts for state in each} - {"read"}):
         most = max(each.get(state, 0) for each in counts)
-        if most > (missing if state == "missing" else 0):
+        if most > told[state]:
             text = f"a replica says that {most} of {len(found)} ConfigMaps of the manifest are {state}"
             yield Line(SOURCE, State.WRONG, text)
 
 
+def word(seen: Seen) -> str:
+    """Return what is known of a ConfigMap as a label: read, keyless, unknown, or the word of its absence."""
+    if isinstance(seen, Absence):
+        return seen.word
+    if isinstance(seen, Unseen):
+        return "unknown"
+    return "keyless" if seen else "read"
+
+
 def _source(label: str, seen: Seen, *, whole: bool) -> Line:
+    if whole and (isinstance(seen, Unseen) or seen is Absence.FORBIDDEN):  # to whoever looks, not to the replicas
+        return Line(SOURCE, State.OK, f"{label} was read by every replica that answers")
     if isinstance(seen, Absence):
         return Line(SOURCE, State.WRONG, f"{label} {seen.value}")
     if isinstance(seen, Unseen):
-        text = f"{label} was read by every replica that answers"
-        return Line(SOURCE, State.OK, text) if whole else Line(SOURCE, State.UNKNOWN, f"{label}: {seen.why}")
+        return Line(SOURCE, State.UNKNOWN, f"{label}: {seen.why}")
     if seen:
         return Line(SOURCE, State.WRONG, f"{label} has no key {', '.join(sorted(seen))}")
     return Line(SOURCE, State.OK, f"{label} {'was read by every replica that answers' if whole else 'exists'}")

@@ -52,15 +52,15 @@ def registration(found: Iterable[Registered]) -> Iterator[Line]:
     for each in found:
         if each.hooks is None:
             text = f"{each} does not exist: the API server does not ask airlock; `helm upgrade` creates it again"
-            yield Line(REGISTRATION, State.WRONG, text)
+            yield Line(REGISTRATION, State.WRONG, text, str(each))
         elif isinstance(each.hooks, Unseen):
-            yield Line(REGISTRATION, State.UNKNOWN, f"{each}: {each.hooks.why}")
+            yield Line(REGISTRATION, State.UNKNOWN, f"{each}: {each.hooks.why}", str(each))
         elif not any(hook.path == PATHS[each.kind] and hook.new_pods for hook in each.hooks):
             text = f"{each} has no entry that asks {PATHS[each.kind]} about new pods; `helm upgrade` completes it"
-            yield Line(REGISTRATION, State.WRONG, text)
+            yield Line(REGISTRATION, State.WRONG, text, str(each))
         else:
             names = ", ".join(hook.name for hook in each.hooks)
-            yield Line(REGISTRATION, State.OK, f"{each} asks airlock: {names}")
+            yield Line(REGISTRATION, State.OK, f"{each} asks airlock: {names}", str(each))
 
 
 def misfits(found: Iterable[Registered], served: Iterable[Served], now: datetime) -> list[str]:
@@ -88,6 +88,8 @@ def bundle(found: Iterable[Registered], served: tuple[Served, ...] | Unseen, now
     wrong = misfits(configurations, places, now)
     yield from (Line(BUNDLE, State.WRONG, text) for text in wrong)
     hooks = [hook for each in configurations for hook in each.known]
+    if not hooks:
+        yield from _blind(configurations, BUNDLE)
     if wrong or not hooks:
         return
     if isinstance(served, Unseen):
@@ -104,7 +106,8 @@ def fails_open(found: Iterable[Registered], *, enforces: bool | None) -> Iterato
 
     That is a note: somebody chose it. Where no entry judges new pods, the registration's lines say so.
     """
-    judging = [hook for each in found if each.kind == VALIDATING for hook in each.known if hook.new_pods]
+    configurations = [each for each in found if each.kind == VALIDATING]
+    judging = [hook for each in configurations for hook in each.known if hook.new_pods]
     ignoring = [hook.name for hook in judging if hook.ignores_failures]
     words = {True: "the policy enforces", False: "the policy enforces nothing", None: "the policy is not known"}
     if ignoring:
@@ -112,3 +115,13 @@ def fails_open(found: Iterable[Registered], *, enforces: bool | None) -> Iterato
         yield Line(FAILS_OPEN, State.NOTE, f"{text}: failurePolicy is Ignore, and {words[enforces]}")
     elif judging:
         yield Line(FAILS_OPEN, State.OK, "nothing: failurePolicy is Fail wherever new pods are judged")
+    else:
+        yield from _blind(configurations, FAILS_OPEN)
+
+
+def _blind(found: Iterable[Registered], subject: str) -> Iterator[Line]:
+    """Yield a line where *subject* cannot be known, since the configurations could not be read."""
+    for each in found:
+        if isinstance(each.hooks, Unseen):
+            yield Line(subject, State.UNKNOWN, f"{each}: {each.hooks.why}")
+            return

@@ -85,13 +85,13 @@ def answering(found: Iterable[Replica]) -> list[Said]:
 def _line(each: Replica, installed: Mapping[str, str]) -> Line:
     said = each.said
     if isinstance(said, Unseen):
-        return Line(REPLICA, State.UNKNOWN, f"{each.name}: {said.why}")
+        return Line(REPLICA, State.UNKNOWN, f"{each.name}: {said.why}", each.name)
     if said is None:
-        return Line(REPLICA, State.WRONG, f"{each.name} does not answer")
+        return Line(REPLICA, State.WRONG, f"{each.name} does not answer", each.name)
     if not said.ready:
-        return Line(REPLICA, State.WRONG, f"{each.name} is not ready: {'; '.join(said.lines)}")
+        return Line(REPLICA, State.WRONG, f"{each.name} is not ready: {'; '.join(said.lines)}", each.name)
     if said.troubles:
-        return Line(REPLICA, State.WRONG, f"{each.name} answers, but {'; '.join(said.troubles)}")
+        return Line(REPLICA, State.WRONG, f"{each.name} answers, but {'; '.join(said.troubles)}", each.name)
     revisions = said.revisions
     other = [
         f"{name} {revision}, while the ConfigMap has {installed[name]}"
@@ -99,6 +99,6 @@ def _line(each: Replica, installed: Mapping[str, str]) -> Line:
         if installed.get(name, revision) != revision
     ]
     if other:
-        return Line(REPLICA, State.WRONG, f"{each.name} answers by {'; '.join(other)}")
+        return Line(REPLICA, State.WRONG, f"{each.name} answers by {'; '.join(other)}", each.name)
     told = ", ".join(f"{name} {revision}" for name, revision in revisions.items())
-    return Line(REPLICA, State.OK, f"{each.name} answers; {told}")
+    return Line(REPLICA, State.OK, f"{each.name} answers; {told}", each.name)

@@ -236,7 +236,7 @@ the controller created these, and an upgrade that created them again would fail.
 
 {{- /* The ConfigMaps that the controller fills, as JSON. */}}
 {{- define "airlock.filled" -}}
-{{- $names := list "airlock-accepted" }}
+{{- $names := list "airlock-accepted" "airlock-status" }}
 {{- if .Values.audit.enabled }}{{ $names = concat $names (list "airlock-sightings" "airlock-pins") }}{{ end }}
 {{- if include "airlock.reports" . }}
 {{- range until 16 }}{{ $names = append $names (printf "airlock-report-%d" .) }}{{ end }}

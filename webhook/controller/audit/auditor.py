@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from webhook.audit.coverage import Coverage
@@ -35,6 +35,7 @@ from webhook.rules.expected_image import VARIABLES
 from webhook.sources import configmap
 from webhook.sources.backoff import backoff
 from webhook.sources.lookup import Lookup, Name
+from webhook.status.audited import Audited
 
 APART = 1.0  # seconds between the beginnings of two runs at least, whatever happens
 WAITING = 5.0  # seconds until it is looked again for what an audit cannot do without
@@ -82,6 +83,7 @@ class Auditor:
         self._failures = 0
         self._troubles = Troubles()
         self._said = "nothing has been looked at yet"
+        self._ended: datetime | None = None
         self._awake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
 
@@ -89,6 +91,11 @@ class Auditor:
     def lines(self) -> tuple[str, ...]:
         """What it saw last, and what is in its way."""
         return f"audit: {self._said}", *(f"audit: {part}: {why}" for part, why in self._troubles.items())
+
+    def state(self) -> Audited:
+        """Return how the audit goes."""
+        late = timedelta(seconds=max(300.0, 5 * self._interval))
+        return Audited(self._said, self._ended, dict(self._troubles), late)
 
     def start(self) -> None:
         """Begin to audit."""
@@ -163,6 +170,7 @@ class Auditor:
             if complete:
                 self._pinboard.keep(self._pinning.pins, self._origins())
         self._metrics.ran(count.figures(), now, self._clock() - began, complete=complete)
+        self._ended = now
         self._said = f"{count.pods} pods, {count.findings.total()} findings; judged by {standing.policy_name}"
 
     def _gate(self, standing: Standing) -> Gate:

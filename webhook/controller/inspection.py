@@ -1,38 +1,46 @@
-"""Reads what `airlock status` judges: each thing by itself, so that a right that is missing hides one line only."""
+"""Looks at an installation, for `airlock status` and the controller: a missing right hides one line only."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from certs.certificate import CertificateError
 from certs.names import Names
 from certs.secret import read_leaf
 from certs.trust import Authority
-from webhook.cluster import Cluster, UnreachableError
+from webhook.controller import api
 from webhook.controller.api import Api, ApiError, Object
 from webhook.controller.configurations import KINDS, read_configuration
 from webhook.controller.replicas import Answered, answered
 from webhook.controller.scene import Site, read_presented, replica_places
 from webhook.controller.vigil import registered
 from webhook.documents.required_env import RequiredEnv
-from webhook.scan.installed import POLICY, REQUIRED_ENV, Given, installed, read_sources
+from webhook.scan import pages
+from webhook.scan.installed import POLICY, REQUIRED_ENV, installed, read_sources
+from webhook.scan.pages import Patience
 from webhook.scan.server import Server
 from webhook.status import documents, registration
 from webhook.status.line import SOURCE, Line, State, Unseen
+from webhook.status.record import KEY, NAME, Record, read_record
 from webhook.status.registration import Registered, Served
 from webhook.status.replicas import Replica, Said, answering, read_said, replicas
-from webhook.status.verdict import Report, report
 from webhook.variables.known import Absence
 
 NAMESPACES = "/api/v1/namespaces"
 METRICS = 9090  # the port of `/readyz`, unless the pod names another one
 ENDED = ("Succeeded", "Failed")
 
+IMPATIENT = Patience(total=0.0)  # an answer now is worth more than a better one later
+
 T = TypeVar("T")
+
+
+class Connection(api.Connection, pages.Connection, Protocol):
+    """An API server; both raise OSError when it cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,16 @@ class Asked:
     label: str  # of namespaces that airlock leaves alone
     now: datetime
     inside: bool = False
+    as_airlock: bool = False  # whether a source that the caller may not read is one that airlock may not read
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was seen: the lines, how many replicas answered, and the ConfigMaps that `from` names."""
+
+    lines: tuple[Line, ...]
+    answering: int
+    sources: Mapping[tuple[str, str], documents.Seen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +69,13 @@ class _Replicas:
     presented: Mapping[str, bytes] = field(default_factory=dict)  # the certificate (PEM), by place
 
 
-def inspect(cluster: Cluster, asked: Asked) -> Report:
-    """Return the report on the installation in *cluster*; raises OSError when nothing answers."""
+def inspect(cluster: Connection, asked: Asked) -> Inspection:
+    """Return what there is to say of the installation in *cluster*; raises OSError when nothing answers."""
     api, site = Api(cluster), asked.site
     configurations, known = _registered(api, asked)
     seen = _replicas(cluster, api, asked)
     served = _served(api, asked, seen.presented, known)
-    supply = Server(cluster)
+    supply = Server(cluster, patience=IMPATIENT)
     policy = installed(supply, POLICY, site.namespace, expected=True)
     required = installed(supply, REQUIRED_ENV, site.namespace, expected=True)
     revisions = {"policy": policy.revision, "required-env": required.revision}
@@ -65,16 +83,31 @@ def inspect(cluster: Cluster, asked: Asked) -> Report:
     said = answering(found)
     tallies = [each.sources for each in said if each.sources is not None]
     enforcing = None if policy.warning else documents.enforces(policy.value)
-    lines = [
+    sources = {} if required.unread else _sources(supply, required.value, as_airlock=asked.as_airlock)
+    lines = (
         *registration.registration(configurations),
         *registration.bundle(configurations, served, asked.now),
         *replicas(seen.found, {name: revision for name, revision in revisions.items() if revision}),
         documents.policy_line(policy.value, policy.words, policy.warning, unread=policy.unread),
         *registration.fails_open(configurations, enforces=enforcing),
         *documents.break_glass(_or_unseen(lambda: _skipped(api, asked.label)), asked.label),
-        *_sources(supply, required, tallies),
-    ]
-    return report(lines, len(said))
+        *([Line(SOURCE, State.UNKNOWN, required.warning)] if required.unread else documents.sources(sources, tallies)),
+    )
+    return Inspection(lines, len(said), sources)
+
+
+def read_last(api: Api, site: Site) -> Record | Unseen:
+    """Return what the controller has written down, or why there is nothing; raises OSError when nothing answers."""
+    place = f"ConfigMap {site.namespace}/{NAME}"
+    found = _or_unseen(lambda: api.get(site.config_map(NAME)))
+    if isinstance(found, Unseen):
+        return Unseen(f"what the controller wrote last: {found.why}")
+    if found is None:
+        return Unseen(f"{place} does not exist, where the controller writes what it sees; `helm upgrade` creates it")
+    text = (found.get("data") or {}).get(KEY)
+    if text is None:
+        return Unseen(f"the controller has not written anything yet: {place} is empty")
+    return read_record(text) or Unseen(f"{place} holds no record that can be read")
 
 
 def _or_unseen(read: Callable[[], T]) -> T | Unseen:
@@ -121,7 +154,7 @@ def _served(
     return tuple(Served(place, leaf) for place, leaf in leaves.items() if leaf is not None)
 
 
-def _replicas(cluster: Cluster, api: Api, asked: Asked) -> _Replicas:
+def _replicas(cluster: Connection, api: Api, asked: Asked) -> _Replicas:
     site = asked.site
     places: tuple[str, ...] | Unseen = site.outside
     if asked.inside:
@@ -148,7 +181,7 @@ def _said(place: str, answer: Answered) -> Said | Unseen | None:
     return said or Unseen(f"{place} presents a certificate, and does not show /readyz to a client without one")
 
 
-def _proxied(cluster: Cluster, api: Api, site: Site) -> list[Replica]:
+def _proxied(cluster: Connection, api: Api, site: Site) -> list[Replica]:
     """Return what the pods behind the Service say through the API server's proxy."""
     service = api.get(site.services())
     selector = ((service or {}).get("spec") or {}).get("selector") or {}
@@ -165,13 +198,13 @@ def _proxied(cluster: Cluster, api: Api, site: Site) -> list[Replica]:
         return list(pool.map(lambda pod: _ask(cluster, site, pod), pods))
 
 
-def _ask(cluster: Cluster, site: Site, pod: Object) -> Replica:
+def _ask(cluster: Connection, site: Site, pod: Object) -> Replica:
     name = pod["metadata"]["name"]
     ports = (port for one in pod["spec"]["containers"] for port in one.get("ports") or ())
     port = next((port["containerPort"] for port in ports if port.get("name") == "metrics"), METRICS)
     try:
-        page = cluster.read(f"{site.pods(f'{name}:{port}')}/proxy/readyz")
-    except UnreachableError:
+        page = cluster.read(f"{site.pods(f'{name}:{port}')}/proxy/readyz", query={})
+    except OSError:
         return Replica(name, None)
     if page.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return Replica(name, Unseen(page.why))
@@ -183,20 +216,19 @@ def _skipped(api: Api, label: str) -> dict[str, str]:
     return {item["metadata"]["name"]: item["metadata"]["labels"][label] for item in items}
 
 
-def _sources(supply: Server, required: Given[RequiredEnv], tallies: list[dict[str, int]]) -> Iterator[Line]:
-    if required.unread:
-        yield Line(SOURCE, State.UNKNOWN, required.warning)
-        return
-    read = read_sources(supply, required.value)
+def _sources(supply: Server, required: RequiredEnv, *, as_airlock: bool) -> dict[tuple[str, str], documents.Seen]:
+    read = read_sources(supply, required)
     keys: dict[tuple[str, str], set[str]] = {}
-    for variable in required.value.env:
-        if (source := variable.source) is not None:
+    for source in (variable.source for variable in required.env):
+        if source is not None:
             keys.setdefault((source.namespace, source.name), set()).add(source.key)
     found: dict[tuple[str, str], documents.Seen] = {}
     for name, wanted in keys.items():
         data = read.config_maps.get(name)
-        if data is None:
-            found[name] = Unseen(read.unseen[name])
-        else:
+        if data is not None:
             found[name] = data if isinstance(data, Absence) else frozenset(wanted - data.keys())
-    yield from documents.sources(found, tallies)
+        elif as_airlock and name in read.refused:
+            found[name] = Absence.FORBIDDEN
+        else:
+            found[name] = Unseen(read.unseen[name])
+    return found
