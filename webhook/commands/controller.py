@@ -181,6 +181,9 @@ def controller(  # noqa: PLR0913 - an argument for each option
 
     Exits with 0 after SIGTERM or Ctrl-C, with 1 if the port is taken or it finds no cluster, with 2 for a wrong option.
     """
+    from webhook.serving.http.listening import listen_or_exit
+
+    metrics = listen_or_exit(host, metrics_port, "--metrics-port")  # a kubelet waits while the rest is imported
     from webhook.cluster import ClusterError, connect
     from webhook.controller.certificates import Lives
     from webhook.controller.options import Options
@@ -209,7 +212,7 @@ def controller(  # noqa: PLR0913 - an argument for each option
         cluster = connect(kubeconfig=kubeconfig)
     except ClusterError as error:
         raise click.ClickException(str(error)) from None
-    run(options, cluster, host, metrics_port)
+    run(options, cluster, metrics)
 
 
 def _registries(texts: tuple[str, ...], config: Path | None, ca_file: Path | None) -> RegistryOptions | None:

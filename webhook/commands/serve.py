@@ -173,6 +173,9 @@ def serve(  # noqa: PLR0913 - an argument for each option
     wrong option, with 3 if a document's file cannot be read. If a document is bad at the start, the replica does not
     become ready, and /readyz says why. If it turns bad later, the last good one stays in force.
     """  # noqa: D301 - click reads the backspace
+    from webhook.serving.http.listening import listen_or_exit
+
+    metrics = listen_or_exit(host, metrics_port, "--metrics-port")  # a kubelet waits while the rest is imported
     from webhook.observe.log import configure
     from webhook.serving.http.server import ServingOptions, run
     from webhook.serving.service import Airlock
@@ -192,7 +195,7 @@ def serve(  # noqa: PLR0913 - an argument for each option
     run(
         lambda: Airlock(options),
         ServingOptions(
-            cert_dir, host, port, metrics_port, threads,
+            cert_dir, host, port, metrics_port, metrics, threads,
             drain_seconds=drain_seconds, drain_limit=drain_seconds + 15, on_listening=_log_ports,
             client_ca=client_ca, client_names=frozenset(client_name),
         ),

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 
 import structlog
 
@@ -13,19 +12,18 @@ from webhook.controller.options import Options
 from webhook.controller.telemetry import Telemetry
 from webhook.observe.events.observer import Events, Writer
 from webhook.serving.health import create_probes
-from webhook.serving.http.listening import listen
 from webhook.serving.http.metrics_port import ProbeServer
 
 log = structlog.stdlib.get_logger("airlock.controller")
 
 
-def run(options: Options, cluster: Cluster, host: str, metrics_port: int) -> None:
-    """Work until SIGTERM or SIGINT; exits with code 1 and one line on standard error when the port is taken."""
+def run(options: Options, cluster: Cluster, metrics: socket.socket) -> None:
+    """Work until SIGTERM or SIGINT; *metrics* listens already."""
     telemetry = Telemetry(options.site.configurations)
     instance = os.environ.get("HOSTNAME") or socket.gethostname()
     events = Events(Writer(cluster.create_event, cluster.patch_event), lambda _: "", telemetry.event, instance)
     controller = Controller(options, cluster, telemetry, events)
-    probes = ProbeServer(_listen(host, metrics_port), create_probes(lambda: controller.readiness, telemetry.exposition))
+    probes = ProbeServer(metrics, create_probes(lambda: controller.readiness, telemetry.exposition))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: controller.stop())
     log.info("listening", metrics_port=probes.port)
@@ -35,10 +33,3 @@ def run(options: Options, cluster: Cluster, host: str, metrics_port: int) -> Non
     events.stop(timeout=2.0)
     probes.stop()
     cluster.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return listen(host, port)
-    except OSError as error:
-        sys.exit(f"airlock: --metrics-port {port}: {error.strerror}")

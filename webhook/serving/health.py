@@ -1,10 +1,19 @@
-"""Health: what `/healthz` and `/readyz` say on both ports of both programs, and the metrics port's application."""
+"""Health: what `/healthz` and `/readyz` say on both ports of both programs, and the metrics port's application.
+
+A kubelet writes a warning Event for each probe that fails. So `/healthz?patience=SECONDS`, for a start-up probe, waits
+that long for a process that is not ready yet, and `/readyz?draining=ready` stays ready while one drains: Kubernetes
+takes a pod that is deleted out of its Services by itself.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic, sleep
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
+
+PATIENCE = 4.0  # seconds, on the metrics port: a connection may last 5 there
+LOOK = 0.05  # seconds between two looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +22,7 @@ class Readiness:
 
     ready: bool
     lines: tuple[str, ...] = ()
+    draining: bool = False  # it answers still, and would be ready if it were not about to end
 
 
 def create_probes(readiness: Callable[[], Readiness], exposition: Callable[[str], tuple[bytes, str]]) -> Flask:
@@ -25,7 +35,7 @@ def create_probes(readiness: Callable[[], Readiness], exposition: Callable[[str]
         return Response(body, content_type=content_type)
 
     app.register_error_handler(HTTPException, http_line)
-    add_probes(app, readiness)
+    add_probes(app, readiness, patience=PATIENCE)
     return app
 
 
@@ -38,18 +48,22 @@ def bare_app() -> Flask:
     return app
 
 
-def add_probes(app: Flask, readiness: Callable[[], Readiness]) -> None:
-    """Add `/healthz` and `/readyz` to *app*."""
+def add_probes(app: Flask, readiness: Callable[[], Readiness], *, patience: float = 0.0) -> None:
+    """Add `/healthz` and `/readyz` to *app*; a client of `/healthz` can have it wait for *patience* seconds at most."""
 
     @app.get("/healthz", provide_automatic_options=False)
     def healthz() -> Response:
+        deadline = monotonic() + min(request.args.get("patience", 0.0, float), patience)
+        while monotonic() < deadline and not readiness().ready:
+            sleep(LOOK)
         return line("ok", 200)
 
     @app.get("/readyz", provide_automatic_options=False)
     def readyz() -> Response:
         state = readiness()
-        text = "\n".join(("ready" if state.ready else "not ready", *state.lines))
-        return line(text, 200 if state.ready else 503)
+        ready = state.ready or (state.draining and request.args.get("draining") == "ready")
+        text = "\n".join(("ready" if ready else "not ready", *state.lines))
+        return line(text, 200 if ready else 503)
 
 
 def line(text: str, status: int) -> Response:

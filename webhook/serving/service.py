@@ -103,8 +103,8 @@ class Airlock:
         doubts = {} if self._shelves is None else self._shelves.doubts
         lines += [f"{kind}s in {namespace} are not all known: {why}" for (kind, namespace), why in doubts.items()]
         lines += ["draining"] * self._draining
-        ready = not self._draining and self._gate is not None and not self._lookup.unread
-        return Readiness(ready, tuple(lines))
+        able = self._gate is not None and not self._lookup.unread
+        return Readiness(able and not self._draining, tuple(lines), draining=able and self._draining)
 
     def quick(self, path: str, body: bytes) -> Answer | None:
         """Return the answer to a small review; None when it is none or may take long."""

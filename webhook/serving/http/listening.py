@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import sys
 from collections.abc import Callable
 
 _NO_IPV6 = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
@@ -22,3 +23,16 @@ def listen(
         if host != "::" or not (error.errno in _NO_IPV6 or isinstance(error, socket.gaierror)):
             raise
         return create(("0.0.0.0", port), family=socket.AF_INET, backlog=backlog, dualstack_ipv6=False)  # noqa: S104
+
+
+def listen_or_exit(host: str, port: int, option: str, *, backlog: int = 128) -> socket.socket:
+    """Return a socket that listens on *host* and *port*; else exit with code 1 and a line that names *option*.
+
+    Clients that come before anybody accepts them wait. So a program does this first: its imports take most of its
+    start, and a kubelet that finds the port closed writes an Event about a failed probe.
+    """
+    try:
+        return listen(host, port, backlog=backlog)
+    except OSError as error:
+        reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror
+        sys.exit(f"airlock: cannot listen on {host} port {port} ({option}): {reason}")

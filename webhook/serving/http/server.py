@@ -1,6 +1,5 @@
 """The serving process: gunicorn as a library, TLS on one port, probes and metrics on another, a drain at the end."""
 
-import errno
 import logging
 import math
 import os
@@ -22,7 +21,7 @@ from gunicorn.sock import TCP6Socket, TCPSocket
 
 from webhook.serving.http.certfile import OnReload, Reload, TlsError
 from webhook.serving.http.clients import Authorities
-from webhook.serving.http.listening import listen
+from webhook.serving.http.listening import listen_or_exit
 from webhook.serving.http.tls import LiveIdentity, load_identity
 from webhook.serving.http.worker import Worker
 
@@ -93,6 +92,7 @@ class ServingOptions:
     host: str = "0.0.0.0"  # noqa: S104 - a webhook is called from other machines. "::" is IPv4 and IPv6
     port: int = 8443
     metrics_port: int = 9090
+    metrics: socket.socket | None = None  # listens already, in place of metrics_port
     threads: int = 16
     connections: int = 4096  # open at once; fewer where the limit of open files is lower
     # From the first byte to the whole request, and again from there until the answer is taken. The API server waits
@@ -127,8 +127,9 @@ def run(make_service: Callable[[], Service], options: ServingOptions) -> NoRetur
         sys.exit(f"airlock: {error}")
     live = LiveIdentity(options.cert_dir, identity, options.on_reload, authorities=authorities)
     with (
-        _listen(options.host, options.port, "--port") as tls,
-        _listen(options.host, options.metrics_port, "--metrics-port") as metrics,
+        # Before there is a child process, so that a taken port is told once and at once.
+        listen_or_exit(options.host, options.port, "--port", backlog=2048) as tls,
+        options.metrics or listen_or_exit(options.host, options.metrics_port, "--metrics-port") as metrics,
     ):
         _Application(make_service, options, live, tls, metrics).run()
 
@@ -222,15 +223,6 @@ class _Application(BaseApplication):  # type: ignore[misc] # gunicorn has no typ
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
-
-
-def _listen(host: str, port: int, option: str) -> socket.socket:
-    """Bind and listen before there is a child process, so that a taken port is told once and at once."""
-    try:
-        return listen(host, port, backlog=2048)
-    except OSError as error:
-        reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror
-        sys.exit(f"airlock: cannot listen on {host} port {port} ({option}): {reason}")
 
 
 def _affordable(connections: int) -> int:
