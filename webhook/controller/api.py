@@ -7,6 +7,8 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 FIELD_MANAGER = "airlock-controller"
+# On whatever airlock makes, by helm or by the controller; the value is airlock's own namespace.
+INSTALLATION = "airlock/installation"
 JSON, JSON_PATCH = "application/json", "application/json-patch+json"
 
 # A JSON patch whose `test` fails is unprocessable; what was deleted meanwhile is not found.

@@ -12,7 +12,7 @@ from certs.plan import AddAuthority, DropAuthorities, IssueLeaf, Publish, Step
 from certs.secret import Signer, write_leaf, write_signers
 from certs.store import Bundle
 from certs.trust import read_authority, write_trust
-from webhook.controller.api import FIELD_MANAGER, Api, Object, Written
+from webhook.controller.api import FIELD_MANAGER, INSTALLATION, Api, Object, Written
 from webhook.controller.scene import Scene, Site
 
 
@@ -64,14 +64,16 @@ class Certificates:
         return self._write_secret(scene.tls, self._site.tls_secret, "kubernetes.io/tls", data)
 
     def _write_secret(self, present: Object | None, name: str, kind: str, data: dict[str, str]) -> Written:
-        """Create the Secret, or replace the data of the one that is *present*, whatever else it has."""
+        """Create the Secret, or replace the data of the one that is *present*, and keep what else it has."""
+        ours = {INSTALLATION: self._site.namespace}
         if present is None:
-            metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}}
+            metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER, **ours}}
             body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "data": data}
             return self._api.create(self._site.secret(), body)
         changed = deepcopy(present)
         changed["data"] = data
         changed["metadata"].pop("managedFields", None)
+        changed["metadata"]["labels"] = {**(changed["metadata"].get("labels") or {}), **ours}
         return self._api.replace(self._site.secret(name), changed)
 
 

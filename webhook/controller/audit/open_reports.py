@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from webhook.controller.api import FIELD_MANAGER, Api, ApiError, Object, Written
+from webhook.controller.api import FIELD_MANAGER, INSTALLATION, Api, ApiError, Object, Written
 from webhook.controller.audit.pace import Pace
 from webhook.controller.audit.report import MOST_REPORTS, OPEN_REPORTS, Report, as_open_report, content
 
@@ -23,10 +23,14 @@ class _Known:
 
 
 class OpenReports:
-    """The reports of a cluster that serves openreports.io. Raises OSError when nobody answers."""
+    """The reports of a cluster that serves openreports.io; *own* is airlock's namespace.
 
-    def __init__(self, api: Api, clock: Callable[[], float], pace: Pace) -> None:
+    Raises OSError when nobody answers.
+    """
+
+    def __init__(self, api: Api, own: str, clock: Callable[[], float], pace: Pace) -> None:
         self._api = api
+        self._labels = {"app.kubernetes.io/managed-by": FIELD_MANAGER, LABEL: "", INSTALLATION: own}
         self._clock = clock
         self._pace = pace
         self._known: dict[str, _Known] = {}
@@ -83,6 +87,8 @@ class OpenReports:
             found = self._api.get(f"{GROUP}/reports", query | ({"continue": token} if token else {})) or {}
             for item in found.get("items") or ():
                 notes = item["metadata"].get("annotations") or {}
+                if item["metadata"].get("labels") != self._labels:
+                    notes = {}  # of an earlier version: it is written again
                 if _is_ours(item):
                     known = _Known(notes.get(CONTENT, ""), notes.get(SUBSTANCE, ""), self._clock())
                     yield item["metadata"]["namespace"], known
@@ -108,7 +114,7 @@ class OpenReports:
         collection = f"{GROUP}/namespaces/{namespace}/reports"
         present = self._api.get(f"{collection}/{NAME}")
         metadata: Object = {"name": NAME, "annotations": {CONTENT: wanted.content, SUBSTANCE: wanted.substance}}
-        metadata["labels"] = {"app.kubernetes.io/managed-by": FIELD_MANAGER, LABEL: ""}
+        metadata["labels"] = self._labels
         body = {"apiVersion": OPEN_REPORTS, "kind": "Report", "metadata": metadata, **fields}
         if present is None:
             return self._api.create(collection, body)

@@ -21,7 +21,7 @@ class Publisher:
         self._clock = clock
         self._pace = pace
         self._shards = Shards(api, own, clock, pace)
-        self._reports = OpenReports(api, clock, pace)
+        self._reports = OpenReports(api, own, clock, pace)
         self._open: bool | None = None  # None: not looked yet
         self._looked = 0.0
         self._old = old
