@@ -23,10 +23,11 @@ def chart(source: Source, helm: Path, target: Path) -> Path:
 
 def manifests(source: Source, helm: Path, target: Path) -> list[Path]:
     """Write what the chart renders with its own values, and the namespace, into a file for each of `KUBERNETES`."""
-    return [_manifest(source, helm, target, kubernetes) for kubernetes in KUBERNETES]
+    return [manifest(source, helm, target, kubernetes) for kubernetes in KUBERNETES]
 
 
-def _manifest(source: Source, helm: Path, target: Path, kubernetes: str) -> Path:
+def manifest(source: Source, helm: Path, target: Path, kubernetes: str) -> Path:
+    """Write what the chart renders for this version of Kubernetes, such as 1.25, and the namespace, into a file."""
     render = ["template", "airlock", "charts/airlock", "--namespace", NAMESPACE, "--kube-version", kubernetes]
     text = run([helm, *render, "--no-hooks"], source)
     head = [

@@ -79,12 +79,14 @@ def fits(text: str, kubernetes: str) -> None:
 
 @everywhere
 def test_every_container_is_restricted(name: str) -> None:
-    for _, pod in pods(render(values_of(name))):
+    values = values_of(name)
+    asked = {"hostNetwork"} if values.get("serve", {}).get("hostNetwork") else set()
+    for _, pod in pods(render(values)):
         spec, (container,) = pod["spec"], pod["spec"]["containers"]
         assert spec["securityContext"]["runAsNonRoot"] is True
-        assert spec["securityContext"]["runAsUser"] == 65532
+        assert spec["securityContext"].get("runAsUser") == values.get("podSecurityContext", {}).get("runAsUser", 65532)
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & spec.keys()
+        assert {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & spec.keys() <= asked
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -192,8 +194,9 @@ def test_without_reports_there_are_no_config_maps_for_them() -> None:
 @everywhere
 def test_what_the_controller_fills_comes_without_data_and_is_all_that_it_may_change(name: str) -> None:
     objects = render(values_of(name))
-    account = one(objects, "Deployment", "gate-controller" if name == "documents-elsewhere" else "airlock-controller")
-    role = one(objects, "Role", account["metadata"]["name"])
+    names = [each["metadata"]["name"] for each in of_kind(objects, "Deployment")]
+    (account,) = [name for name in names if name.endswith("-controller")]
+    role = one(objects, "Role", account)
     made = [each["metadata"]["name"] for each in of_kind(objects, "ConfigMap") if "data" not in each]
     granted = [rule for rule in role["rules"] if "configmaps" in rule["resources"] and "update" in rule["verbs"]]
     assert [rule["resourceNames"] for rule in granted] == [made]
@@ -308,7 +311,9 @@ def test_no_object_of_the_values_takes_unknown_names() -> None:
     for kind in schema.KINDS:
         del whole["$defs"][kind]
     loose = [
-        path for path, each in _objects(whole) if each.get("additionalProperties") not in (False, {"type": "string"})
+        path
+        for path, each in _objects(whole)
+        if (other := each.get("additionalProperties")) is not False and (other or {}).get("type") != "string"
     ]
     assert loose == ["properties.global"]  # Helm's own
 
@@ -444,6 +449,17 @@ def test_a_network_policy_limits_what_leaves_only_when_the_ports_are_known() -> 
 def test_neighbouring_services_set_no_variable_that_airlock_reads() -> None:
     for name, pod in pods(render()):
         assert pod["spec"]["enableServiceLinks"] is (name == "airlock-test")
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_whatever_the_chart_makes_has_one_label(name: str) -> None:
+    objects = render(values_of(name), arguments=MONITORING)
+    label = {"airlock/installation": NAMESPACE}.items()
+    without = [each for each in objects if not label <= each["metadata"]["labels"].items()]
+    assert without == []
+    assert all(label <= pod["metadata"]["labels"].items() for _, pod in pods(objects))
+    made = [each["spec"]["secretTemplate"]["labels"] for each in of_kind(objects, "Certificate")]
+    assert all(label <= labels.items() for labels in made)
 
 
 def test_names_fit_however_long_the_releases_is() -> None:

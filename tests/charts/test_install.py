@@ -1,6 +1,7 @@
 """The chart on a real API server: helm installs, upgrades, rolls back and uninstalls it, beside the controller."""
 
 import json
+import re
 import shlex
 from http.client import HTTPConnection
 from pathlib import Path
@@ -23,12 +24,12 @@ STRICT = "controllers.pods.validate.airlock"
 FAIL = {"failurePolicy": "Fail", "failNamespaces": ["airflow"], "failurePolicyForOthers": "Fail"}
 
 
-def everything(plane: ControlPlane) -> set[str]:
-    """Return the names of all objects that an installation could leave, in HOME and in no namespace."""
+def everything(plane: ControlPlane, *selector: str) -> set[str]:
+    """Return the names of all objects that an installation could leave, in HOME, elsewhere and in no namespace."""
     resources = plane.kubectl("api-resources", "--verbs=list,delete", "-o", "name").split()
     kinds = ",".join(sorted({*resources} - {"events", "events.events.k8s.io", "componentstatuses"}))
-    found = plane.kubectl("get", kinds, "-n", HOME, "-o", "name", "--ignore-not-found").split()
-    elsewhere = plane.kubectl("get", "roles,rolebindings", "-A", "-o", "name").split()
+    found = plane.kubectl("get", kinds, "-n", HOME, "-o", "name", "--ignore-not-found", *selector).split()
+    elsewhere = plane.kubectl("get", "roles,rolebindings", "-A", "-o", "name", *selector).split()
     return {*found, *elsewhere}
 
 
@@ -48,8 +49,10 @@ def test_what_is_installed_is_gone_when_it_is_uninstalled(home: ControlPlane) ->
 
 def removal() -> list[list[str]]:
     """Return the commands with which docs/install.md removes airlock, as they are run here."""
-    section = INSTALL.partition("## Removing it")[2].partition("```console\n")[2].partition("```")[0]
-    return [shlex.split(line.replace("-n airlock", f"-n {HOME}")) for line in section.splitlines()]
+    section = INSTALL.partition("## Removing it")[2].partition("\n## ")[0]
+    lines = "".join(re.findall(r"```console\n(.*?)```", section, re.DOTALL)).splitlines()
+    here = (line.replace("-n airlock", f"-n {HOME}").replace("=airlock", f"={HOME}") for line in lines)
+    return [shlex.split(line) for line in here]
 
 
 def test_the_documented_removal_leaves_nothing_that_airlock_made(
@@ -64,8 +67,11 @@ def test_the_documented_removal_leaves_nothing_that_airlock_made(
     with release.controlled(tmp_path, keep=True) as log:
         wait_for(lambda: accepted(release), 10, f"the accepted documents: {log.read_text()}")
         wait_for(lambda: audited(log), 20, f"an audit: {log.read_text()}")
-    assert {"secret/airlock-ca", "secret/airlock-tls"} <= everything(home)
-    labels = {"app.kubernetes.io/managed-by": "airlock-controller"}
+    made, labels = everything(home) - before, {"airlock/installation": HOME}
+    assert {"secret/airlock-ca", "secret/airlock-tls"} <= made
+    others = made - everything(home, "-l", f"airlock/installation={HOME}")
+    # Helm's own record, and what servers before 1.24 make for each ServiceAccount.
+    assert {name for name in others if "-token-" not in name} == {"secret/sh.helm.release.v1.airlock.v1"}
     report = {"apiVersion": "openreports.io/v1alpha1", "kind": "Report", "source": "airlock"}
     text = yaml.safe_dump(report | {"metadata": {"name": "airlock", "namespace": "pipelines", "labels": labels}})
     wait_for(lambda: home.run_kubectl("apply", "-f", "-", input=text).returncode == 0, 30, "the API to be served")

@@ -102,6 +102,37 @@ def test_every_object_has_the_common_labels_and_annotations_and_no_pod_template_
     assert all("team" not in template["metadata"]["labels"] for _, template in pods(render(values)))
 
 
+NONSENSE: list[tuple[Object, str]] = [
+    ({"serve": {"hostNetwork": "yes"}}, "at '/serve/hostNetwork': got string, want boolean"),
+    ({"serve": {"dnsPolicy": "None"}}, "at '/serve/dnsPolicy': value must be one of '', 'Default'"),
+    ({"serve": {"host": "localhost"}}, "at '/serve/host': value must be one of '::', '0.0.0.0'"),
+    ({"serve": {"host": "[::]"}}, "at '/serve/host': value must be one of"),
+    ({"affinity": {"nodeAfinity": {}}}, "at '/affinity': additional properties 'nodeAfinity' not allowed"),
+    ({"topologySpreadConstraints": {}}, "at '/topologySpreadConstraints': got object, want array"),
+    ({"extraEnv": {"A": "b"}}, "at '/extraEnv': got object, want array"),
+    ({"extraEnv": [{"name": "A", "value": 1}]}, "at '/extraEnv/0/value': got number, want string"),
+    ({"commonLabels": {"team": "a b"}}, "at '/commonLabels/team': 'a b' does not match"),
+    ({"commonLabels": {"a b": "x"}}, "invalid propertyName 'a b'"),
+    ({"commonAnnotations": {"on": True}}, "at '/commonAnnotations/on': got boolean, want string"),
+    ({"serviceAnnotations": {"a b": "x"}}, "invalid propertyName 'a b'"),
+    ({"webhooks": {"labels": {"team": "a b"}}}, "at '/webhooks/labels/team': 'a b' does not match"),
+    ({"podLabels": {"app.kubernetes.io/name": "x"}}, "invalid propertyName 'app.kubernetes.io/name'"),
+    ({"podLabels": {"airlock/installation": "x"}}, "invalid propertyName 'airlock/installation'"),
+    ({"nodeSelector": {"disk": "a b"}}, "at '/nodeSelector/disk': 'a b' does not match"),
+    ({"priorityClassName": "A b"}, "at '/priorityClassName': 'A b' does not match"),
+    ({"ipFamilyPolicy": "Dual"}, "at '/ipFamilyPolicy': value must be one of"),
+    ({"webhooks": {"extraNamespaceSelector": [{"key": "a", "operator": "In"}]}}, "missing property 'values'"),
+    ({"webhooks": {"extraNamespaceSelector": [{"key": "a", "operator": "Exists", "values": ["x"]}]}}, "maxItems"),
+]
+
+
+@pytest.mark.parametrize(("values", "told"), NONSENSE)
+def test_what_no_cluster_would_take_is_refused_before_it_is_sent(values: Object, told: str) -> None:
+    with pytest.raises(HelmError) as refused:
+        render(values)
+    assert told in str(refused.value)
+
+
 @pytest.mark.parametrize("key", ["app.kubernetes.io/name", "helm.sh/chart", "airlock/report"])
 def test_a_common_label_does_not_take_the_charts_own(key: str) -> None:
     with pytest.raises(HelmError, match=f"invalid propertyName '{key}'"):

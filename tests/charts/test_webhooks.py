@@ -43,7 +43,7 @@ def test_what_all_entries_have_in_common(name: str) -> None:
     for hook in webhooks(render(values)).values():
         assert hook["clientConfig"]["service"].items() >= {"namespace": NAMESPACE, "name": service, "port": 443}.items()
         assert "caBundle" not in hook["clientConfig"]
-        assert hook["timeoutSeconds"] == 2
+        assert hook["timeoutSeconds"] == values.get("webhooks", {}).get("timeoutSeconds", 2)
         assert hook["matchPolicy"] == "Equivalent"
         assert hook["sideEffects"] == "NoneOnDryRun"
         assert hook["admissionReviewVersions"] == ["v1"]
@@ -230,6 +230,7 @@ PULLED = {"image": {"repository": "registry.example.com/airlock"}}
         (PULLED | {"policy": {"document": {"namespaces": [{"names": ["a"], "mode": "enforce"}]}}}, ["The policy enf"]),
         (values_of("production"), ["webhooks.allowFailAtInstall is set"]),
         (PULLED | {"serve": {"replicas": 1}}, ["There are fewer than 2 replicas"]),
+        (PULLED | {"serve": {"replicas": 1, "autoscaled": True}}, ["serve.autoscaled is set"]),
         (PULLED | {"serve": {"hostNetwork": True}}, ["serve.hostNetwork is set: each replica needs a node of its own"]),
         (PULLED | {"certificates": {"leafLife": "30m"}}, ["certificates.leafLife is 30m"]),
         (
@@ -260,6 +261,14 @@ def test_the_notes_warn_of_risky_values(values: Object, warned: list[str]) -> No
 
 def test_the_notes_say_what_a_tool_that_only_renders_does_not_check() -> None:
     assert "Helm rendered this without a cluster" in notes()
+    assert "kubectl get namespaces" not in notes()
+    assert "whether these namespaces exist" in notes(values_of("story"))
+    assert "kubectl get namespaces pipelines platform\n" in notes(values_of("story"))
+
+
+def test_the_notes_leave_the_number_of_replicas_to_an_autoscaler() -> None:
+    assert "as many replicas of the webhook airlock as its autoscaler sets" in notes({"serve": {"autoscaled": True}})
+    assert "2 replica(s) of the webhook airlock" in notes()
 
 
 def test_the_notes_warn_where_airlock_would_not_judge_its_own_neighbours() -> None:

@@ -1,6 +1,7 @@
 """airlock on a real node, as its chart installs it: it judges, and it stays up through whatever is done to it."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +24,26 @@ def test_replicas_and_controller_run_under_restricted_settings(installed: Instal
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+
+
+def test_no_probe_fails_while_a_pod_starts(installed: Installed) -> None:
+    pods = [*installed.serving(2), *installed.node.wait_ready(CONTROLLER, 1, namespace=NAMESPACE)]
+    told = failed_probes(installed)
+    assert [text for pod in pods if in_time(installed, pod) for text in told if pod["metadata"]["name"] in text] == []
+
+
+def in_time(installed: Installed, pod: dict[str, Any]) -> bool:
+    """Return whether *pod* listened within the time of an ordinary start; not on a machine with too much to do."""
+    began = datetime.fromisoformat(pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"])
+    records = map(json.loads, installed.node.logs(NAMESPACE, pod["metadata"]["name"]).splitlines())
+    listened = next(record["timestamp"] for record in records if record["event"] == "listening")
+    return datetime.fromisoformat(listened) - began < timedelta(seconds=3)
+
+
+def failed_probes(installed: Installed) -> dict[str, int]:
+    """Return what Events say of failed probes, and how often."""
+    events = installed.get("events", "-n", NAMESPACE, "--field-selector", "reason=Unhealthy")["items"]
+    return {f"{one['involvedObject']['name']}: {one['message']}": one["count"] for one in events}
 
 
 def test_the_official_charts_scheduler_is_refused_on_a_moving_tag_and_runs_complete_on_a_release(
@@ -98,6 +119,11 @@ def test_a_bad_edit_of_the_policy_is_refused_at_kubectl_apply(installed: Install
     applied = installed.node.run_kubectl("apply", "-f", "-", input=yaml.safe_dump(bad))
     assert applied.returncode != 0
     assert "'enforced' is none of" in applied.stderr
+
+
+def unready(installed: Installed) -> dict[str, int]:
+    """Return what Events say of replicas that answered that they are not ready, and how often."""
+    return {text: times for text, times in failed_probes(installed).items() if "statuscode: 503" in text}
 
 
 def rolled(installed: Installed, judged: str, times: int) -> Load:
@@ -214,6 +240,7 @@ def test_a_node_that_is_drained_comes_back_by_itself_though_everybody_waits_for_
 
 
 def test_an_upgrade_and_its_rollback_lose_no_request(installed: Installed, judged: str) -> None:
+    before = unready(installed)
     with Load(installed.node, judged, scheduler("apache/airflow:latest", "refused"), 422) as load:
         installed.apply_values(podAnnotations={"example.com/revision": "2"})
         installed.node.kubectl("rollout", "status", f"deployment/{RELEASE}", "-n", NAMESPACE, "--timeout=180s")
@@ -223,6 +250,7 @@ def test_an_upgrade_and_its_rollback_lose_no_request(installed: Installed, judge
         wait_for(lambda: load.sent > sent + 200, 60, "load after it")
     assert load.failures == []
     assert installed.registered()
+    assert unready(installed) == before  # none of those that drained
 
 
 def test_helm_test_says_that_airlock_answers(installed: Installed) -> None:

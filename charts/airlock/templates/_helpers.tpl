@@ -13,9 +13,15 @@ app.kubernetes.io/component: {{ . }}
 {{- end }}
 {{- end }}
 
+{{- /* The one label of whatever airlock makes; the controller sets it too. In no selector: those cannot change. */}}
+{{- define "airlock.installation" -}}
+airlock/installation: {{ .Release.Namespace | quote }}
+{{- end }}
+
 {{- /* The labels of an object. */}}
 {{- define "airlock.labels" -}}
 {{ include "airlock.selector" (dict "root" .) }}
+{{ include "airlock.installation" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}

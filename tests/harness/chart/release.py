@@ -17,14 +17,16 @@ from tests.harness.server import wait_for
 
 HOME, RELEASE = "chart-home", "airlock"
 MANAGER = "airlock-controller"  # the controller's field manager
+QUICK = ("--propagation=0", "--audit-interval=1")  # of the controller, where the chart's are for life
 KINDS = ("mutatingwebhookconfiguration", "validatingwebhookconfiguration")
 
 
 class Release:
-    """The release `airlock` in HOME."""
+    """The release `airlock` in the namespace *home*."""
 
-    def __init__(self, plane: ControlPlane) -> None:
+    def __init__(self, plane: ControlPlane, home: str = HOME) -> None:
         self.plane = plane
+        self.home = home
 
     def helm(self, command: str, *arguments: str, values: Object | None = None, chart: Path = CHART) -> str:
         named, stdin = (), None
@@ -33,8 +35,19 @@ class Release:
             reset = ("--reset-values",) if command == "upgrade" else ()
             named, stdin = (str(chart), "--values", "-", *reset), json.dumps(values or {})
         return helm(
-            command, RELEASE, *named, *arguments, "--namespace", HOME, stdin=stdin, kubeconfig=self.plane.kubeconfig
+            command,
+            RELEASE,
+            *named,
+            *arguments,
+            "--namespace",
+            self.home,
+            stdin=stdin,
+            kubeconfig=self.plane.kubeconfig,
         )
+
+    def manifest(self) -> str:
+        """Return what helm applied."""
+        return helm("get", "manifest", RELEASE, "--namespace", self.home, kubeconfig=self.plane.kubeconfig)
 
     def other(self, *arguments: str) -> str:
         """Run helm on another release."""
@@ -68,12 +81,12 @@ class Release:
 
         Gives its log. The Secrets that it made are deleted in the end, unless they are to be kept.
         """
-        deployment = self.get("deployment", f"{RELEASE}-controller", "-n", HOME)
+        deployment = self.get("deployment", f"{RELEASE}-controller", "-n", self.home)
         arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
-        command = [sys.executable, "-m", "webhook", *arguments, "--metrics-port=0", "--propagation=0"]
+        command = [sys.executable, "-m", "webhook", *arguments, "--metrics-port=0", *QUICK]
         environ = {
             "PATH": "/usr/bin:/bin",
-            "KUBECONFIG": str(self.plane.token_kubeconfig(HOME, f"{RELEASE}-controller")),
+            "KUBECONFIG": str(self.plane.token_kubeconfig(self.home, f"{RELEASE}-controller")),
         }
         log = folder / "log.json"
         with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environ) as process:
@@ -85,7 +98,7 @@ class Release:
                 process.wait(20)
                 made = ("secret/airlock-ca", "secret/airlock-tls")
                 if not keep:
-                    self.plane.run_kubectl("delete", "-n", HOME, "--ignore-not-found", *made)
+                    self.plane.run_kubectl("delete", "-n", self.home, "--ignore-not-found", *made)
 
     def policies(self) -> dict[str, str]:
         return {hook["name"]: hook["failurePolicy"] for hook in self.hooks()}
