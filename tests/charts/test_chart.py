@@ -20,6 +20,7 @@ from tests.harness.chart.rendering import (
     NAMESPACE,
     NEWEST,
     VALUES,
+    HelmError,
     Object,
     helm,
     of_kind,
@@ -143,6 +144,22 @@ def test_names_and_keys_may_be_read_in_the_namespaces_that_the_values_name_and_b
         "--read-secrets=vault",
     ]
     assert not any("--read-" in argument for argument in pods_arguments(render()))
+
+
+def test_the_controller_may_read_names_and_keys_only_if_a_value_says_so() -> None:
+    values = {"envReference": {"configMaps": ["airflow"], "secrets": ["vault"], "audit": True}}
+    objects = render(values)
+    for namespace in ("airflow", "vault"):
+        subjects = one(objects, "RoleBinding", "airlock-keys", namespace)["subjects"]
+        assert [subject["name"] for subject in subjects] == ["airlock", "airlock-controller"]
+    arguments = one(objects, "Deployment", "airlock-controller")["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert [one for one in arguments if one.startswith("--read-")] == [
+        "--read-configmaps=airflow",
+        "--read-secrets=vault",
+    ]
+    assert rules(objects, "ClusterRole", "airlock-controller") == rules(render(), "ClusterRole", "airlock-controller")
+    with pytest.raises(HelmError, match="there is no audit that could read anything"):
+        render(values | {"audit": {"enabled": False}})
 
 
 def pods_arguments(objects: list[Object]) -> list[str]:

@@ -146,3 +146,18 @@ def test_a_container_that_runs_had_its_secret_so_nothing_is_unknown_about_it() -
     assert (told(found), unknown(found)) == ([], [])
     pod["status"] = {"phase": "Pending"}
     assert len(unknown(report("-f", "-", stdin=listed(pod)))) == 1
+
+
+def test_a_file_that_nothing_writes_is_told_of_a_pod_that_waits_and_not_of_one_that_has_started() -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", **running()}
+    file = {"fileKeyRef": {"volumeName": "data", "path": "app.env", "key": "TOKEN"}}
+    pod["spec"]["containers"][0] |= {"env": [{"name": "TOKEN", "valueFrom": file}]}
+    pod["spec"]["volumes"] = [{"name": "data", "emptyDir": {}}]
+    metadata = {"name": "kube-root-ca.crt", "namespace": pod["metadata"]["namespace"]}
+    root = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": "x"}}
+    assert told(report("-f", "-", stdin=listed(pod, root))) == []
+    pod["status"] = {"phase": "Pending"}
+    (one,) = told(report("-f", "-", stdin=listed(pod, root)))
+    assert "no other container mounts the volume 'data'" in one
+    pod["spec"]["initContainers"] = [{"name": "write", "image": "busybox:1.36.1", "volumeMounts": [{"name": "data"}]}]
+    assert told(report("-f", "-", stdin=listed(pod, root))) == []

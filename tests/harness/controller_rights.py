@@ -19,6 +19,13 @@ def rights(namespace: str, configuration: str, kubernetes: str) -> list[Object]:
     return [account, *role, *everywhere]
 
 
+def keys(namespace: str, home: str) -> list[Object]:
+    """Return the rights to names and keys in *namespace* that the chart renders for the controller in *home*."""
+    values = {"envReference": {"configMaps": [namespace], "audit": True}}
+    rendered = render(values, namespace=home)
+    return [one(rendered, kind, "airlock-keys", namespace) for kind in ("Role", "RoleBinding")]
+
+
 def config_maps(namespace: str) -> list[Object]:
     """Return the ConfigMaps that the chart makes and the controller fills."""
     found = copy.deepcopy(of_kind(render(namespace=namespace), "ConfigMap"))

@@ -7,11 +7,12 @@ import click
 
 from certs.names import Names, parse_names
 from certs.pace import CA_LIFE, LEAF_LIFE, Pace
-from webhook.commands.options import ConfigMapSrc, Span, accepted, log_level, metrics_port, setting
+from webhook.commands.options import ConfigMapSrc, Span, accepted, log_level, metrics_port, readable, setting
 from webhook.controller.audit.options import AuditOptions, RegistryOptions
 from webhook.controller.replicas import split_address
 from webhook.registry.hosts import HostError, allowed
 from webhook.sources.name import ConfigMapName
+from webhook.sources.readable import Readable
 
 PACE = Pace()
 AUDIT = AuditOptions()
@@ -114,6 +115,7 @@ AUDIT = AuditOptions()
     help="A ConfigMap in airlock's namespace where an earlier version kept a report; the controller deletes it."
     " Repeatable.",
 )
+@readable()
 @setting(
     "--registry",
     metavar="HOST[:PORT][;OPTION]...",
@@ -162,6 +164,8 @@ def controller(  # noqa: PLR0913 - an argument for each option
     audit_window: timedelta,
     audit_reports: bool,
     old_report: tuple[str, ...],
+    read_configmaps: tuple[str, ...],
+    read_secrets: tuple[str, ...],
     registry: tuple[str, ...],
     registry_config: Path | None,
     registry_ca: Path | None,
@@ -177,7 +181,8 @@ def controller(  # noqa: PLR0913 - an argument for each option
 
     It also watches the pods of the whole cluster and checks running Airflow pods against the policy and the manifest:
     pods that the policy would deny today, one tag that runs as two images, components that run different images,
-    missing variables. It keeps digests in the ConfigMap airlock-sightings.
+    missing variables, and references that cannot be resolved, in the namespaces where it can read names and keys. It
+    keeps digests in the ConfigMap airlock-sightings.
 
     Exits with 0 after SIGTERM or Ctrl-C, with 1 if the port is taken or it finds no cluster, with 2 for a wrong option.
     """
@@ -194,7 +199,8 @@ def controller(  # noqa: PLR0913 - an argument for each option
     configure(log_level)
     site = Site(namespace, service_name, ca_secret, tls_secret, webhook_configuration, replica)
     asked = _registries(registry, registry_config, registry_ca)
-    auditing = AuditOptions(audit_interval, audit_window, audit_reports, old_report, asked)
+    known = Readable(frozenset(read_configmaps), frozenset(read_secrets))
+    auditing = AuditOptions(audit_interval, audit_window, audit_reports, old_report, asked, known)
     documents = {"policy": policy, "required-env": required_env, "release": release}
     options = Options(
         site,

@@ -54,6 +54,27 @@ def accepted() -> Callable[[F], F]:
     )
 
 
+def readable() -> Callable[[F], F]:
+    """Return the options --read-configmaps and --read-secrets."""
+    options = (
+        setting(
+            "--read-configmaps",
+            type=NamespaceName(),
+            multiple=True,
+            help="A namespace whose ConfigMaps airlock watches, to know their names and keys (never values), for the"
+            " rule env-reference; repeatable.",
+        ),
+        setting(
+            "--read-secrets",
+            type=NamespaceName(),
+            multiple=True,
+            help="The same for the Secrets of a namespace. The API server sends their values too; airlock drops them"
+            " unread.",
+        ),
+    )
+    return lambda command: options[0](options[1](command))
+
+
 def installation() -> Callable[[F], F]:
     """Return what names the parts of an installation: --service-name, --tls-secret and --webhook-configuration."""
     options = (

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from certs.names import parse_names
-from webhook.commands.options import ConfigMapSrc, NamespaceName, Src, accepted, log_level, metrics_port, setting
+from webhook.commands.options import ConfigMapSrc, Src, accepted, log_level, metrics_port, readable, setting
 from webhook.serving.options import EventsTo, ServiceOptions
 from webhook.sources.name import ConfigMapName
+from webhook.sources.readable import Readable
 
 
 @click.command()
@@ -42,19 +43,7 @@ from webhook.sources.name import ConfigMapName
     type=ConfigMapSrc(),
     help="The ConfigMap (airlock-sightings) where the controller keeps the digests that images ran as.",
 )
-@setting(
-    "--read-configmaps",
-    type=NamespaceName(),
-    multiple=True,
-    help="A namespace whose ConfigMaps airlock watches, to know their names and keys (never values), for the rule"
-    " env-reference; repeatable.",
-)
-@setting(
-    "--read-secrets",
-    type=NamespaceName(),
-    multiple=True,
-    help="The same for the Secrets of a namespace. The API server sends their values too; airlock drops them unread.",
-)
+@readable()
 @accepted()
 @setting(
     "--cert-dir",
@@ -190,7 +179,7 @@ def serve(  # noqa: PLR0913 - an argument for each option
         policy, required_env, events, inside, instance, accepted,
         release=release, pins=pins, sightings=sightings, excluded=frozenset(excluded_namespace),
         tasks_left_out=tasks_left_out,
-        read_configmaps=frozenset(read_configmaps), read_secrets=frozenset(read_secrets),
+        readable=Readable(frozenset(read_configmaps), frozenset(read_secrets)),
     )  # fmt: skip
     run(
         lambda: Airlock(options),

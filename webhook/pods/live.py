@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from webhook.pods import skim
-from webhook.pods.references import is_reference
+from webhook.pods.references import is_reference, refers_to_files
 from webhook.pods.workload import Container, Metadata, PodSpec, Struct, Workload, decode
 
 _FACT = 512  # characters; the longest id of a DAG has 250
@@ -129,6 +129,11 @@ class LivePod:
         return self.workload.metadata.labels or {}
 
     @property
+    def started(self) -> frozenset[str]:
+        """The containers that run or have run: these had all that they refer to."""
+        return frozenset(name for (_, name), run in self.images.items() if run.since is not None)
+
+    @property
     def ended(self) -> bool:
         """Whether it counts as running no more: it has run its course, or it is being deleted."""
         return self.deleting or self.phase in ENDED
@@ -158,12 +163,14 @@ def decode_pod(raw: bytes | msgspec.Raw) -> LivePod:
 def slim(pod: LivePod, variables: frozenset[str]) -> LivePod:
     """Return *pod* without what no rule looks at.
 
-    That is all variables but *variables* and references, where containers mount volumes, and long annotations.
+    That is all variables but *variables* and references, where containers mount volumes unless a variable comes from a
+    file, and long annotations.
     """
     workload = pod.workload
     spec, metadata = workload.spec, workload.metadata
+    mounts = refers_to_files(spec)
     lists = {
-        field: [_without_env(container, variables) for container in containers]
+        field: [_slim(container, variables, mounts=mounts) for container in containers]
         for field in ("containers", "init_containers", "ephemeral_containers")
         if (containers := getattr(spec, field))
     }
@@ -173,9 +180,10 @@ def slim(pod: LivePod, variables: frozenset[str]) -> LivePod:
     return replace(pod, workload=replace(workload, metadata=slimmer, template=slimmer, spec=bare))
 
 
-def _without_env(container: Container, variables: frozenset[str]) -> Container:
+def _slim(container: Container, variables: frozenset[str], *, mounts: bool) -> Container:
     env = [one for one in container.env or () if one.name in variables or is_reference(one.value_from)]
-    return msgspec.structs.replace(container, env=env or None, volume_mounts=None)
+    mounted = container.volume_mounts if mounts else None
+    return msgspec.structs.replace(container, env=env or None, volume_mounts=mounted)
 
 
 def _salvaged(raw: bytes | msgspec.Raw) -> LivePod:

@@ -79,6 +79,11 @@ def references(spec: PodSpec) -> Iterator[Reference]:
                 yield from _of(container, f"{listed}[{index}]")
 
 
+def refers_to_files(spec: PodSpec) -> bool:
+    """Return whether a variable of *spec* comes from a file, so that it matters which container mounts what."""
+    return any(one.kind == FILE for one in references(spec))
+
+
 def is_reference(value_from: Mapping[str, Any] | None) -> bool:
     """Return whether a variable with *value_from* refers to a ConfigMap, a Secret or a file."""
     return value_from is not None and not _FIELDS.keys().isdisjoint(value_from)

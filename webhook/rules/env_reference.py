@@ -46,8 +46,11 @@ def check(subject: Subject, options: EnvReferenceOptions) -> Iterator[Finding]:
     blind = subject.observed.holdings is NO_HOLDINGS
     if blind and subject.stage is Stage.LIVE:
         return
+    started = subject.live.pod.started if subject.live is not None else frozenset[str]()
     mounting: dict[str, set[str]] | None = None
     for one in references(subject.workload.spec):
+        if one.kind == FILE and one.container in started:
+            continue  # it had its file
         if one.kind == FILE:
             mounting = _mounting(subject.workload.spec) if mounting is None else mounting
             yield from _of_file(one, subject, mounting)
@@ -102,8 +105,6 @@ def _mounting(spec: PodSpec) -> dict[str, set[str]]:
 
 def _of_file(one: Reference, subject: Subject, mounting: dict[str, set[str]]) -> Iterator[Finding]:
     """Yield a finding where the spec alone says that nothing can have written the file; the rest is unknown."""
-    if subject.stage is Stage.LIVE:  # it has started, and of what runs the mounts are not kept
-        return
     if one.name not in mounting:
         yield _finding(one, subject, f"the pod has no volume {quote(one.name)}", _FILE_FIX)
     elif not mounting[one.name] - {one.container}:

@@ -123,7 +123,7 @@ def _references(look: Look, templates: Iterable[Template]) -> Iterator[tuple[str
     for pod in look.pods:
         if pod.ended:
             continue
-        started = {name for (_, name), run in pod.images.items() if run.since is not None}
+        started = pod.started
         yield from ((pod.namespace, one, one.container in started) for one in references(pod.workload.spec))
     for template in templates:
         yield from ((template.namespace, one, False) for one in references(template.spec))

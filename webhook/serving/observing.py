@@ -8,11 +8,7 @@ from webhook.pods.fleet import fleet
 from webhook.pods.notebook import read_notes
 from webhook.pods.observed import NOTHING, Observed, read_origins
 from webhook.pods.pin import read_pins
-from webhook.pods.references import CONFIG_MAP, SECRET
-from webhook.serving.options import ServiceOptions
 from webhook.sources.configmap import ConfigMapWatch, Connection, Present, State
-from webhook.sources.keys import Connection as Reading
-from webhook.sources.keys import KeysWatch
 from webhook.sources.name import ConfigMapName
 from webhook.sources.shelves import Shelves
 
@@ -54,19 +50,6 @@ class Observing:
         if value != self.value:
             self.value = value
             self._changed()
-
-
-def shelves_of(options: ServiceOptions) -> Shelves | None:
-    """Return what will be known of the namespaces in *options*; None where they name none."""
-    return Shelves() if options.read_configmaps or options.read_secrets else None
-
-
-def key_watches(connect: Callable[[], Reading], shelves: Shelves | None, options: ServiceOptions) -> list[KeysWatch]:
-    """Return what fills *shelves* with the names and keys of the namespaces in *options*."""
-    if shelves is None:
-        return []
-    asked = ((CONFIG_MAP, options.read_configmaps), (SECRET, options.read_secrets))
-    return [KeysWatch(connect(), kind, name, shelves) for kind, names in asked for name in sorted(names)]
 
 
 def _data(state: State) -> Mapping[str, str]:

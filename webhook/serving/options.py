@@ -1,10 +1,11 @@
 """The settings of `airlock serve`: where its documents come from, and where its Events go."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from webhook.sources.name import ConfigMapName
+from webhook.sources.readable import Readable
 
 
 class EventsTo(StrEnum):
@@ -29,8 +30,7 @@ class ServiceOptions:
     release: ConfigMapName | Path | None = None  # None: no image is expected
     pins: ConfigMapName | None = None  # what the controller has seen
     sightings: ConfigMapName | None = None  # same
-    read_configmaps: frozenset[str] = frozenset()  # namespaces whose ConfigMaps are known by name and key
-    read_secrets: frozenset[str] = frozenset()  # same, of Secrets
+    readable: Readable = field(default_factory=Readable)  # namespaces whose objects are known by name and key
     excluded: frozenset[str] = frozenset()  # namespaces that the registration leaves out: no Event is written there
     tasks_left_out: bool = False  # whether the registration does not ask `/mutate` about tasks
 
@@ -38,8 +38,7 @@ class ServiceOptions:
     def connected(self) -> bool:
         """Whether a cluster is meant: a `make run` touches none that a kubeconfig happens to name."""
         documents = (self.policy, self.required_env, self.release)
-        named = self.read_configmaps or self.read_secrets
-        return self.inside or bool(named) or any(isinstance(one, ConfigMapName) for one in documents)
+        return self.inside or bool(self.readable) or any(isinstance(one, ConfigMapName) for one in documents)
 
     @property
     def events_to_cluster(self) -> bool:

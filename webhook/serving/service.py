@@ -25,7 +25,7 @@ from webhook.serving.app import Collaborators, create_app
 from webhook.serving.cautions import Values, noted
 from webhook.serving.desk import Answer, Desk, Parts
 from webhook.serving.health import Readiness, create_probes
-from webhook.serving.observing import Observing, key_watches, shelves_of
+from webhook.serving.observing import Observing
 from webhook.serving.options import EventsTo, ServiceOptions
 from webhook.sources.configmap import ConfigMapWatch, Present, State
 from webhook.sources.file import FileWatch, Listener
@@ -78,10 +78,10 @@ class Airlock:
             *self._feeder(self._manifest, options.required_env),
             *self._feeder(self._release, options.release),
         ]
-        self._shelves = shelves_of(options)
+        self._shelves = options.readable.shelves()
         self._observing = Observing(self._rebuild, self._shelves)
         self._feeders += self._observing.watches(self._cluster, options.pins, options.sightings)
-        self._feeders += key_watches(self._cluster, self._shelves, options)
+        self._feeders += options.readable.watches(self._cluster, self._shelves)
         self._events = self._make_events()
         self._follow(self._policy)
         self._follow(self._manifest)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import POLICY, Installation, Process, installation
-from tests.harness.controller_rights import ACCOUNT, rights
+from tests.harness.controller_rights import ACCOUNT, keys, rights
 from tests.harness.livepods import REPOSITORY, digest, running, task
 from tests.harness.running import Kubelets, fresh_name, nodes, requests, since
 from tests.harness.scanning import report as audit
@@ -130,6 +130,28 @@ def test_a_variable_that_the_manifest_begins_to_name_is_looked_for_in_pods_that_
             assert not [text for text in texts for value in ("prod-", "s3cr3t") if value in text]
         finally:
             require()
+
+
+def test_references_are_checked_where_the_chart_lets_it_read_and_unknown_elsewhere(
+    made: Installation, kubelets: Kubelets, two: tuple[str, str]
+) -> None:
+    namespace = kubelets.namespace
+    pod = running("scheduler", started=since(hours=1))
+    reference = {"name": "ENDPOINT", "valueFrom": {"configMapKeyRef": {"name": "gone", "key": "endpoint"}}}
+    pod["spec"]["containers"][0]["env"] = [reference]
+    kubelets.deploy(pod, {two[0]: OLD})
+    made.apply(*keys(namespace, made.namespace))
+    with made.controlled(*AUDIT, "--read-configmaps", namespace, "--read-secrets", namespace) as process:
+        (row,) = wait_for(lambda: report(made, namespace).get("findings"), 30, process.log.read_text())
+        assert (row["rule"], row["mode"], row["variable"]) == ("env-reference", "warn", "ENDPOINT")
+        assert "ConfigMap 'gone' does not exist" in row["message"]
+        (said,) = report(made, namespace)["notChecked"]
+        assert said.startswith("env-reference: references to Secrets: ")
+        assert "is forbidden" in said
+        line = f"audit: references: Secrets in namespace {namespace} are not all known"
+        wait_for(lambda: line in process.probe("/readyz")[1], 10, "readyz to say so")  # once the audit is over
+        made.plane.kubectl("-n", namespace, "create", "configmap", "gone", "--from-literal=endpoint=x")
+        wait_for(lambda: report(made, namespace).get("findings") == [], 30, "the finding to go")
 
 
 def test_one_tag_that_runs_as_two_images_is_told_of_each_owner(

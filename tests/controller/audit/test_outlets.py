@@ -12,11 +12,14 @@ from webhook.audit.survey import Basis, Survey
 from webhook.audit.taking import Look, survey
 from webhook.controller.audit.draft import Draft
 from webhook.controller.audit.figures import OTHER, AuditMetrics, Count
+from webhook.controller.audit.library import Library
 from webhook.controller.audit.report import LARGEST, MOST_FINDINGS, Report, as_json, as_open_report, content
 from webhook.controller.audit.telling import BURST, Told, news
 from webhook.documents.policy import read_policy
+from webhook.documents.required_env import read_manifest
 from webhook.judge.gate import Gate
 from webhook.pods.nodes import known
+from webhook.sources.readable import Readable
 
 GATE = Gate(read_policy("{apiVersion: airlock/v1, kind: Policy, mode: enforce}"))
 NODES = known([node("node-a"), node("node-b")])
@@ -24,9 +27,9 @@ DAY = timedelta(hours=24)
 LATEST = "apache/airflow:latest"
 
 
-def found(*pods: dict[str, Any]) -> Survey:
+def found(*pods: dict[str, Any], gate: Gate = GATE) -> Survey:
     basis = Basis("the cluster", "ConfigMap airlock/airlock-policy, revision 45bd7d719826", "the same", installed=True)
-    return survey(Look(tuple(map(live, pods)), NODES), GATE, basis, NOW)
+    return survey(Look(tuple(map(live, pods)), NODES), gate, basis, NOW)
 
 
 def one_job(run: str) -> dict[str, Any]:
@@ -37,6 +40,12 @@ def one_job(run: str) -> dict[str, Any]:
 
 def marks(*pods: dict[str, Any]) -> list[str]:
     return [mark for one in news(found(*pods)) for mark in one.marks]
+
+
+def told_of(*variables: str) -> list[str]:
+    env = ", ".join(f"{{name: {name}, value: x}}" for name in variables)
+    gate = Gate(manifest=read_manifest(f"{{apiVersion: airlock/v1, kind: RequiredEnv, env: [{env}]}}"))
+    return [mark for one in news(found(running(), gate=gate)) for mark in one.marks]
 
 
 # Events
@@ -81,6 +90,7 @@ def test_another_image_another_rule_and_another_task_are_news() -> None:
     first = marks(running("scheduler", LATEST))
     assert first != marks(running("scheduler", "apache/airflow:main"))
     assert marks(task(LATEST, dag="a")) != marks(task(LATEST, dag="b"))
+    assert set(told_of("DEPLOY_ENV")) & set(told_of("DEPLOY_ENV", "REGION")) == set()
     drifting = [
         running("scheduler", LATEST),
         running("triggerer", LATEST, f"{REPOSITORY}@{digest('2')}", node="node-b"),
@@ -238,6 +248,39 @@ def test_a_report_has_a_hard_size_and_says_how_much_is_not_in_it() -> None:
             assert len(json.dumps(body)) <= LARGEST
             assert 20 < len(told) <= MOST_FINDINGS
             assert f"and {300 - len(told)} more" in str(body)
+
+
+def test_a_report_says_what_was_not_checked_and_what_annotations_say_airlock_did() -> None:
+    pod = running("scheduler")
+    pod["spec"]["containers"][0]["env"] = [{"name": "DEPLOY_ENV", "value": "prod"}]
+    pod["metadata"]["annotations"] = {"airlock/injected": "DEPLOY_ENV,REGION"}
+    env = "[{name: DEPLOY_ENV, value: prod}, {name: REGION, value: eu}]"
+    gate = Gate(manifest=read_manifest(f"{{apiVersion: airlock/v1, kind: RequiredEnv, env: {env}}}"))
+    draft = Draft("airflow", "the policy", set(), ("env-reference: references to Secrets: nobody may read them",))
+    draft.add(found(pod, gate=gate).groups)
+    body, opened = as_json(draft.report()), as_open_report(draft.report())
+    assert body["notChecked"] == ["env-reference: references to Secrets: nobody may read them"]
+    assert body["injected"] == {"DEPLOY_ENV": 1}  # the spec does not bear out REGION
+    assert "pinned" not in body
+    notes = {one["result"]: one["message"] for one in opened["results"] if "rule" not in one}
+    assert notes["skip"] == body["notChecked"][0]
+    assert notes["pass"].endswith("as annotations say: DEPLOY_ENV (1 workload)")
+    assert opened["summary"]["skip"] == 1
+    plain = report(running("scheduler"))
+    assert not as_json(plain).keys() & {"notChecked", "injected", "pinned"}
+    assert draft.report().substance != plain.substance
+
+
+def test_references_that_nobody_lets_it_look_up_are_said_to_be_unchecked_unless_the_rule_is_off() -> None:
+    nobody: Any = None  # there is nothing to ask for
+    library = Library(Readable(), nobody)
+    assert library.unchecked("airflow", GATE) == (
+        "env-reference: references to ConfigMaps: the controller is not set up to read them",
+        "env-reference: references to Secrets: the controller is not set up to read them",
+    )
+    off = Gate(read_policy("{apiVersion: airlock/v1, kind: Policy, rules: {env-reference: {mode: off}}}"))
+    assert library.unchecked("airflow", off) == ()
+    assert library.unread == library.trouble == ""
 
 
 def test_the_strictest_findings_stand_first_however_the_groups_come_in() -> None:

@@ -8,13 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness.livepods import REPOSITORY, ago, digest, live, running, task
+from tests.harness.livepods import NOW, REPOSITORY, ago, digest, live, running, task
 from webhook.audit.taking import HASH, owner_of
+from webhook.controller.audit.auditor import KEPT
 from webhook.controller.audit.shape import Keep
 from webhook.controller.audit.stock import Stock
 from webhook.documents.policy import read_policy
 from webhook.judge.gate import Gate
+from webhook.pods.fleet import Live, fleet
 from webhook.pods.live import LivePod
+from webhook.pods.nodes import Nodes
+from webhook.pods.observed import Observed
+from webhook.pods.references import Held
 from webhook.pods.sighting import RELEASES
 
 GATE = Gate()
@@ -135,6 +140,34 @@ def test_what_a_rule_sees_of_a_shape_is_what_it_sees_of_its_pod() -> None:
     assert list(kept.workload.images) == list(pod.workload.images)
     assert owner_of(kept, None) == owner_of(pod, None)
     assert dict(kept.images) == dict(pod.images)
+
+
+def test_what_env_reference_sees_of_a_shape_is_what_it_sees_of_its_pod() -> None:
+    key = {"name": "ENDPOINT", "valueFrom": {"configMapKeyRef": {"name": "gone", "key": "endpoint"}}}
+    file = {"name": "TOKEN", "valueFrom": {"fileKeyRef": {"volumeName": "data", "path": "env", "key": "TOKEN"}}}
+    body = running("scheduler", phase="Pending", started=ago(minutes=1))
+    body["spec"]["containers"][0] |= {"env": [key, file, {"name": "OTHER", "value": "hush"}]}
+    body["spec"]["containers"][0]["envFrom"] = [{"secretRef": {"name": "gone"}}]
+    body["spec"]["volumes"] = [{"name": "data", "emptyDir": {}}]
+    body["status"] = {"phase": "Pending"}
+    seeing = Gate(observed=Observed(holdings=Held(whole=frozenset({("ConfigMap", "airflow"), ("Secret", "airflow")}))))
+    pod = live(body)
+    made = Stock(Keep(seeing.labels, frozenset(), references=True), lambda *_: None)
+    made.put(pod, "")
+    ((kept,),) = made.batches()
+    told = [seeing.audit(Live(one, fleet(()), Nodes(), NOW)).verdict.violations for one in (pod, kept)]
+    assert told[0] == told[1]
+    assert [one.cause.variable for one in told[0]] == ["ENDPOINT", "TOKEN", ""]
+    assert "hush" not in str(kept)
+
+
+def test_marks_are_kept_so_that_the_audit_can_say_what_airlock_did() -> None:
+    body = running()
+    body["metadata"]["annotations"] = {"airlock/injected": "DEPLOY_ENV", "other": "thing"}
+    made = Stock(Keep(GATE.labels | dict.fromkeys(KEPT), frozenset()), lambda *_: None)
+    made.put(live(body), "")
+    ((pod,),) = made.batches()
+    assert pod.workload.metadata.annotations == {"airlock/injected": "DEPLOY_ENV"}
 
 
 def test_the_oldest_start_counts_as_long_as_one_of_the_shape_runs() -> None:

@@ -14,6 +14,7 @@ from webhook.controller.acceptance import Standing
 from webhook.controller.audit import feed
 from webhook.controller.audit.feed import Feed, Lens, Snapshot
 from webhook.controller.audit.figures import AuditMetrics, Count
+from webhook.controller.audit.library import Library
 from webhook.controller.audit.options import AuditOptions
 from webhook.controller.audit.outlets import Outlets
 from webhook.controller.audit.pinboard import Pinboard
@@ -26,6 +27,7 @@ from webhook.judge.gate import Gate
 from webhook.observe.events.occurrence import Occurrence
 from webhook.pods.fleet import Fleet
 from webhook.pods.image import Image, parse
+from webhook.pods.marks import INJECTED, PINNED
 from webhook.pods.nodes import Nodes
 from webhook.pods.notebook import Memory
 from webhook.pods.observed import Observed, Origin
@@ -40,6 +42,9 @@ from webhook.status.audited import Audited
 APART = 1.0  # seconds between the beginnings of two runs at least, whatever happens
 WAITING = 5.0  # seconds until it is looked again for what an audit cannot do without
 SOURCES = 10.0  # seconds for which a ConfigMap that a `from` names and nobody has read yet is waited for
+
+
+KEPT = (*RELEASES, HASH, INJECTED, PINNED)  # labels and annotations, besides those that say what a pod is
 
 
 class Connection(api.Connection, feed.Connection, configmap.Connection, Protocol):
@@ -78,6 +83,7 @@ class Auditor:
         self._book = NodeBook(connection, self._clock)
         self._grouping = 0
         self._feed = Feed(connection, Memory(options.window), self._book, self.wake, now=now)
+        self._library = Library(options.readable, connection, self._clock)
         self._lookup = Lookup(lambda: connection, self.wake)
         self._wanted: tuple[frozenset[Name], float] = (frozenset(), 0.0)  # sources, and since when
         self._failures = 0
@@ -101,6 +107,7 @@ class Auditor:
         """Begin to audit."""
         if self._desk is not None:
             self._desk.start()
+        self._library.start()
         self._thread.start()
 
     def wake(self) -> None:
@@ -116,6 +123,7 @@ class Auditor:
             self._desk.stop()
         if self._feed.started:
             self._feed.stop()
+        self._library.stop()
         self._lookup.stop()
         with Troubles().of("sightings"):
             self._outlets.keep(self._feed.remembered(), last=True)
@@ -154,11 +162,13 @@ class Auditor:
             raise _Waiting("there is no policy in force yet")
         gate = self._gate(standing)
         snapshot = self._look(standing, gate, troubles)
+        if trouble := self._library.trouble:
+            troubles["references"] = trouble
         now = self._now()
         count, self._pinning = Count(), Pinning(snapshot.nodes, self._indexes())
         if self._desk is not None:
             self._desk.want(_images(snapshot.fleet))
-        self._outlets.begin(now, troubles)
+        self._outlets.begin(now, troubles, lambda namespace: self._library.unchecked(namespace, gate))
         for found in self._surveys(snapshot, standing, gate, now, troubles):
             self._outlets.tell(found, now, troubles)
             count.add(found)
@@ -180,7 +190,10 @@ class Auditor:
             self._lookup.want(sources)
         if (unread := self._lookup.unread) and self._clock() - self._wanted[1] < SOURCES:
             raise _Waiting(f"ConfigMap {unread[0]} of the manifest has not been read yet")
-        return Gate(standing.policy, standing.manifest, self._lookup.known, standing.release, Observed(self._origins()))
+        if listing := self._library.unread:
+            raise _Waiting(f"{listing} have not been read yet")
+        observed = Observed(self._origins(), holdings=self._library.holdings)
+        return Gate(standing.policy, standing.manifest, self._lookup.known, standing.release, observed)
 
     def _origins(self) -> dict[str, Origin]:
         return self._desk.origins if self._desk is not None else {}
@@ -189,8 +202,8 @@ class Auditor:
         return frozenset(origin.digest for origin in self._origins().values() if origin.platforms)
 
     def _look(self, standing: Standing, gate: Gate, troubles: Troubles) -> Snapshot:
-        labels = gate.labels | dict.fromkeys((*RELEASES, HASH))
-        keep = Keep(labels, frozenset(one.name for one in standing.manifest.env) | VARIABLES)
+        variables = frozenset(one.name for one in standing.manifest.env) | VARIABLES
+        keep = Keep(gate.labels | dict.fromkeys(KEPT), variables, references=self._library.following)
         self._grouping += self._book.refresh()
         self._feed.look_through(Lens(keep, standing.policy.components, self._grouping, gate))
         if not self._feed.started:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from webhook.audit.findings import Told, excused, findings, is_shared
 from webhook.audit.group import Group
-from webhook.controller.audit.report import LONGEST, MODES, MOST_FINDINGS, MOST_OTHERS, Report, Row
+from webhook.controller.audit.report import LONGEST, MODES, MOST_FINDINGS, MOST_OTHERS, Marks, Report, Row
 from webhook.judge.message import broken_up, fitted, sentence
 from webhook.judge.verdict import Exempted, Key, Violation
 
@@ -31,11 +31,14 @@ class _Shared:
 class Draft:
     """The report on *namespace* while surveys come in; no more rows are kept than would be shown.
 
-    *counted* are the shared findings that reports of this audit count already; it grows.
+    *counted* are the shared findings that reports of this audit count already; it grows. *unchecked* is what was not
+    checked there.
     """
 
-    def __init__(self, namespace: str, policy: str, counted: set[Key]) -> None:
+    def __init__(self, namespace: str, policy: str, counted: set[Key], unchecked: tuple[str, ...] = ()) -> None:
         self.namespace = namespace
+        self._unchecked = unchecked
+        self._injected, self._pinned = Counter[str](), Counter[str]()
         self._counted = counted
         self._policy = policy
         self._pods = self._sound = self._exempted = 0
@@ -48,6 +51,9 @@ class Draft:
         here = list(groups)
         self._pods += sum(group.pods for group in here)
         self._sound += sum(not group.found for group in here)
+        for group in here:
+            self._injected.update(group.injected)
+            self._pinned.update(group.pinned)
         self._exempted += sum(self._counts_here(one.exempted) for one in excused(here))
         for told in findings(here):
             key = told.violation.key
@@ -76,7 +82,10 @@ class Draft:
         for each in (rows, elsewhere):
             _sort(each)
         figures = (self._pods, self._sound, self._exempted, counts)
-        return Report(self.namespace, self._policy, *figures, tuple(rows), tuple(elsewhere))
+        marks = (dict(sorted(names.items())) for names in (self._injected, self._pinned))
+        return Report(
+            self.namespace, self._policy, *figures, tuple(rows), tuple(elsewhere), self._unchecked, Marks(*marks)
+        )
 
 
 def _sort(rows: list[Row]) -> None:

@@ -1,11 +1,12 @@
 """The options of the background audit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from webhook.registry.hosts import Registry
+from webhook.sources.readable import Readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +27,4 @@ class AuditOptions:
     reports: bool = True
     old_reports: tuple[str, ...] = ()  # ConfigMaps in which earlier versions kept reports, to be deleted
     registries: RegistryOptions | None = None  # None: no registry is asked
+    readable: Readable = field(default_factory=Readable)  # namespaces whose objects are known by name and key

@@ -24,6 +24,10 @@ from webhook.sources.name import ConfigMapName
 log = structlog.stdlib.get_logger("airlock.audit")
 
 
+def _nothing(namespace: str) -> tuple[str, ...]:  # noqa: ARG001 - the form of what says what was not checked
+    return ()
+
+
 class Outlets:
     """Tells what was found: *tell* writes an Event, *namespace* is airlock's own."""
 
@@ -45,6 +49,7 @@ class Outlets:
         self._logbook = Logbook(api, ConfigMapName(namespace, NAME), options.window, clock)
         self._recalled = False
         self._draft: Draft | None = None
+        self._unchecked: Callable[[str], tuple[str, ...]] = _nothing
         self._counted: set[tuple[str, ...]] = set()  # the shared findings that this audit's reports count already
 
     def recall(self, now: datetime) -> Mapping[Key, Sighting]:
@@ -56,9 +61,9 @@ class Outlets:
         self._recalled = True
         return notes.sightings
 
-    def begin(self, now: datetime, troubles: Troubles) -> None:
-        """Begin to tell of an audit made at *now*."""
-        self._draft, self._counted = None, set()
+    def begin(self, now: datetime, troubles: Troubles, unchecked: Callable[[str], tuple[str, ...]] = _nothing) -> None:
+        """Begin to tell of an audit made at *now*; *unchecked* says of a namespace what was not checked there."""
+        self._draft, self._counted, self._unchecked = None, set(), unchecked
         self._told.begin(now, self._clock())
         with troubles.of("reports"):
             if self._publisher is not None:
@@ -74,7 +79,7 @@ class Outlets:
         for namespace, groups in groupby(found.groups, key=lambda group: group.namespace):
             if self._draft is None or self._draft.namespace != namespace:
                 self._publish(troubles, now)
-                self._draft = Draft(namespace, found.basis.policy, self._counted)
+                self._draft = Draft(namespace, found.basis.policy, self._counted, self._unchecked(namespace))
             self._draft.add(groups)
 
     def end(self, troubles: Troubles, now: datetime, *, complete: bool) -> None:

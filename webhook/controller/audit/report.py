@@ -3,14 +3,17 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
+from webhook.pods.text import plural
 from webhook.rules.finding import Mode
 
 MOST_FINDINGS, LARGEST = 200, 64 * 1024  # of one report; bytes of its JSON
 MOST_REPORTS = 200  # namespaces
+MOST_MARKED = 50  # names of injected variables, or of pinned containers
 MOST_OTHERS = 20  # workloads that a finding names beside the first
 OPEN_REPORTS = "openreports.io/v1alpha1"
 VERSION = "airlock/v2"  # of the document in a ConfigMap
@@ -47,6 +50,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """What airlock's annotations name and specs bear out, with the number of workloads: a hint."""
+
+    injected: Mapping[str, int] = field(default_factory=dict)  # by variable
+    pinned: Mapping[str, int] = field(default_factory=dict)  # by container
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that was found in one namespace."""
 
@@ -58,44 +69,54 @@ class Report:
     counts: Mapping[Mode, int]  # of findings
     rows: tuple[Row, ...]  # the strictest of them
     elsewhere: tuple[Row, ...] = ()  # what pods here show too, and the report on another namespace counts
+    unchecked: tuple[str, ...] = ()  # clauses
+    marks: Marks = field(default_factory=Marks)
 
     @property
     def substance(self) -> str:
         """What stays the same while only figures change."""
-        return _digest([self.policy, *(sorted(row.substance for row in rows) for rows in (self.rows, self.elsewhere))])
+        each = (sorted(row.substance for row in rows) for rows in (self.rows, self.elsewhere))
+        return _digest([self.policy, self.unchecked, *each])
 
 
 def as_json(report: Report) -> dict[str, Any]:
     """Return *report* as the document in a ConfigMap."""
-    room = _Room()
+    facts = _facts(report)
+    room = _Room(facts)
     findings = room.fitting(report.rows, _as_finding)
     more = sum(report.counts.values()) - len(findings)
-    return {
-        "apiVersion": VERSION,
-        "namespace": report.namespace,
-        "policy": report.policy,
-        "pods": report.pods,
-        "summary": {mode.value: count for mode, count in report.counts.items()} | {"sound": report.sound},
-        "findings": findings,
-        "countedElsewhere": room.fitting(report.elsewhere, _as_finding),
-    } | ({"more": f"and {more} more"} if more else {})
+    return (
+        {
+            "apiVersion": VERSION,
+            "namespace": report.namespace,
+            "policy": report.policy,
+            "pods": report.pods,
+            "summary": {mode.value: count for mode, count in report.counts.items()} | {"sound": report.sound},
+            "findings": findings,
+            "countedElsewhere": room.fitting(report.elsewhere, _as_finding),
+        }
+        | facts
+        | ({"more": f"and {more} more"} if more else {})
+    )
 
 
 def as_open_report(report: Report) -> dict[str, Any]:
     """Return *report* as the fields of a Report of openreports.io."""
-    room = _Room()
+    said = [_as_note("skip", text) for text in report.unchecked] + list(_as_marked(report.marks))
+    room = _Room(said)
     results = room.fitting(report.rows, lambda row: _as_result(report.namespace, row))
     more = sum(report.counts.values()) - len(results)
     results += room.fitting(report.elsewhere, lambda row: _as_result(report.namespace, row) | {"scored": False})
     if more:
-        results.append({"policy": "airlock", "result": "warn", "severity": "info", "message": f"and {more} more"})
+        results.append(_as_note("warn", f"and {more} more"))
+    results += said
     counts = report.counts
     summary = {
         "pass": report.sound,
         "fail": counts[Mode.ENFORCE],
         "warn": counts[Mode.WARN] + counts[Mode.AUDIT],
         "error": 0,
-        "skip": report.exempted,
+        "skip": report.exempted + len(report.unchecked),
     }
     scope = {"apiVersion": "v1", "kind": "Namespace", "name": report.namespace}
     return {"source": "airlock", "scope": scope, "summary": summary, "results": results}
@@ -143,11 +164,33 @@ def _as_result(namespace: str, row: Row) -> dict[str, Any]:
     return found
 
 
+def _facts(report: Report) -> dict[str, Any]:
+    """Return what is said besides findings; nothing of what there is nothing to say about."""
+    marks = report.marks
+    facts = {"notChecked": list(report.unchecked), "injected": _few(marks.injected), "pinned": _few(marks.pinned)}
+    return {name: value for name, value in facts.items() if value}
+
+
+def _as_marked(marks: Marks) -> Iterator[dict[str, Any]]:
+    for names, what in ((marks.injected, "variables that airlock injected"), (marks.pinned, "containers it pinned")):
+        if names:
+            told = ", ".join(f"{name} ({plural(count, 'workload')})" for name, count in _few(names).items())
+            yield _as_note("pass", f"{what}, as annotations say: {told}")
+
+
+def _as_note(result: str, text: str) -> dict[str, Any]:
+    return {"policy": "airlock", "result": result, "severity": "info", "message": text}
+
+
+def _few(names: Mapping[str, int]) -> dict[str, int]:
+    return dict(islice(names.items(), MOST_MARKED))
+
+
 class _Room:
     """How much of a report is left."""
 
-    def __init__(self) -> None:
-        self._left = _ROOM
+    def __init__(self, taken: object) -> None:
+        self._left = _ROOM - len(json.dumps(taken).encode())
 
     def fitting(self, rows: Iterable[Row], render: Callable[[Row], dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the first of *rows*, rendered, as far as there is room."""

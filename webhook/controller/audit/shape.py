@@ -10,7 +10,8 @@ import msgspec
 
 from webhook.audit.taking import HASH
 from webhook.pods.live import LivePod, RunningImage
-from webhook.pods.workload import Container, Metadata, PodSpec, Volume, Workload
+from webhook.pods.references import is_reference, refers_to_files
+from webhook.pods.workload import Container, EnvVar, Metadata, PodSpec, Volume, Workload
 
 _OTHER_VOLUME = Volume()
 
@@ -23,6 +24,7 @@ class Keep:
 
     labels: Mapping[str, frozenset[str] | None]  # None: any value
     variables: frozenset[str]
+    references: bool = False  # whether variables that refer to something matter too
 
 
 @dataclass(eq=False, slots=True)
@@ -65,6 +67,7 @@ def _telling(given: Mapping[str, str] | None, keep: Keep) -> dict[str, str]:
 
 def lean_spec(spec: PodSpec, keep: Keep) -> PodSpec:
     """Return *spec* with what rules look at."""
+    mounts = keep.references and refers_to_files(spec)
 
     def lean(containers: list[Container] | None) -> list[Container] | None:
         return [
@@ -72,19 +75,24 @@ def lean_spec(spec: PodSpec, keep: Keep) -> PodSpec:
                 intern(one.name),
                 None if one.image is None else intern(one.image),
                 None if one.image_pull_policy is None else intern(one.image_pull_policy),
-                [variable for variable in one.env or () if variable.name in keep.variables] or None,
+                [variable for variable in one.env or () if _matters(variable, keep)] or None,
                 one.env_from or None,
+                one.volume_mounts if mounts else None,
             )
             for one in containers or ()
         ] or None
 
-    volumes = [volume if volume.image is not None else _OTHER_VOLUME for volume in spec.volumes or ()]
+    volumes = [one if mounts or one.image is not None else _OTHER_VOLUME for one in spec.volumes or ()]
     return PodSpec(
         lean(spec.containers),
         lean(spec.init_containers),
         lean(spec.ephemeral_containers),
-        volumes if any(volume.image is not None for volume in volumes) else None,
+        volumes if mounts or any(volume.image is not None for volume in volumes) else None,
     )
+
+
+def _matters(variable: EnvVar, keep: Keep) -> bool:
+    return variable.name in keep.variables or (keep.references and is_reference(variable.value_from))
 
 
 def runs_of(pod: LivePod) -> Iterator[Run]:

@@ -49,8 +49,9 @@ class Page:
     @property
     def substance(self) -> tuple[str, frozenset[str]]:
         """What stays the same while only figures change."""
-        policy = json.loads(self.head).get("policy", "")
-        return str(policy), frozenset(entry.key for entry in self.entries)
+        head = json.loads(self.head)
+        said = [head.get("policy", ""), head.get("notChecked", [])]
+        return json.dumps(said), frozenset(entry.key for entry in self.entries)
 
     @property
     def text(self) -> str:

@@ -63,6 +63,8 @@ def _mark(group: Group, rule: str, violations: list[Violation]) -> str:
     facts: list[object] = [group.namespace, group.kind, name, group.component, rule, images]
     if any(violation.cause.brief == UNCOMPARED for violation in violations):
         facts.append(UNCOMPARED)  # once it is known, that is news
+    if variables := sorted({violation.cause.variable for violation in violations} - {""}):
+        facts.append(variables)
     return ("t" if group.kind == "Pod" else "o") + hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
