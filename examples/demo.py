@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from uuid import uuid4
 
@@ -40,8 +41,6 @@ STORY = (
 @click.option("--once", is_flag=True, help="End after the demonstration.")
 def main(port: int, metrics_port: int, folder: Path, *, once: bool) -> None:
     """Run the demonstration."""
-    for number in (signal.SIGTERM, signal.SIGHUP):  # so that it ends like Ctrl-C, and the server with it
-        signal.signal(number, signal.default_int_handler)
     folder.mkdir(exist_ok=True)
     console = Console(highlight=False, soft_wrap=True)
     with serving(port, metrics_port, folder) as (server, bound, probes):
@@ -62,6 +61,7 @@ def serving(port: int, metrics_port: int, folder: Path) -> Iterator[tuple[subpro
     command += ["--host", "127.0.0.1", "--port", str(port), "--metrics-port", str(metrics_port), "--events", "log"]
     log = folder / "airlock.log"
     with log.open("wb") as output, subprocess.Popen(command, stderr=output) as server:  # noqa: S603 - our own program
+        end_with(server)
         try:
             ports = comes_up(server, log)
             if ports is None:
@@ -75,6 +75,20 @@ def serving(port: int, metrics_port: int, folder: Path) -> Iterator[tuple[subpro
             pass
         finally:
             server.send_signal(signal.SIGINT)  # and Popen's block waits for its end
+
+
+def end_with(server: subprocess.Popen[bytes]) -> None:
+    """On SIGTERM and SIGHUP, end *server* and then this process, as Ctrl-C does.
+
+    The server is told first, for Python drops an exception that a signal raises while an object is being deleted.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        server.send_signal(signal.SIGINT)
+        signal.default_int_handler(number, frame)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
 
 
 def comes_up(server: subprocess.Popen[bytes], log: Path) -> tuple[int, int] | None:

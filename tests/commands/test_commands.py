@@ -245,11 +245,14 @@ def test_the_demonstration_leaves_no_server_behind_when_it_is_told_to_end(tmp_pa
     command = [*DEMO, "--port", "0", "--folder", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
-        next(line for line in demo.stdout if "Ctrl-C" in line)
-        children = Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split()
-        assert len(children) == 1
-        demo.terminate()
-        demo.wait(30)
+        try:
+            next(line for line in demo.stdout if "Ctrl-C" in line)
+            children = Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split()
+            assert len(children) == 1
+            demo.terminate()
+            demo.wait(30)
+        finally:
+            demo.kill()
     assert not Path(f"/proc/{children[0]}").exists()
 
 

@@ -27,6 +27,7 @@ from webhook.serving.desk import Answer, Desk, Parts
 from webhook.serving.health import Readiness, create_probes
 from webhook.serving.observing import Observing
 from webhook.serving.options import EventsTo, ServiceOptions
+from webhook.sources import keys
 from webhook.sources.configmap import ConfigMapWatch, Present, State
 from webhook.sources.file import FileWatch, Listener
 from webhook.sources.lookup import Lookup
@@ -78,10 +79,10 @@ class Airlock:
             *self._feeder(self._manifest, options.required_env),
             *self._feeder(self._release, options.release),
         ]
-        self._shelves = options.readable.shelves()
+        self._shelves = keys.shelves_of(options.readable)
         self._observing = Observing(self._rebuild, self._shelves)
         self._feeders += self._observing.watches(self._cluster, options.pins, options.sightings)
-        self._feeders += options.readable.watches(self._cluster, self._shelves)
+        self._feeders += keys.watches(self._cluster, options.readable, self._shelves)
         self._events = self._make_events()
         self._follow(self._policy)
         self._follow(self._manifest)

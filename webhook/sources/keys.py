@@ -1,5 +1,6 @@
 """Watches the ConfigMaps, or the Secrets, of one namespace and keeps names and keys: no value is ever decoded."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Protocol
 
@@ -8,6 +9,7 @@ import msgspec
 from webhook.pods import skim
 from webhook.pods.references import CONFIG_MAP, SECRET
 from webhook.sources.protocols import Reading, Watching
+from webhook.sources.readable import Readable
 from webhook.sources.shelves import UNREAD, Place, Shelves
 from webhook.sources.watch import PACE, FailedError, Pace, Watch
 
@@ -115,3 +117,19 @@ class KeysWatch(Watch):
             self._shelves.drop(self._place, read.metadata.name)
         else:
             self._shelves.put(self._place, read.metadata.name, {*(read.data or ()), *(read.binary_data or ())})
+
+
+def places(readable: Readable) -> tuple[Place, ...]:
+    """Return kind and namespace of everything in *readable*."""
+    asked = ((CONFIG_MAP, readable.config_maps), (SECRET, readable.secrets))
+    return tuple((kind, name) for kind, names in asked for name in sorted(names))
+
+
+def shelves_of(readable: Readable) -> Shelves | None:
+    """Return where names and keys of *readable* are kept; None where nothing may be read."""
+    return Shelves() if readable else None
+
+
+def watches(connect: Callable[[], Connection], readable: Readable, shelves: Shelves | None) -> list[KeysWatch]:
+    """Return what fills *shelves* with *readable*; none where there are none."""
+    return [] if shelves is None else [KeysWatch(connect(), *place, shelves) for place in places(readable)]

@@ -7,6 +7,7 @@ from webhook.judge.gate import Gate
 from webhook.pods.references import CONFIG_MAP, NO_HOLDINGS, SECRET, Holdings
 from webhook.rules import env_reference
 from webhook.rules.finding import Mode
+from webhook.sources import keys
 from webhook.sources.keys import Connection
 from webhook.sources.readable import Readable
 from webhook.sources.shelves import UNREAD
@@ -19,8 +20,8 @@ class Library:
 
     def __init__(self, readable: Readable, connection: Connection, clock: Callable[[], float] = time.monotonic) -> None:
         self._readable = readable
-        self._shelves = readable.shelves()
-        self._watches = readable.watches(lambda: connection, self._shelves)
+        self._shelves = keys.shelves_of(readable)
+        self._watches = keys.watches(lambda: connection, readable, self._shelves)
         self._clock = clock
         self._since = clock()
 
@@ -65,7 +66,7 @@ class Library:
         doubts = self._doubts
         why = {
             kind: doubts.get((kind, namespace), "")
-            if (kind, namespace) in self._readable.places
+            if (kind, namespace) in keys.places(self._readable)
             else "the controller is not set up to read them"
             for kind in (CONFIG_MAP, SECRET)
         }
