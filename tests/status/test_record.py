@@ -18,6 +18,7 @@ from webhook.status.record import (
     dated,
     merged,
     read_record,
+    same,
     write_record,
 )
 from webhook.status.verdict import Verdict, report
@@ -122,6 +123,15 @@ def test_since_lasts_while_the_trouble_is_the_same_and_begins_anew_with_another(
     assert {line.since for line in same} == {RECENT}
     (other,) = dated([Line(SOURCE, State.WRONG, "may not be read", "a")], record(*first), NOW)
     assert other.since == NOW
+
+
+def test_a_record_is_written_again_when_a_state_changes_and_not_for_every_text_of_what_is_well() -> None:
+    well, later = Line(AUDIT, State.OK, "at 08:00: nothing"), Line(AUDIT, State.OK, "at 08:01: nothing")
+    wrong, worse = Line(AUDIT, State.WRONG, "pods: forbidden"), Line(AUDIT, State.WRONG, "pods: refused")
+    assert same([well], [later])
+    assert not same([well], [wrong])
+    assert not same([wrong], [worse])
+    assert not same([well], [])
 
 
 def test_a_reader_is_told_since_when_a_source_has_been_so() -> None:

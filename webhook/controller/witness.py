@@ -13,7 +13,7 @@ from webhook.judge.decision import ObjectRef
 from webhook.scan.installed import REQUIRED_ENV
 from webhook.status.audited import Audited, audited
 from webhook.status.line import SOURCE, Line, State
-from webhook.status.record import KEY, NAME, Record, bounded, dated, write_record
+from webhook.status.record import KEY, NAME, Record, bounded, dated, same, write_record
 from webhook.status.verdict import report
 
 TURNS = 8  # between two looks: 16 s at the usual pace
@@ -71,12 +71,12 @@ class Witness:
         return {Trouble("SourceUnavailable", about, line.name): line.text for line in wrong}
 
     def _write(self, lines: tuple[Line, ...], answering: int, now: datetime) -> None:
-        """Write what changed, and once a minute in any case: readers take an old record for a sign of trouble."""
+        """Write when a state changes, and once a minute: readers take an old record for a sign of trouble."""
         if self._before is None:
             last = read_last(self._api, self._site)
             self._before = last if isinstance(last, Record) else None
         kept = bounded(dated(lines, self._before, now))
-        if kept == self._there and time.monotonic() < self._due:
+        if same(kept, self._there) and time.monotonic() < self._due:
             return
         path = self._site.config_map(NAME)
         present = self._api.get(path)

@@ -96,6 +96,11 @@ def dated(lines: Iterable[Line], before: Record | None, now: datetime) -> tuple[
     return tuple(replace(line, since=known.get(_mark(line)) or now) for line in lines)
 
 
+def same(mine: Iterable[Line], others: Iterable[Line]) -> bool:
+    """Return whether the states of both are the same, whatever the text of what is well says."""
+    return [*map(_mark, mine)] == [*map(_mark, others)]
+
+
 def completed(own: Iterable[Line], answering: int, record: Record | Unseen, now: datetime) -> Report:
     """Return the report of what a reader saw, *own* lines and so many replicas, completed as `merged` does."""
     lines = tuple(own)
