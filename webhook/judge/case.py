@@ -12,7 +12,7 @@ from webhook.pods.marks import INJECTED, PINNED, marked
 from webhook.pods.workload import Metadata, Workload
 from webhook.rules.finding import Mode
 from webhook.rules.rule import Stage, Subject
-from webhook.variables.injection import State, needs
+from webhook.variables.injection import State
 
 _MIRROR = "kubernetes.io/config.mirror"
 _DIGEST = "@sha256:"
@@ -76,8 +76,7 @@ def _injected(case: Case, stage: Stage) -> tuple[str, ...]:
     subject = case.subject
     if subject.stage is not stage or not (claimed := set(marked(subject.workload.metadata, INJECTED))):
         return ()
-    asked = needs(subject.workload.spec, subject.role, subject.variables, subject.config_maps, subject.namespace)
-    return tuple(sorted(claimed & {need.variable.name for need in asked if need.state is State.SAME}))
+    return tuple(sorted(claimed & {need.variable.name for need in subject.needs if need.state is State.SAME}))
 
 
 def _owner(request: Request, metadata: Metadata) -> ObjectRef | None:

@@ -15,16 +15,15 @@ def marks(metadata: Metadata, names: Mapping[str, Iterable[str]]) -> list[Operat
     None that would make the annotations longer than the API server takes: it would refuse the pod.
     """
     before = metadata.annotations or {}
-    after = dict(before)
+    changed: dict[str, str] = {}
     for key, given in names.items():
-        if union := ",".join(sorted({*given, *marked(metadata, key)})):
-            trial = {**after, key: union}
-            after = trial if _size(trial) <= _MOST_BYTES else after
-    changed = {key: value for key, value in after.items() if before.get(key) != value}
+        union = ",".join(sorted({*given, *marked(metadata, key)}))
+        if union != before.get(key, "") and _size({**before, **changed, key: union}) <= _MOST_BYTES:
+            changed[key] = union
     if changed and metadata.annotations is None:
-        return [add(pointer("metadata", "annotations"), changed)]
+        return [add("/metadata/annotations", changed)]
     return [add(pointer("metadata", "annotations", key), value) for key, value in changed.items()]
 
 
-def _size(annotations: dict[str, str]) -> int:
-    return sum(len(f"{key}{value}".encode(errors="surrogatepass")) for key, value in annotations.items())
+def _size(annotations: Mapping[str, str]) -> int:
+    return len("".join([*annotations, *annotations.values()]).encode(errors="surrogatepass"))

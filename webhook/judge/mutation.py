@@ -10,7 +10,7 @@ from webhook.pods.marks import INJECTED, PINNED
 from webhook.pods.workload import ImagePlace
 from webhook.rules import pin_digest, required_env
 from webhook.rules.rule import Subject
-from webhook.variables.injection import State, needs, operations
+from webhook.variables.injection import State, operations
 from webhook.variables.patch import Operation, pointer, replace
 
 
@@ -25,8 +25,7 @@ class Completed:
 
 def completed(subject: Subject, *, injects: bool, pins: bool) -> Completed:
     """Return what becomes of the Pod *subject*; *injects* and *pins* say what the policy wants."""
-    known = (subject.variables, subject.config_maps, subject.namespace)
-    asked = list(needs(subject.workload.spec, subject.role, *known))
+    asked = subject.needs
     patch = operations(asked)
     outcome = Mutation.UNCHANGED
     if patch:

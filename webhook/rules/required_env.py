@@ -27,7 +27,7 @@ from webhook.pods.text import printable, quote
 from webhook.rules import advice
 from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
-from webhook.variables.injection import Need, State, needs
+from webhook.variables.injection import Need, State
 
 _REASON = 300  # characters: as many as the manifest takes
 
@@ -56,7 +56,7 @@ def check(subject: Subject, _options: RequiredEnvOptions) -> Iterator[Finding]:
     workload = subject.workload
     for unreadable in workload.unreadable:
         yield Finding(unreadable.path, f"cannot be read: {unreadable.text}", "write it as the Kubernetes API has it")
-    for need in needs(workload.spec, subject.role, subject.variables, subject.config_maps, subject.namespace):
+    for need in subject.needs:
         if need.state is not State.SAME:
             yield from _judge(need, subject)
 

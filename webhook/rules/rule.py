@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from webhook.pods.provenance import UNKNOWN, Provenance
 from webhook.pods.workload import ImagePlace, Workload
 from webhook.rules.expectation import Expectation
 from webhook.rules.finding import Finding, Mode
+from webhook.variables.injection import Need, needs
 from webhook.variables.known import ConfigMaps
 from webhook.variables.variable import Variable
 
@@ -36,7 +38,7 @@ class Stage(Enum):
     TEMPLATE = "template"  # what a controller will make pods from
 
 
-class Subject(msgspec.Struct, frozen=True):
+class Subject(msgspec.Struct, frozen=True, dict=True):  # dict: for what is worked out once
     """What a rule looks at."""
 
     workload: Workload
@@ -55,6 +57,11 @@ class Subject(msgspec.Struct, frozen=True):
     namespace: str = ""  # of the request
     pin: Pin | None = None  # what a pod of this component is pinned to; None: nothing
     left_out: bool = False  # whether the registration does not ask `/mutate` about this pod
+
+    @cached_property
+    def needs(self) -> tuple[Need, ...]:
+        """How the containers compare with *variables*."""
+        return tuple(needs(self.workload.spec, self.role, self.variables, self.config_maps, self.namespace))
 
 
 Check = Callable[[Subject], Iterator[Finding]]

@@ -4,7 +4,7 @@ Injected variables come before the container's own, which may refer to them; one
 variable comes right after that one. When another webhook changes the order, airlock moves them back.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -17,13 +17,10 @@ from webhook.pods.workload import Container, EnvVar, PodSpec
 from webhook.variables.env_from import Given, given
 from webhook.variables.known import Absence, ConfigMaps
 from webhook.variables.order import Wanted, arranged, unexpanded, unknowing
-from webhook.variables.patch import Operation, add, pointer, remove, replace
-from webhook.variables.variable import Variable, escape
+from webhook.variables.patch import Operation, add, remove, replace
+from webhook.variables.variable import Entry, Variable, escape, unfit
 
 _NAMED, _NAME = 5, 63  # containers that a sentence names, and characters of each
-MAX_STRING = 32 * 4096  # bytes of one string of a process's environment, on Linux with pages of 4 KiB
-
-Entry = dict[str, Any]  # an element of `env`, as JSON
 
 
 class State(Enum):
@@ -70,12 +67,13 @@ def needs(
             state = _compare(container, variable, entry, present)
             text = _misplaced(container, variable) if state is State.SAME and entry is not None else ""
             state = State.MISPLACED if text else state
-            yield Need(variable, state, field, index, container, entry, text or absent, present.doubt)
+            doubt = present.doubt if present.unknown else ""
+            yield Need(variable, state, field, index, container, entry, text or absent, doubt)
         if homeless and not _has_it_somewhere(spec, variable, namespace, config_maps):
             yield Need(variable, State.HOMELESS, text=_no_home(spec, role, variable))
 
 
-def operations(asked: list[Need]) -> list[Operation]:
+def operations(asked: Iterable[Need]) -> list[Operation]:
     """Return the operations on a Pod that meet what can be met of the needs *asked*; none when all is well.
 
     What the containers have already counts as well: it may have to move.
@@ -94,16 +92,18 @@ def _is_wanting(stated: list[Need]) -> bool:
 
     Where every value stands already and no entry refers to another, none can be in the wrong place.
     """
+    for need in stated:
+        if need.state is not State.SAME:
+            return True
     container = stated[0].container
     own = () if container is None else container.env or ()
-    return any(need.state is not State.SAME for need in stated) or any("$" in item.value for item in own if item.value)
+    return any("$" in item.value for item in own if item.value)
 
 
 def _entry(variable: Variable, config_maps: ConfigMaps | None) -> tuple[Entry | None, str]:
     """Return the entry to inject, or None and the reason why its source cannot be read."""
     if variable.value is not None:
-        fault = "" if "$(" in variable.value else unfit(variable.name, variable.value)
-        return ({"name": variable.name, "value": variable.value}, "") if not fault else (None, f"its value {fault}")
+        return variable.literal
     if variable.source is None:
         return {"name": variable.name, "valueFrom": variable.value_from}, ""
     source = variable.source
@@ -116,22 +116,6 @@ def _entry(variable: Variable, config_maps: ConfigMaps | None) -> tuple[Entry | 
     if fault := unfit(variable.name, data[source.key]):
         return None, f"key {source.key!r} of {where} {fault}"
     return {"name": variable.name, "value": escape(data[source.key])}, ""
-
-
-def unfit(name: str, value: str) -> str:
-    """Return why no process can be started with *value* under *name*, as a predicate of the value; "" if one can be.
-
-    Linux takes at most 32 pages for one string of the environment (MAX_ARG_STRLEN), `NAME=`, value and a NUL byte.
-
-    >>> unfit("A", "x" * (128 * 1024 - 3)), unfit("A", "x" * (128 * 1024 - 2))
-    ('', 'is too long for a variable, which has at most 131069 bytes with this name: no container would start')
-    """
-    if "\0" in value:
-        return "holds a NUL character: no container would start"
-    most = MAX_STRING - len(name.encode()) - 2
-    if len(value) > most or len(value.encode(errors="surrogatepass")) > most:
-        return f"is too long for a variable, which has at most {most} bytes with this name: no container would start"
-    return ""
 
 
 def _targets(spec: PodSpec, role: Role, variable: Variable) -> Iterator[tuple[str, int, Container]]:
@@ -166,7 +150,8 @@ def _no_home(spec: PodSpec, role: Role, variable: Variable) -> str:
 def _misplaced(container: Container, variable: Variable) -> str:
     """Return why the order of the entries keeps the kubelet from expanding the variable, or another by it."""
     own, name = container.env or [], variable.name
-    if later := unexpanded(own, name, variable.value or ""):
+    value = variable.value or ""
+    if "$" in value and (later := unexpanded(own, name, value)):
         return f"stands before {quote(later)}, which its value refers to"
     if earlier := unknowing(own, name):
         return f"stands behind {quote(earlier)}, which refers to it"
@@ -184,9 +169,10 @@ def _compare(container: Container, variable: Variable, entry: Entry | None, else
         return State.MISSING if entry is not None else State.UNAVAILABLE
     if entry is None:
         return State.SAME if variable.on_conflict == "keep" else State.UNAVAILABLE
-    value, value_from = present.value or "", _defaulted(present.value_from)
-    same = value == (entry.get("value") or "") and value_from == _defaulted(entry.get("valueFrom"))
-    return State.SAME if same else State.DIFFERENT
+    if (present.value or "") != (entry.get("value") or ""):
+        return State.DIFFERENT
+    mine, theirs = present.value_from, entry.get("valueFrom")
+    return State.SAME if mine == theirs or _defaulted(mine) == _defaulted(theirs) else State.DIFFERENT
 
 
 def _last(env: list[EnvVar] | None, name: str) -> EnvVar | None:
@@ -218,12 +204,17 @@ def _defaulted_reference(kind: str, body: Any) -> Any:  # noqa: ANN401 - a refer
 def _complete(lacking: list[Need]) -> Iterator[Operation]:
     first = lacking[0]
     own = (first.container.env if first.container is not None else None) or []
-    entries = {need.variable.name: need.entry for need in lacking}
     present = {item.name for item in own}
-    wanted = [Wanted(name, need.variable.value or "", name in present) for name, need in _by_name(lacking)]
-    differing = frozenset(name for name, need in _by_name(lacking) if need.state is State.DIFFERENT)
+    entries: dict[str, Entry | None] = {}
+    wanted, differing = [], set()
+    for need in lacking:
+        name = need.variable.name
+        entries[name] = need.entry
+        wanted.append(Wanted(name, need.variable.value or "", name in present))
+        if need.state is State.DIFFERENT:
+            differing.add(name)
     found = arranged(own, wanted, differing)
-    env = pointer("spec", first.field, first.index, "env")
+    env = f"/spec/{first.field}/{first.index}/env"
     if not own:
         yield add(env, [entries[name] for _, name in found.added])
         return
@@ -233,7 +224,3 @@ def _complete(lacking: list[Need]) -> Iterator[Operation]:
         yield remove(f"{env}/{index}")
     for index, name in found.added:
         yield add(f"{env}/{index}", entries[name])
-
-
-def _by_name(needs_: list[Need]) -> Iterator[tuple[str, Need]]:
-    return ((need.variable.name, need) for need in needs_)

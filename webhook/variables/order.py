@@ -5,7 +5,9 @@ makeEnvironmentVariables). It reads `envFrom` before the first entry.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from operator import itemgetter
 
 from webhook.pods.workload import EnvVar
 from webhook.variables.variable import references
@@ -29,12 +31,17 @@ class Arrangement:
     added: tuple[tuple[int, str], ...] = ()  # index in the final list, name; ascending
 
 
-def arranged(own: Sequence[EnvVar], wanted: Sequence[Wanted], differing: frozenset[str]) -> Arrangement:
+def arranged(own: Sequence[EnvVar], wanted: Sequence[Wanted], differing: AbstractSet[str]) -> Arrangement:
     """Return how the container's entries *own* become right for *wanted*, in the manifest's order.
 
     The manifest has sorted its variables, so that each comes after those it refers to. The last entry of a name counts.
     Those in *differing* have another value there. Arranging what is right changes nothing.
     """
+    for one in wanted:
+        if one.present or "$" in one.value:
+            break
+    else:  # the usual case: all are new, and stand before all entries, in their order
+        return Arrangement(added=tuple(enumerate([one.name for one in wanted])))
     positions = {item.name: index for index, item in enumerate(own)}
     anchors: dict[str, int] = dict(positions)  # the own entry that a name stands at, or behind; -1: before them all
     users = _users(own, {one.name for one in wanted})
@@ -53,7 +60,7 @@ def arranged(own: Sequence[EnvVar], wanted: Sequence[Wanted], differing: frozens
             removed.append(place)
         anchors[one.name] = anchor
         behind.append((anchor, one.name))
-    return Arrangement(tuple(replaced), tuple(sorted(removed, reverse=True)), tuple(_final(len(own), removed, behind)))
+    return Arrangement(tuple(replaced), tuple(sorted(removed, reverse=True)), tuple(_final(removed, behind)))
 
 
 def unexpanded(own: Sequence[EnvVar], name: str, value: str) -> str:
@@ -91,15 +98,7 @@ def _users(own: Sequence[EnvVar], wanted: set[str]) -> Mapping[str, list[int]]:
     return found
 
 
-def _final(size: int, removed: list[int], behind: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+def _final(removed: list[int], behind: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Yield each of *behind* with its index in the final list, ascending."""
-    gone = set(removed)
-    place = 0
-    by_anchor: dict[int, list[str]] = {}
-    for anchor, name in behind:
-        by_anchor.setdefault(anchor, []).append(name)
-    for index in range(-1, size):
-        place += index >= 0 and index not in gone
-        for name in by_anchor.get(index, ()):
-            yield place, name
-            place += 1
+    for before, (anchor, name) in enumerate(sorted(behind, key=itemgetter(0))):
+        yield before + anchor + 1 - sum(index <= anchor for index in removed), name

@@ -1,6 +1,7 @@
 """One variable that components must have: its name, the components that need it, and where its value comes from."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool
@@ -13,6 +14,9 @@ from webhook.variables.danger import objections
 from webhook.variables.origin import ConfigMapKey, Source, ValueFrom
 
 _SOURCES = ("value", "valueFrom", "from")
+MAX_STRING = 32 * 4096  # bytes of one string of a process's environment, on Linux with pages of 4 KiB
+
+Entry = dict[str, Any]  # an element of `env`, as JSON
 
 
 def references(value: str) -> tuple[str, ...]:
@@ -43,6 +47,22 @@ def escape(value: str) -> str:
     '$$(HOME)'
     """
     return value.replace("$", "$$")
+
+
+def unfit(name: str, value: str) -> str:
+    """Return why no process can be started with *value* under *name*, as a predicate of the value; "" if one can be.
+
+    Linux takes at most 32 pages for one string of the environment (MAX_ARG_STRLEN), `NAME=`, value and a NUL byte.
+
+    >>> unfit("A", "x" * (128 * 1024 - 3)), unfit("A", "x" * (128 * 1024 - 2))
+    ('', 'is too long for a variable, which has at most 131069 bytes with this name: no container would start')
+    """
+    if "\0" in value:
+        return "holds a NUL character: no container would start"
+    most = MAX_STRING - len(name.encode()) - 2
+    if len(value) > most or len(value.encode(errors="surrogatepass")) > most:
+        return f"is too long for a variable, which has at most {most} bytes with this name: no container would start"
+    return ""
 
 
 class Variable(Model):
@@ -111,6 +131,13 @@ class Variable(Model):
     def source(self) -> ConfigMapKey | None:
         """What `from` names."""
         return None if self.from_ is None else self.from_.config_map
+
+    @cached_property
+    def literal(self) -> tuple[Entry | None, str]:
+        """The entry with the value that it declares, or None and why no process can be started with that."""
+        value = self.value or ""
+        fault = "" if "$(" in value else unfit(self.name, value)
+        return ({"name": self.name, "value": value}, "") if not fault else (None, f"its value {fault}")
 
     def applies(self, component: Component, namespace: str) -> bool:
         """Return whether a *component* in *namespace* must have the variable."""
