@@ -1,7 +1,8 @@
 """Decisions to tell observers of."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from webhook.judge.decision import Decision, ObjectRef
 from webhook.judge.verdict import Verdict, Violation, cause_of

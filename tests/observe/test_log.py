@@ -6,7 +6,6 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.harness.decisions import CLEAN, DENIED, IMAGE, NOT_AIRFLOW, POD, decision, violation
 from webhook.judge.decision import Mutation, TaskRef

@@ -1,10 +1,9 @@
 """Every decision is counted once, under labels that are few and known."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.harness.decisions import CLEAN, DENIED, NOT_AIRFLOW, WARNED, decision, violation

@@ -1,12 +1,13 @@
 """What an Event says, and in which bounds."""
 
+import dataclasses
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.harness.decisions import DENIED, IMAGE, POD, REPLICASET, WARNED, decision, violation
 from webhook.judge.decision import Decision, ObjectRef, TaskRef
@@ -31,7 +32,7 @@ TASK = TaskRef("sales daily", "load_orders")
 def said(
     about: Decision = DENIED, note: str = "1 problem", count: int = 1, instance: str = "airlock-0"
 ) -> dict[str, object]:
-    return event(replace(occurrence(about, NOON), note=note), count, NOON, instance)
+    return event(dataclasses.replace(occurrence(about, NOON), note=note), count, NOON, instance)
 
 
 def test_an_event_has_what_the_api_demands() -> None:
@@ -187,7 +188,7 @@ def test_the_image_is_no_part_of_the_event_but_by_its_note() -> None:
 
 def admitted(uid: str, **changes: object) -> Decision:
     task = {"owner": None, "task": TASK, "regarding": replace(POD, uid=uid)}
-    return replace(WARNED, **(task | changes))  # type: ignore[arg-type]
+    return replace(WARNED, **(task | changes))
 
 
 def test_an_admitted_pod_without_owner_has_its_uid_in_the_key_and_its_tasks_key_beside_it() -> None:

@@ -4,7 +4,7 @@ What cannot be an AdmissionReview raises `ReviewError`. An object inside it that
 rules (`Workload.unreadable`), or for the gate (`Request.obstacle`) when too little of it can be read for rules.
 """
 
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Sequence
 
 import msgspec
@@ -202,7 +202,7 @@ def allow(uid: str, warnings: Sequence[str] = (), operations: Sequence[Operation
     """Return the answer that admits request *uid*, with one-line *warnings* and the patch of *operations*."""
     if not operations:  # a patchType without a patch is refused by the API server
         return _encoder.encode(_Answer(_Response(uid, allowed=True, warnings=tuple(warnings))))
-    patch = b64encode(_encoder.encode(operations)).decode()
+    patch = b2a_base64(_encoder.encode(operations), newline=False).decode()
     answer = _Response(uid, allowed=True, warnings=tuple(warnings), patch=patch, patch_type="JSONPatch")
     return _encoder.encode(_Answer(answer))
 

@@ -1,8 +1,7 @@
 """A request about Airflow while the gate judges it, and the record of the decision."""
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from webhook.judge.decision import Decision, Mutation, ObjectRef, task_of
 from webhook.judge.request import Request

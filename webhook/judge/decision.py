@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from webhook.judge.verdict import Verdict
 from webhook.pods.airflow import Chart, Component
@@ -23,8 +24,7 @@ class Mutation(StrEnum):
     IGNORED = "ignored"  # not a pod of Airflow, or not its creation
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectRef:
+class ObjectRef(msgspec.Struct, frozen=True):
     """An object in the cluster; `uid` and `name` are empty while the API server has not given them."""
 
     api_version: str
@@ -34,8 +34,7 @@ class ObjectRef:
     uid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRef:
+class TaskRef(msgspec.Struct, frozen=True):
     """The Airflow task that a pod runs, from its annotations, else its labels; empty where it says nothing."""
 
     dag_id: str
@@ -65,8 +64,7 @@ def task_ref(labels: Mapping[str, str], annotations: Mapping[str, str]) -> TaskR
     return TaskRef(dag_id, task_id, *rest) if dag_id else None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What was asked, what was answered, and how long it took."""
 
     path: str  # "/validate", "/mutate", or "audit" for a pod that runs

@@ -1,9 +1,10 @@
 """Decides: a request, the documents in force and what we know about the cluster -> verdict and operations."""
 
-from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import islice
+
+from msgspec.structs import replace
 
 from webhook.documents.policy import DEFAULT, Policy
 from webhook.documents.release import NONE, Release
@@ -154,14 +155,14 @@ class Gate:
         covering: Covering | None = None
         if is_crowd(subject) and (strict := self._rules.strictest(namespace).capped(case.ceiling)).rank:
             violations.append(Violation(UNREADABLE, strict, cause_of(crowd(subject.workload.size))))
-        for one in self._rules.in_force(namespace, live=subject.stage is Stage.LIVE):
-            mode, name = one.mode.capped(case.ceiling), one.rule.name
+        for one in self._rules.in_force(namespace, case.ceiling, live=subject.stage is Stage.LIVE):
+            mode, name = one.mode, one.rule.name
             for count, finding in enumerate(one.check(subject)):
                 if count == MOST_FINDINGS:
                     violations.append(Violation(name, mode, cause_of(unfinished(one.rule))))
                     break
                 template = subject.stage is Stage.TEMPLATE
-                pods = one.mode.capped(_highest(subject.role)).capped(finding.ceiling) if template else None
+                pods = one.whole.capped(_highest(subject.role)).capped(finding.ceiling) if template else None
                 if covering is None:
                     covering = Covering(self._covers, namespace, subject.role.component, day_of(when))
                 judged = covering.judge(name, mode.capped(finding.ceiling), finding, pods)
@@ -175,7 +176,7 @@ class Gate:
         """Return the decision on a new Pod and the operations that add what it lacks; *when* is as for `validate`."""
         if request.obstacle is not None:
             return record("/mutate", request, None, CLEAN, unread_mutation(request)), []
-        case, today = self._case(request, moment_of(when)), day_of(when)
+        case = self._case(request, moment_of(when))
         # Any mirror pod is left alone here: a kubelet deletes one that was changed (admission/serviceaccount).
         if case is None or case.subject.stage is not Stage.POD or is_mirror(case.subject.workload):
             return record("/mutate", request, None, CLEAN, Mutation.IGNORED), []
@@ -183,19 +184,19 @@ class Gate:
             return record("/mutate", request, case, CLEAN, Mutation.UNREADABLE), []
         done = completed(
             case.subject,
-            injects=self._changes(required_env.RULE.name, None, case, today),
-            pins=self._changes(pin_digest.RULE.name, case.subject.pin, case, today),
+            injects=self._changes(required_env.RULE.name, None, case, when),
+            pins=self._changes(pin_digest.RULE.name, case.subject.pin, case, when),
         )
         decision = record("/mutate", request, case, CLEAN, done.outcome)
         return replace(decision, hints=done.hints) if done.hints else decision, done.patch
 
-    def _changes(self, name: str, pin: Pin | None, case: Case, today: date) -> bool:
+    def _changes(self, name: str, pin: Pin | None, case: Case, when: date | datetime) -> bool:
         """Return whether the rule *name* changes the pod of *case*, to *pin* if that is given."""
         namespace, component = case.request.namespace, case.subject.role.component
         if self._rules.mode(name, namespace).capped(case.ceiling) not in CHANGES:
             return False
         covering = self._covers(name, namespace, component, "" if pin is None else pin.image)
-        return not any(exemption.in_force(today) for exemption in covering)
+        return not covering or not any(exemption.in_force(day_of(when)) for exemption in covering)
 
     def _case(self, request: Request, now: datetime, live: Live | None = None) -> Case | None:
         workload = request.workload

@@ -1,7 +1,8 @@
 """What `/mutate` adds to a new Pod: variables that it lacks, digests of its release, and annotations that say so."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.judge.decision import Mutation
 from webhook.judge.marks import marks
@@ -14,8 +15,7 @@ from webhook.variables.injection import State, operations
 from webhook.variables.patch import Operation, pointer, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(msgspec.Struct, frozen=True):
     """What becomes of a Pod."""
 
     outcome: Mutation

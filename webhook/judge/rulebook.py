@@ -16,7 +16,8 @@ class InForce:
     """One rule that is not off in a namespace."""
 
     rule: Rule
-    mode: Mode
+    mode: Mode  # under the ceiling that was asked for
+    whole: Mode  # without one
     check: Check
 
 
@@ -31,9 +32,9 @@ class Rulebook:
             return {name: policy.mode_of(name, namespace) for name in RULES}
 
         @lru_cache(REMEMBERED)
-        def in_force(namespace: str, *, live: bool) -> tuple[InForce, ...]:
+        def in_force(namespace: str, ceiling: Mode, *, live: bool) -> tuple[InForce, ...]:
             return tuple(
-                InForce(rule, mode, checks[name])
+                InForce(rule, mode.capped(ceiling), mode, checks[name])
                 for name, rule in RULES.items()
                 if (mode := modes(namespace)[name]) is not Mode.OFF and (live or not rule.live)
             )
@@ -44,9 +45,9 @@ class Rulebook:
         """Return the mode of *rule* in *namespace*."""
         return self._modes(namespace)[rule]
 
-    def in_force(self, namespace: str, *, live: bool = False) -> tuple[InForce, ...]:
-        """Return the rules in force in *namespace* at admission; with *live*, those of an audit."""
-        return self._in_force(namespace, live=live)
+    def in_force(self, namespace: str, ceiling: Mode = Mode.ENFORCE, *, live: bool = False) -> tuple[InForce, ...]:
+        """Return the rules in force in *namespace* under *ceiling* at admission; with *live*, those of an audit."""
+        return self._in_force(namespace, ceiling, live=live)
 
     def strictest(self, namespace: str) -> Mode:
         """Return the strictest mode that a rule of admission has in *namespace*."""

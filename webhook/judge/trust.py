@@ -67,8 +67,8 @@ class Trust:
     def _claim(self, request: Request, workload: Workload) -> Claim:
         # A Pod is its own template, whose labels are evidence by themselves.
         labels = workload.template.labels or {}
-        own = {} if workload.template is workload.metadata else workload.metadata.labels or {}
-        rendered = request.rendered or is_rendered(own)
+        own = None if workload.template is workload.metadata else workload.metadata.labels
+        rendered = request.rendered or (own is not None and is_rendered(own))
         return claim(labels, workload.spec, self._rows(request.namespace), rendered=rendered)
 
 

@@ -1,7 +1,6 @@
 """Where an object has pod templates: by the table of kinds, else wherever something looks like a pod template."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -76,7 +75,7 @@ def workload(manifest: Manifest, path: Path, rows: tuple[Row, ...]) -> Workload 
         return None
     prefix = dotted(path)
     named = any(role.kinds is not None and manifest.kind in role.kinds for row in rows for role in row.roles.values())
-    return replace(
+    return msgspec.structs.replace(
         pod,
         kind=manifest.kind if named else _STANDS_FOR,
         metadata=whole.metadata,

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
+from msgspec import structs
 
 from webhook.pods.text import printable
 from webhook.pods.workload import Container, ImageVolumeSource, PodSpec, Volume, Workload
@@ -33,7 +34,7 @@ def without(workload: Workload) -> tuple[Workload, tuple[Unwritten, ...]]:
         _containers(spec.containers), _containers(spec.init_containers), _containers(spec.ephemeral_containers),
         spec.volumes and [_volume(volume) for volume in spec.volumes],
     )  # fmt: skip
-    return replace(workload, spec=blanked), found
+    return structs.replace(workload, spec=blanked), found
 
 
 def _unwritten(workload: Workload) -> Iterator[Unwritten]:

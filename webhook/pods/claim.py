@@ -1,7 +1,9 @@
 """What a workload claims to be, by the labels of a chart, of the policy's rows, or of tasks."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from webhook.pods import charts
 from webhook.pods.airflow import TASKS, Chart, Component, Role, Row
@@ -17,8 +19,7 @@ _LABELS_OF_TASKS = frozenset({EXECUTOR, *OPERATORS})
 _NOTHING = PodSpec()
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """What the labels of a workload say; each role has the name of its own container, as far as it can be told."""
 
     part: Role | None = None  # of a component, by a chart's or the policy's labels

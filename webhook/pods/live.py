@@ -177,7 +177,7 @@ def slim(pod: LivePod, variables: frozenset[str]) -> LivePod:
     kept = {key: value for key, value in (metadata.annotations or {}).items() if len(value) <= _FACT}
     slimmer = msgspec.structs.replace(metadata, annotations=kept or None)
     bare = PodSpec(**lists, volumes=spec.volumes)
-    return replace(pod, workload=replace(workload, metadata=slimmer, template=slimmer, spec=bare))
+    return replace(pod, workload=msgspec.structs.replace(workload, metadata=slimmer, template=slimmer, spec=bare))
 
 
 def _slim(container: Container, variables: frozenset[str], *, mounts: bool) -> Container:

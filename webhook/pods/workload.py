@@ -4,7 +4,6 @@ It decodes only the fields that rules look at, and skips all others.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -170,8 +169,7 @@ class ImagePlace(msgspec.Struct, frozen=True, gc=False):
         return f"{self.prefix}.{self.field}[{self.index}].image{'.reference' if self.field == 'volumes' else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(msgspec.Struct, frozen=True):
     """A Pod or an object with a pod template, as far as rules look at it."""
 
     kind: str

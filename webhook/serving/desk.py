@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
 
+from msgspec import Struct, structs
+
 from webhook.admission import guard, review
 from webhook.admission.edit import Edit, decode_edit
 from webhook.admission.guard import Guards, Judgement
@@ -28,8 +30,7 @@ class UnpreparedError(Exception):
     """There was no valid policy yet, so nothing can be decided."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The bytes of an answer, and what to call when they are on their way."""
 
     body: bytes
@@ -106,7 +107,7 @@ class Desk:
         return Answer(answer, partial(self._tell, decision, perf_counter() - began))
 
     def _tell(self, decision: Decision, seconds: float) -> None:
-        timed = replace(decision, seconds=seconds)
+        timed = structs.replace(decision, seconds=seconds)
         for observe in self._observers:
             observe(timed)
 

@@ -6,15 +6,15 @@ makeEnvironmentVariables). It reads `envFrom` before the first entry.
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from operator import itemgetter
+
+import msgspec
 
 from webhook.pods.workload import EnvVar
 from webhook.variables.variable import references
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """A variable of the manifest that a container has, or gets."""
 
     name: str
@@ -22,8 +22,7 @@ class Wanted:
     present: bool  # whether an entry of its own has, or will have, its value where it stands
 
 
-@dataclass(frozen=True, slots=True)
-class Arrangement:
+class Arrangement(msgspec.Struct, frozen=True):
     """What makes a container's `env` right: entries to replace or to take out, and what to put in, and where."""
 
     replaced: tuple[tuple[int, str], ...] = ()  # index of the own entry, name

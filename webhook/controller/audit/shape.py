@@ -2,11 +2,12 @@
 
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from sys import intern
 
 import msgspec
+from msgspec.structs import replace
 
 from webhook.audit.taking import HASH
 from webhook.pods.live import LivePod, RunningImage
