@@ -2,7 +2,8 @@
 
 import ast
 
-from webhook.lint.objects import bound, constant_name, find_member
+from webhook.lint import names
+from webhook.lint.objects import bound, find_member
 from webhook.lint.sites import attribute_site
 from webhook.lint.state import State
 from webhook.lint.text import attribute_of
@@ -100,15 +101,14 @@ class Objects(State):
             return owner.attributes[name]
         cls = owner.of if isinstance(owner, Instance) else owner
         found = find_member(cls, name)
-        if not isinstance(found, Function) or isinstance(found.node, ast.Lambda):
+        if isinstance(found, Constant) and names.is_enum(cls):
+            return UNKNOWN  # an object that Python makes of the constant
+        if not isinstance(found, Function) or found.flag == "staticmethod":
             return found
-        flags = {constant_name(one) for one in found.node.decorator_list}
-        if "staticmethod" in flags:
-            return found
-        if "classmethod" in flags:
+        if found.flag == "classmethod":
             return bound(found, cls)
         if isinstance(owner, Class):
             return found
-        if flags & {"property", "cached_property"}:
+        if found.flag == "property":
             return self.apply(scope, node, bound(found, owner), ())
         return bound(found, owner)

@@ -41,7 +41,7 @@ def bind(function: Function, given: Arguments) -> Bound:
         else:
             others[name] = value
     if spec.kwarg is not None:
-        names[spec.kwarg.arg] = Mapping(others, {}, open=given.open)
+        names[spec.kwarg.arg] = Mapping(others, dict(given.places), open=given.open)
     defaults = dict(_defaults(spec))
     missing = [one.arg for one in (*positional, *spec.kwonlyargs) if one.arg not in names and one.arg not in defaults]
     if missing and not given.open:

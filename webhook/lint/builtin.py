@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from webhook.lint.expressions import Expressions
+from webhook.lint.objects import FLAGS, flagged
 from webhook.lint.record import Kind
 from webhook.lint.state import constant
 from webhook.lint.text import attribute_of
@@ -13,7 +14,9 @@ from webhook.lint.values import (
     Arguments,
     Constant,
     External,
+    File,
     Items,
+    Made,
     Mapping,
     Nothing,
     Partial,
@@ -143,6 +146,15 @@ def _cast(_state: Expressions, _scope: Scope, _node: ast.AST, given: Arguments) 
     return given.positional[1] if len(given.positional) == 2 else UNKNOWN  # noqa: PLR2004
 
 
+def _flag(flag: str) -> _Known:
+    """Return what `staticmethod(...)` and its kin do."""
+
+    def known(_state: Expressions, _scope: Scope, _node: ast.AST, given: Arguments) -> Value:
+        return flagged(given.positional[0], flag) if given.positional else UNKNOWN
+
+    return known
+
+
 def _provides(state: Expressions, _scope: Scope, _node: ast.AST, given: Arguments) -> Value:
     name = constant(given.positional[0]) if given.positional else None
     if isinstance(name, str):
@@ -157,9 +169,17 @@ def _wraps(_state: Expressions, _scope: Scope, _node: ast.AST, _given: Arguments
 def _getenv(state: Expressions, scope: Scope, node: ast.AST, given: Arguments) -> Value:
     name = constant(given.positional[0] if given.positional else given.keywords.get("key", UNKNOWN))
     has_default = len(given.positional) > 1 or "default" in given.keywords or given.open
-    if isinstance(name, str) and not has_default:
-        state.read(scope, node, Kind.ENV, name, fails=False)
-    return UNKNOWN
+    if not isinstance(name, str) or has_default:
+        return UNKNOWN
+    state.read(scope, node, Kind.ENV, name, fails=False)
+    return Made("os.getenv", Arguments((Constant(name),)))
+
+
+def _import_module(state: Expressions, scope: Scope, _node: ast.AST, given: Arguments) -> Value:
+    name = constant(given.positional[0]) if given.positional else None
+    file = state.folder.find(name, scope.module.file) if isinstance(name, str) and len(given.positional) == 1 else None
+    module = state.load(file) if file is not None else None
+    return UNKNOWN if module is None else File(module)
 
 
 BUILTINS: dict[str, _Known] = {
@@ -188,6 +208,7 @@ BUILTINS: dict[str, _Known] = {
     "print": _print,
     "transparent": _transparent,
     "setattr": _setattr,
+    **{path.removeprefix("builtins."): _flag(flag) for path, flag in FLAGS.items()},
     "functools.reduce": _reduce,
     "functools.partial": _partial,
     "functools.wraps": _wraps,
@@ -201,4 +222,5 @@ BUILTINS: dict[str, _Known] = {
     "os.putenv": _provides,
     "os.getenv": _getenv,
     "os.environ.get": _getenv,
+    "importlib.import_module": _import_module,
 }

@@ -1,15 +1,14 @@
 """Calls: functions of the folder are followed, what is known of Python and Airflow is computed, the rest is unknown."""
 
 import ast
-from functools import lru_cache
 
 from webhook.lint import names
 from webhook.lint.binding import BindError, bind, prepend, starred
 from webhook.lint.builtin import BUILTINS
 from webhook.lint.expressions import Expressions
 from webhook.lint.methods import METHODS, over_all
-from webhook.lint.objects import bound, find_member
-from webhook.lint.record import Kind
+from webhook.lint.objects import bound, find_member, is_generator
+from webhook.lint.record import Kind, Misfit
 from webhook.lint.sites import sites
 from webhook.lint.state import DEPTH, constant
 from webhook.lint.text import method_of
@@ -35,8 +34,7 @@ from webhook.lint.values import (
     join,
 )
 
-_PYTHON = ("builtins.", "itertools.", "functools.", "os.", "asyncio.", "copy.", "typing.")
-_YIELDS = (ast.Yield, ast.YieldFrom)
+_PYTHON = ("builtins.", "itertools.", "functools.", "os.", "asyncio.", "copy.", "typing.", "importlib.")
 
 
 class Calls(Expressions):
@@ -102,10 +100,28 @@ class Calls(Expressions):
         if isinstance(callee, Method):
             return self.method(scope, node, callee, given)
         if isinstance(callee, Either):
-            return join([self.invoke(scope, node, one, given) for one in callee.options])
+            return self.either(scope, node, callee, given)
         if isinstance(callee, Made):
             return callee  # calling a task, or a method of it, makes once more something of its kind
         return UNKNOWN
+
+    def either(self, scope: Scope, node: ast.AST, callee: Either, given: Arguments) -> Value:
+        """Return what one of the options of *callee* returns for *given*."""
+        before, fits = list(self.record.misfits), False
+        found = []
+        for one in callee.options:
+            met = len(self.record.misfits)
+            found.append(self.invoke(scope, node, one, given))
+            fits = fits or len(self.record.misfits) == met
+        if fits:
+            self.record.misfits = before
+        return join(found)
+
+    def unfit(self, scope: Scope, node: ast.AST, function: Function, given: Arguments, problem: str) -> None:
+        """Take note that *function* does not take what Airflow passes and code hands on to it."""
+        handed_on = any(one in self.passed for one in (*given.positional, *given.keywords.values()))
+        if handed_on and self.trail and not self.muted:
+            self.record.misfits.append(Misfit(function, problem, self.place(scope, node)))
 
     def follow(self, scope: Scope, node: ast.AST, function: Function, given: Arguments) -> Value:
         """Return what *function* returns for *given*, after following its code."""
@@ -113,6 +129,7 @@ class Calls(Expressions):
         try:
             bound = bind(function, given)
         except BindError as error:
+            self.unfit(scope, node, function, given, str(error))
             return Nothing(function.name, str(error))
         if code in self.stack or len(self.stack) >= DEPTH:
             return UNKNOWN
@@ -124,10 +141,13 @@ class Calls(Expressions):
         self.stack.append(code)
         self.trail.append(self.place(scope, node))
         muted, guarded, self.guarded = self.muted, self.guarded, 0
+        tested = set(self.tested)
         try:
             return self.result(inner, function)
         finally:
             self.muted, self.guarded = muted, guarded
+            if not guarded:  # what a helper asks is no test by its caller, unless the caller tests the answer
+                self.tested = tested
             self.trail.pop()
             self.stack.pop()
 
@@ -142,7 +162,8 @@ class Calls(Expressions):
         if is_generator(code):
             return Items("generator", (), UNKNOWN)
         found = join([*returned, NONE] if falls or not returned else returned)
-        return Nothing(function.name) if found == NONE else found
+        is_async = isinstance(code, ast.AsyncFunctionDef)
+        return Nothing(function.name, is_coroutine=is_async) if found == NONE else found
 
     def construct(self, scope: Scope, node: ast.AST, cls: Class, given: Arguments) -> Value:
         """Return an object of *cls*."""
@@ -223,16 +244,3 @@ class Calls(Expressions):
 def _spread(value: Value) -> Arguments:
     items, is_open = starred(value)
     return Arguments(items, open=is_open)
-
-
-@lru_cache(maxsize=4096)
-def is_generator(code: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Return whether calling *code* makes a generator."""
-    todo: list[ast.AST] = list(code.body)
-    while todo:
-        node = todo.pop()
-        if isinstance(node, _YIELDS):
-            return True
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            todo.extend(ast.iter_child_nodes(node))
-    return False

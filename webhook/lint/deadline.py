@@ -10,7 +10,7 @@ from webhook.lint.finding import Fault, Trouble
 from webhook.lint.objects import find_member
 from webhook.lint.reading import Reading
 from webhook.lint.record import Given, Slot
-from webhook.lint.shape import entry_point, misfit, title
+from webhook.lint.shape import called, entry_point, misfit, title
 from webhook.lint.state import constant
 from webhook.lint.values import (
     UNKNOWN,
@@ -22,6 +22,7 @@ from webhook.lint.values import (
     Function,
     Instance,
     Mapping,
+    Nothing,
     Partial,
     Value,
 )
@@ -64,6 +65,9 @@ def troubles(reading: Reading, given: Given, value: Value, versions: Versions) -
     """Yield what is wrong with *value* as the callable of an AsyncCallback or a SyncCallback."""
     if isinstance(value, Constant) and isinstance(value.value, str):
         yield from _of_path(reading, given, value.value.strip(), versions)
+        return
+    if isinstance(value, Nothing):
+        yield called(value, "the arguments as kwargs")
         return
     told = misfit(value)
     if told:

@@ -4,9 +4,9 @@ import ast
 from collections.abc import Iterator
 
 from webhook.lint import names, shape
-from webhook.lint.calls import is_generator
 from webhook.lint.facts import Facts
 from webhook.lint.finding import Fault, Trouble
+from webhook.lint.objects import is_generator
 from webhook.lint.reading import Reading
 from webhook.lint.record import Given, Slot
 from webhook.lint.values import External, Function, Value

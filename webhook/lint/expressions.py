@@ -9,11 +9,13 @@ from webhook.lint.state import constant, entry
 from webhook.lint.text import item_of, looks_at_characters, with_operator
 from webhook.lint.values import (
     UNKNOWN,
+    Arguments,
     Constant,
     Either,
     External,
     Function,
     Items,
+    Made,
     Mapping,
     Scope,
     Text,
@@ -24,6 +26,7 @@ from webhook.lint.values import (
 _KINDS = {ast.List: "list", ast.Tuple: "tuple", ast.Set: "set"}
 _METHODS = {
     ast.Constant: "_constant",
+    ast.JoinedStr: "_joined",
     ast.Name: "_name",
     ast.Attribute: "_attribute",
     ast.NamedExpr: "_walrus",
@@ -61,12 +64,20 @@ class Expressions(Objects):
                     self.evaluate(scope, child)
             return UNKNOWN
         found: Value = getattr(self, name)(scope, node)
+        if self.guarded and isinstance(found, Made) and found.path == "os.getenv":
+            self.foresee(str(constant(found.arguments.positional[0])))
         return found
 
     # A method for each kind of expression.
 
     def _constant(self, _scope: Scope, node: ast.Constant) -> Value:
         return Constant(node.value)
+
+    def _joined(self, scope: Scope, node: ast.JoinedStr) -> Value:
+        for one in node.values:
+            if isinstance(one, ast.FormattedValue):
+                self.evaluate(scope, one.value)
+        return Made("builtins.str", Arguments())
 
     def _name(self, scope: Scope, node: ast.Name) -> Value:
         return self.lookup(scope, node.id)
@@ -191,9 +202,7 @@ class Expressions(Objects):
         inner = Scope(scope.module, scope, scope.path, dict(scope.names) if scope.is_class else {})
         results = (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)
         for generator in node.generators:
-            value = self.evaluate(inner, generator.iter)
-            if isinstance(self.texts(value), Text) and looks_at_characters(generator.target, node):
-                value = UNKNOWN
+            value = self.iterated(inner, generator.target, generator.iter, node)
             self.assign(inner, generator.target, self.element(inner, generator.iter, value))
             for condition in generator.ifs:
                 self.test(inner, condition)
@@ -201,6 +210,14 @@ class Expressions(Objects):
         if isinstance(node, ast.DictComp):
             return Mapping(open=True)
         return Items("set" if isinstance(node, ast.SetComp) else "list", (), found[0])
+
+    def iterated(self, scope: Scope, target: ast.expr, iterable: ast.expr, where: ast.AST) -> Value:
+        """Return what a loop in *where* goes over; UNKNOWN for text, if the loop knows that it gets characters."""
+        names = [iterable, *iterable.args] if isinstance(iterable, ast.Call) else [iterable]
+        values = [self.lookup(scope, one.id) for one in names if isinstance(one, ast.Name)]
+        if any(isinstance(self.texts(one), Text) for one in values) and looks_at_characters(target, where):
+            return UNKNOWN
+        return self.evaluate(scope, iterable)
 
     def assign(self, scope: Scope, target: ast.AST, value: Value) -> None:
         """Bind the names of *target* to *value*."""

@@ -1,11 +1,11 @@
 """Branches, loops and what catches exceptions: which statements are reached, and what names mean where they meet."""
 
 import ast
+from collections.abc import Iterator
 from typing import Any
 
 from webhook.lint.calls import Calls
-from webhook.lint.text import looks_at_characters
-from webhook.lint.values import UNKNOWN, Constant, External, Instance, Items, Made, Scope, Text, Value, join
+from webhook.lint.values import UNKNOWN, Constant, External, Instance, Items, Made, Scope, Value, join
 
 _UNROLLED = 16  # items of a list that a loop is followed for one by one
 _CATCHES = frozenset({"AttributeError", "TypeError", "KeyError"})
@@ -31,9 +31,7 @@ class Flow(Calls):
         return bool(reached)
 
     def _for(self, scope: Scope, node: ast.For | ast.AsyncFor) -> None:
-        value = self.evaluate(scope, node.iter)
-        if isinstance(self.texts(value), Text) and looks_at_characters(node.target, node):
-            value = UNKNOWN
+        value = self.iterated(scope, node.target, node.iter, node)
         if isinstance(value, Items) and value.rest is None and len(value.items) <= _UNROLLED and _differ(value.items):
             rounds = list(value.items)
         else:
@@ -86,19 +84,20 @@ class Flow(Calls):
         scope.names = merged(ends) if ends else merged([before, behind])
         return self.run(scope, node.finalbody) and bool(ends)
 
-    def _match(self, scope: Scope, node: ast.Match) -> None:
+    def _match(self, scope: Scope, node: ast.Match) -> bool:
         self.untaint(self.evaluate(scope, node.subject))
         before = scope.names
-        reached = [before]
+        reached = [] if any(_matches_all(case) for case in node.cases) else [before]
         for case in node.cases:
             scope.names = dict(before)
-            for pattern in ast.walk(case.pattern):
-                name = getattr(pattern, "name", None)
-                if isinstance(name, str):
-                    scope.names[name] = UNKNOWN
+            for name in _captured(case.pattern):
+                scope.names[name] = UNKNOWN
+            if case.guard is not None:
+                self.test(scope, case.guard)
             if self.run(scope, case.body):
                 reached.append(scope.names)
-        scope.names = merged(reached)
+        scope.names = merged(reached) if reached else before
+        return bool(reached)
 
 
 def merged(states: list[dict[str, Value]]) -> dict[str, Value]:
@@ -130,6 +129,26 @@ def _never(test: ast.expr) -> bool:
         and test.left.id == "__name__"
         and isinstance(test.ops[0], ast.Eq)
     )
+
+
+def _matches_all(case: ast.match_case) -> bool:
+    """Return whether *case* is taken whatever the subject is: `case _`, `case other`, `case None | _`."""
+    pattern = case.pattern
+    while isinstance(pattern, ast.MatchAs | ast.MatchOr):
+        inner = pattern.patterns[-1] if isinstance(pattern, ast.MatchOr) else pattern.pattern
+        if inner is None:
+            return case.guard is None
+        pattern = inner
+    return False
+
+
+def _captured(pattern: ast.pattern) -> Iterator[str]:
+    """Yield the names that *pattern* binds."""
+    for one in ast.walk(pattern):
+        if isinstance(one, ast.MatchAs | ast.MatchStar) and one.name is not None:
+            yield one.name
+        elif isinstance(one, ast.MatchMapping) and one.rest is not None:
+            yield one.rest
 
 
 def _absent(test: ast.expr) -> str | None:

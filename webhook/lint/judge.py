@@ -19,6 +19,7 @@ import ast
 from collections.abc import Iterator
 
 from webhook.lint import deadline, names, shape
+from webhook.lint.binding import signature
 from webhook.lint.callers import SLA_ARGUMENTS, SLA_KEYS, Caller, caller
 from webhook.lint.effect import without_effect
 from webhook.lint.facts import Facts
@@ -26,7 +27,7 @@ from webhook.lint.finding import Also, Fault, Finding, Trouble
 from webhook.lint.idle import idle, unknown_to
 from webhook.lint.objects import is_empty
 from webhook.lint.reading import Reading
-from webhook.lint.record import Given, Record, Slot, Use
+from webhook.lint.record import Given, Misfit, Record, Slot, Use
 from webhook.lint.undeclared import undeclared
 from webhook.lint.values import UNKNOWN, Arguments, Function, Mapping, Nothing, Place, Value
 from webhook.lint.versions import Versions
@@ -50,11 +51,8 @@ def judge(reading: Reading, given: Given, facts: Facts) -> Iterator[Finding]:
             yield _finding(given, None, trouble, _meant(given, versions))
         return
     who = caller(given.slot, given.parameter, versions)
-    for value in shape.several(given, versions):
-        if isinstance(value, shape.Misfit):
-            yield _finding(given, value.value, _not_callable(value.text), who)
-            continue
-        yield from _certain([list(_of_value(reading, given, one, facts, who)) for one in shape.options(value)])
+    some = [one for one in shape.options(given.value) if not is_empty(one)]
+    yield from _certain([list(_of_option(reading, given, one, facts, who)) for one in some])
     for trouble in idle(reading, given, versions):
         yield _finding(given, given.value, trouble, who)
 
@@ -96,11 +94,18 @@ def _keywords(given: Given) -> Arguments:
     return Arguments((), entries | {"context": UNKNOWN}, open=True)
 
 
+def _of_option(reading: Reading, given: Given, option: Value, facts: Facts, who: Caller) -> Iterator[Finding]:
+    """Yield what is wrong if *option* is given: one callback, or several."""
+    for value in shape.several(given, option, facts.versions(given)):
+        if isinstance(value, shape.Misfit):
+            yield _finding(given, value.value, _not_callable(value.text), who)
+            continue
+        yield from _certain([list(_of_value(reading, given, one, facts, who)) for one in shape.options(value)])
+
+
 def _of_value(reading: Reading, given: Given, value: Value, facts: Facts, who: Caller) -> Iterator[Finding]:
     if isinstance(value, Nothing):
-        name = value.function
-        fix = f"give the function itself ({name}), or functools.partial({name}, ...) with its arguments"
-        yield _finding(given, value, (Fault.CALLED, shape.nothing(value), fix, Mode.ENFORCE), who)
+        yield _finding(given, value, shape.called(value, "functools.partial({name}, ...) with its arguments"), who)
         return
     told = shape.misfit(value)
     if told:
@@ -117,6 +122,7 @@ def _of_value(reading: Reading, given: Given, value: Value, facts: Facts, who: C
         return
     record = _called(reading, given, value, given_arguments)
     yield from (_misuse(given, value, use, who) for use in record.uses)
+    yield from (_unfit(given, value, one, who) for one in record.misfits)
     for trouble, place in undeclared(reading, given, shape.entry_point(value), record, who, facts):
         yield _finding(given, value, trouble, who, place)
 
@@ -134,6 +140,15 @@ def _called(reading: Reading, given: Given, value: Value, arguments: Arguments) 
         arguments = Arguments((Mapping(keys, open=True),))
         value = shape.entry_point(value) or value
     return reading.callback(given.module.scope, _CALLED, value, arguments)
+
+
+def _unfit(given: Given, value: Value, misfit: Misfit, who: Caller) -> Finding:
+    """Return that the callback hands on what it gets to a function that does not take it."""
+    name = misfit.function.name
+    text = f"hands on what it gets to {name}{signature(misfit.function)}, which {misfit.problem}"
+    fix = f"call {name} with what it takes; the caller passes {who.passes}"
+    also = (Also(misfit.place, f"calls {name}"),)
+    return _finding(given, value, (Fault.SIGNATURE, text, fix, Mode.ENFORCE), who, also=also)
 
 
 def _misuse(given: Given, value: Value, use: Use, who: Caller) -> Finding:

@@ -12,6 +12,7 @@ from webhook.lint.values import (
     Items,
     Made,
     Mapping,
+    Place,
     Scope,
     Text,
     Value,
@@ -84,10 +85,10 @@ METHODS: dict[str, _Known] = {
 }
 
 
-def changed(owner: Value, name: str, given: Arguments) -> Value | None:
-    """Return what *owner* is after its method *name* has changed it; None when that changes nothing."""
+def changed(owner: Value, name: str, given: Arguments, place: Place) -> Value | None:
+    """Return what *owner* is after its method *name* has changed it at *place*; None when that changes nothing."""
     if isinstance(owner, Mapping):
-        return _changed_dict(owner, name, given)
+        return _changed_dict(owner, name, given, place)
     if isinstance(owner, Items) and owner.kind == "list" and len(given.positional) == 1:
         first = given.positional[0]
         if name == "append":
@@ -99,7 +100,7 @@ def changed(owner: Value, name: str, given: Arguments) -> Value | None:
     return None
 
 
-def _changed_dict(owner: Mapping, name: str, given: Arguments) -> Value | None:
+def _changed_dict(owner: Mapping, name: str, given: Arguments, place: Place) -> Value | None:
     if name == "update":
         first = given.positional[0] if given.positional else Mapping()
         more = first if isinstance(first, Mapping) else Mapping(open=True)
@@ -110,5 +111,5 @@ def _changed_dict(owner: Mapping, name: str, given: Arguments) -> Value | None:
             {one: value for one, value in owner.entries.items() if one != key}, owner.places, open=owner.open
         )
     if name == "setdefault" and isinstance(key, str) and key not in owner.entries and len(given.positional) > 1:
-        return Mapping(owner.entries | {key: given.positional[1]}, owner.places, open=owner.open)
+        return owner.merged(Mapping({key: given.positional[1]}, {key: place}))
     return None

@@ -88,6 +88,11 @@ def roots(value: Value) -> list[str]:
     return [one.path for one in ancestors(value) if isinstance(one, External)]
 
 
+def is_enum(cls: Class) -> bool:
+    """Return whether the constants of *cls* become members, which are objects of it."""
+    return any(path.rpartition(".")[2].endswith(("Enum", "Flag")) for path in roots(cls))
+
+
 def path_of(value: Value) -> str:
     """Return the path of what *value* is, or was made by; "" when it is of the folder or unknown."""
     return value.path if isinstance(value, External | Made) else ""

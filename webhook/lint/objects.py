@@ -1,13 +1,29 @@
 """Small questions to values: members of classes, methods, emptiness, slices."""
 
 import ast
+from dataclasses import replace
+from functools import lru_cache
 
 from webhook.lint.values import NONE, UNKNOWN, Class, Constant, Function, Items, Mapping, Value, join
 
 
 def bound(function: Function, owner: Value) -> Function:
     """Return *function* as a method of *owner*."""
-    return Function(function.node, function.scope, function.name, function.qualified, (owner,), function.wraps)
+    return replace(function, bound=(owner,))
+
+
+# What says how a class hands a function out.
+FLAGS = {
+    "builtins.staticmethod": "staticmethod",
+    "builtins.classmethod": "classmethod",
+    "builtins.property": "property",
+    "functools.cached_property": "property",
+}
+
+
+def flagged(value: Value, flag: str) -> Value:
+    """Return *value* after a decorator that says how classes hand it out."""
+    return replace(value, flag=flag) if isinstance(value, Function) else value
 
 
 def find_member(cls: Class, name: str) -> Value:
@@ -20,11 +36,6 @@ def find_member(cls: Class, name: str) -> Value:
             if found is not UNKNOWN:
                 return found
     return UNKNOWN
-
-
-def constant_name(node: ast.expr) -> str:
-    """Return the last name of a decorator: `property` of `@functools.property`."""
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def is_empty(value: Value) -> bool:
@@ -50,3 +61,19 @@ def sliced(owner: Value, part: ast.Slice) -> Value:
         return Items(owner.kind, (), join(list(owner.all)))
     low, high, step = bounds
     return Items(owner.kind, owner.items[low:high:step]) if step != 0 else UNKNOWN
+
+
+@lru_cache(maxsize=4096)
+def is_generator(code: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Return whether calling *code* makes a generator."""
+    todo: list[ast.AST] = list(code.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, _YIELDS):
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            todo.extend(ast.iter_child_nodes(node))
+    return False
+
+
+_YIELDS = (ast.Yield, ast.YieldFrom)

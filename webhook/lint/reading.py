@@ -57,6 +57,7 @@ class Reading(Statements):
         self.record = Record()
         self.steps = STEPS
         self.tested, self.foreseen = set(), set()
+        self.passed = [one for one in (*arguments.positional, *arguments.keywords.values()) if one != UNKNOWN]
         try:
             self.invoke(place, node, value, arguments)
         except (ExhaustedError, RecursionError):
@@ -137,6 +138,7 @@ class Reading(Statements):
         self.trail.clear()
         self.imports.clear()
         self.returned.clear()
+        self.passed = []
         self.muted = self.guarded = 0
 
     def _import(self, scope: Scope, node: ast.Import) -> None:

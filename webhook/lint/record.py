@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from webhook.lint.values import Arguments, Module, Place, Value
+from webhook.lint.values import Arguments, Function, Module, Place, Value
 
 
 class Slot(StrEnum):
@@ -40,6 +40,15 @@ class Use:
     line_of: bool = False  # whether it is a line of the text, after a split
 
 
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A call that hands on what Airflow passes to a function that does not take it."""
+
+    function: Function
+    problem: str
+    place: Place
+
+
 class Kind(StrEnum):
     """Where a value comes from."""
 
@@ -66,3 +75,4 @@ class Record:
     given: list[Given] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
+    misfits: list[Misfit] = field(default_factory=list)

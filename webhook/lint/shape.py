@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from webhook.lint import names
 from webhook.lint.binding import BindError, bind, prepend, signature
+from webhook.lint.finding import Fault, Trouble
 from webhook.lint.objects import bound, find_member
 from webhook.lint.record import Given, Slot
 from webhook.lint.values import (
@@ -19,12 +20,14 @@ from webhook.lint.values import (
     Function,
     Instance,
     Items,
+    Made,
     Mapping,
     Nothing,
     Partial,
     Value,
 )
 from webhook.lint.versions import Versions
+from webhook.rules.finding import Mode
 
 _TASKS = (Slot.TASK, Slot.DEFAULT_ARGS)
 _LONGEST = 40
@@ -38,9 +41,8 @@ class Misfit:
     text: str
 
 
-def several(given: Given, versions: Versions) -> Iterator[Value | Misfit]:
-    """Yield each callback that *given* gives, or why it gives none."""
-    value = given.value
+def several(given: Given, value: Value, versions: Versions) -> Iterator[Value | Misfit]:
+    """Yield each callback that *given* gives if it is *value*, or why it gives none."""
     collects = given.slot in _TASKS and versions.since(3)
     if isinstance(value, Items) and value.kind == "list":
         yield from value.all
@@ -57,17 +59,12 @@ def several(given: Given, versions: Versions) -> Iterator[Value | Misfit]:
 
 def misfit(value: Value) -> str:
     """Return what *value* is if it cannot be called, else ""."""
-    if isinstance(value, Constant):
-        return f"is {_article(value)}, which cannot be called"
     if isinstance(value, Items):
         return f"is a {value.kind}, which is called like a function; only a list is several callbacks"
-    if isinstance(value, Mapping):
-        return "is a dict, which cannot be called"
-    if isinstance(value, File):
-        return f"is the module {value.module.file}, which cannot be called"
     if isinstance(value, Instance) and is_whole(value.of) and find_member(value.of, "__call__") == UNKNOWN:
         return f"is an object of {value.of.node.name}, which has no __call__"
-    return ""
+    noun = _noun(value)
+    return f"is {noun}, which cannot be called" if noun else ""
 
 
 def problem(value: Value, arguments: Arguments) -> str:
@@ -143,18 +140,29 @@ def options(value: Value) -> tuple[Value, ...]:
     return tuple(one for one in value.options if one != NONE) if isinstance(value, Either) else (value,)
 
 
-def nothing(value: Nothing) -> str:
-    """Return what is wrong with a call in place of a function."""
+def called(value: Nothing, otherwise: str) -> Trouble:
+    """Return what is wrong with a call in place of a function; *otherwise* says how to give it arguments."""
     name = value.function
+    text = f"{name} is called while the file is read, "
     if value.problem:
-        return f"{name} is called while the file is read, which raises TypeError: {name} {value.problem}"
-    return f"{name} is called while the file is read, and the None that it returns is given: nobody calls it later"
+        text += f"which raises TypeError: {name} {value.problem}"
+    elif value.is_coroutine:
+        text += "which only makes a coroutine: that is given, and nobody can call it"
+    else:
+        text += "and the None that it returns is given: nobody calls it later"
+    return Fault.CALLED, text, f"give the function itself ({name}), or {otherwise.format(name=name)}", Mode.ENFORCE
 
 
-def _article(value: Constant) -> str:
-    if isinstance(value.value, str):
-        return f"the string {_short(value)}"
-    return f"the {type(value.value).__name__} {_short(value)}"
+def _noun(value: Value) -> str:
+    """Return what *value* is, if it is nothing that anybody can call."""
+    if isinstance(value, Constant):
+        noun = "string" if isinstance(value.value, str) else type(value.value).__name__
+        return f"the {noun} {_short(value)}"
+    if isinstance(value, Mapping):
+        return "a dict"
+    if isinstance(value, File):
+        return f"the module {value.module.file}"
+    return "a string" if isinstance(value, Made) and value.path == "builtins.str" else ""
 
 
 def _short(value: Constant) -> str:

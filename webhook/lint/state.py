@@ -43,6 +43,7 @@ class State:
         self.called: set[FunctionNode] = set()
         self.stack: list[FunctionNode] = []
         self.trail: list[Place] = []  # where each call of the stack stands
+        self.passed: list[Value] = []  # by Airflow, to the callback that is being followed
         self.tested: set[str] = set()  # texts that the code asks for their type
         self.foreseen: set[str] = set()  # variables whose absence the code is ready for
         self.provided: set[str] = set()  # variables that the code sets itself
@@ -107,6 +108,12 @@ class State:
         lookup = Lookup(kind, name, fails, self.place(scope, node), tuple(self.trail), at_import=bool(self.imports))
         met = self.on_import.setdefault(self.imports[-1], []) if self.imports else self.record.lookups
         met.append(lookup)
+
+    def foresee(self, name: str) -> None:
+        """Take note that the code is ready for the absence of the environment variable *name*, which it has read."""
+        self.foreseen.add(name)
+        for met in (self.record.lookups, *self.on_import.values()):
+            met[:] = [one for one in met if one.fails or one.kind is not Kind.ENV or one.name != name]
 
     def untaint(self, value: Value) -> None:
         """Take note that the code asks what *value* is."""

@@ -5,6 +5,7 @@ import ast
 from webhook.lint import names
 from webhook.lint.flow import Flow
 from webhook.lint.methods import changed
+from webhook.lint.objects import FLAGS, flagged
 from webhook.lint.state import constant
 from webhook.lint.values import (
     UNKNOWN,
@@ -127,7 +128,7 @@ class Statements(Flow):
         ):
             owner = self.lookup(scope, call.func.value.id)
             if isinstance(owner, Mapping | Items):
-                after = changed(owner, call.func.attr, self._again(scope, call))
+                after = changed(owner, call.func.attr, self._again(scope, call), self.place(scope, call))
                 if after is not None:
                     self.bind(scope, call.func.value.id, after)
 
@@ -154,7 +155,7 @@ class Statements(Flow):
                 scope.names.pop(target.id, None)
             elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
                 given = Arguments((self.evaluate(scope, target.slice),))
-                after = changed(self.lookup(scope, target.value.id), "pop", given)
+                after = changed(self.lookup(scope, target.value.id), "pop", given, self.place(scope, target))
                 if after is not None:
                     self.bind(scope, target.value.id, after)
 
@@ -176,9 +177,11 @@ class Statements(Flow):
         self.defined.append(value)
         for decorator in reversed(node.decorator_list):
             found = self.evaluate(scope, decorator)
-            if isinstance(found, External) and (found.path in _FLAGS or found.path == "builtins.transparent"):
+            if isinstance(found, External) and found.path in _TRANSPARENT:
                 continue
-            if names.is_task(names.path_of(found)) or names.is_dag(names.path_of(found)):
+            if isinstance(found, External) and found.path in FLAGS:
+                value = flagged(value, FLAGS[found.path])
+            elif names.is_task(names.path_of(found)) or names.is_dag(names.path_of(found)):
                 value = found if isinstance(found, Made) else Made(names.path_of(found), Arguments())
             elif isinstance(value, Function) and isinstance(found, Function | Class | Partial):
                 value = self.apply(scope, decorator, found, (value,))
@@ -203,4 +206,8 @@ class Statements(Flow):
         self.bind(scope, node.name, Class(node, scope, f"{scope.path}{node.name}", bases, inner.names, opaque))
 
 
-_FLAGS = frozenset({"builtins.staticmethod", "builtins.classmethod", "builtins.property"})
+# Decorators that leave a function's parameters as they are.
+_TRANSPARENT = frozenset({
+    "builtins.transparent", "functools.lru_cache", "functools.cache", "abc.abstractmethod", "typing.final",
+    "typing.override", "typing_extensions.override",
+})  # fmt: skip

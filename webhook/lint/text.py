@@ -59,12 +59,11 @@ def with_operator(operator: ast.operator, left: Value, right: Value) -> Value:
 
 
 def looks_at_characters(target: ast.AST, where: ast.AST) -> bool:
-    """Return whether code in *where* knows that *target* is one character: it compares it, or asks what kind it is."""
-    if not isinstance(target, ast.Name):
-        return False
+    """Return whether code in *where* knows that a name of *target* is a character: it compares it, or asks its kind."""
+    names = {one.id for one in ast.walk(target) if isinstance(one, ast.Name)}
 
     def is_target(node: ast.AST) -> bool:
-        return isinstance(node, ast.Name) and node.id == target.id
+        return isinstance(node, ast.Name) and node.id in names
 
     for node in ast.walk(where):
         if isinstance(node, ast.Compare) and any(is_target(side) for side in (node.left, *node.comparators)):

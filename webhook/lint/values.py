@@ -84,6 +84,7 @@ class Function:
     qualified: str  # as Python calls it: Alerts.notify, outer.<locals>.notify
     bound: tuple["Value", ...] = ()  # what stands before the caller's arguments: self or cls
     wraps: Union["Function", None] = None  # what functools.wraps says
+    flag: str = ""  # staticmethod, classmethod or property: how a class hands it out
 
     @property
     def file(self) -> str:
@@ -149,6 +150,7 @@ class Nothing:
 
     function: str
     problem: str = ""
+    is_coroutine: bool = False  # whether it is no None, but a coroutine that nobody has awaited
 
 
 @dataclass(frozen=True, slots=True)
