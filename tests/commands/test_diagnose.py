@@ -6,6 +6,7 @@ from typing import Any
 
 import click.testing
 import pytest
+import yaml
 
 from tests.diagnosis.test_message import info, newer
 from tests.harness.control_plane import ControlPlane
@@ -101,7 +102,12 @@ def test_with_everything_wrong_at_once_all_four_are_named_and_each_that_is_mende
         plane.kubectl("delete", "deployment", behind, "-n", namespace)
         now = answers(*asked, kubeconfig=account)
         assert list(now.values()) == ["cannot know", "not the cause", "the cause", "not the cause"]
-        plane.kubectl("set", "env", f"deployment/{name}", "MESSAGE_CALLBACK_ENDPOINT=x", "-n", namespace)
+        kubelets.scale(name, 0)
+        plane.kubectl("delete", "deployment", name, "-n", namespace)
+        scheduler["spec"]["containers"][0]["env"] = yaml.safe_load(MANIFEST)["env"]
+        kubelets.deploy(scheduler, {node: OLD})
+        assert list(answers(*asked, kubeconfig=account).values()) == ["cannot know", *["not the cause"] * 3]
+        assert run(*asked, kubeconfig=account).exit_code == 0
 
 
 def test_the_message_alone_leads_to_the_answer(papers: tuple[str | Path, ...], tmp_path: Path) -> None:
@@ -118,6 +124,22 @@ def test_the_message_alone_leads_to_the_answer(papers: tuple[str | Path, ...], t
     assert "task 'load' of DAG 'etl'" in found.stdout
     assert "its pod was denied by airlock" in found.stdout
     assert "fix: set images.airflow.tag" in found.stdout
+
+
+def test_a_message_that_names_no_task_is_about_the_whole_namespace_or_what_is_asked_for(
+    papers: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    dump = tmp_path / "pods.json"
+    dump.write_text(listed({"apiVersion": "v1", "kind": "Pod", **running()}))
+    story = "Executor reports task instance finished (failed) although the task says it's queued"
+    found = run("-f", dump, "--message", "-", *papers, stdin=story)
+    assert "every DAG in all namespaces" in found.stdout
+    assert (
+        "the message names no task (a browser hides <TaskInstance: ...>): name it by --dag and --task" in found.stdout
+    )
+    found = run("-f", dump, "--message", "-", "--dag", "etl", "--task", "load", *papers, stdin=story)
+    assert "task 'load' of DAG 'etl'" in found.stdout
+    assert "the message names no task (a browser hides <TaskInstance: ...>)" in found.stdout
 
 
 def test_what_was_not_looked_at_is_no_cause_and_no_acquittal(tmp_path: Path, papers: tuple[str | Path, ...]) -> None:

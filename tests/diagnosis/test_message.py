@@ -1,6 +1,7 @@
 """The scheduler's message, in every shape in which people have it."""
 
 import json
+import textwrap
 from collections.abc import Callable
 
 import pytest
@@ -54,6 +55,11 @@ AROUND: dict[str, Callable[[str], str]] = {
         {"event_logs": [{"event": "state mismatch", "extra": text}]}
     ),
     "in a JSON log of a JSON log": lambda text: json.dumps({"log": json.dumps({"event": text})}),
+    "wrapped by a mail": lambda text: textwrap.fill(text, 80, break_long_words=False, break_on_hyphens=False),
+    "wrapped in a JSON log": lambda text: textwrap.fill(
+        json.dumps({"event": text}), 72, break_long_words=False, break_on_hyphens=False
+    ),
+    "behind the name of its pod": lambda text: "\n".join(f"[pod/s-0/scheduler] {line}" for line in text.splitlines()),
     "among others": lambda text: f"INFO - all is well\n{text}\nTraceback (most recent call last):\n",
 }
 
@@ -74,6 +80,47 @@ def test_both_wordings_are_read_wherever_they_come_from(
 def test_a_mapped_task_has_its_index(wording: Callable[..., str]) -> None:
     message = read(wording(task="<TaskInstance: etl.load manual__1 map_index=7 [queued]>"))
     assert (message.ids, message.run_id, message.map_index) == ("etl.load", "manual__1", "7")
+
+
+@pytest.mark.parametrize("around", [str, json.dumps, lambda text: json.dumps(json.dumps(text))])
+@pytest.mark.parametrize("index", ["", " map_index=3"])
+@pytest.mark.parametrize(
+    "run_id", ["my run of Monday", "run[1]", "run (x)", "r>x", "fünf", 'x"y', "it's", "a%b&c", "é/\\d"]
+)
+@pytest.mark.parametrize("wording", [older, newer])
+def test_a_run_may_have_any_id(
+    wording: Callable[..., str], run_id: str, index: str, around: Callable[[str], str]
+) -> None:
+    message = read(around(wording(task=f"<TaskInstance: etl.load {run_id}{index} [queued]>")))
+    assert (message.ids, message.run_id, message.map_index) == ("etl.load", run_id, index[-1:])
+    assert message.denial is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "reason"),
+    [
+        ("Executor reports task instance finished (failed) although the task says it's queued", True, None),
+        ("... the task instance's state attribute is queued. Extra info: (422)", True, 422),
+        (older(task=""), False, 422),
+        (newer(task=""), False, 422),
+        (newer(task="").partition("but ")[2], False, 422),
+    ],
+)
+def test_a_message_from_which_a_browser_took_the_task_is_read_for_the_rest(
+    text: str,
+    says: bool,  # noqa: FBT001 - a case's value
+    reason: int | None,
+) -> None:
+    message = read(text)
+    assert (message.ids, message.tasks, message.says, message.status) == ("", (), "queued", reason)
+    assert (message.denial is None) is says
+    assert message.is_of("any", "one")
+    assert message.task([("a", "b")], "asked") == ("asked", "")
+
+
+def test_a_task_that_the_message_lost_is_the_one_that_airlocks_denial_names() -> None:
+    text = DENIED.replace("task Pod airflow/etl-load-x1", "task 'load' of DAG 'etl', Pod 'airflow/etl-load-x1'")
+    assert read(newer(info(text), task="")).ids == "etl.load"
 
 
 @pytest.mark.parametrize("wording", [older, newer])

@@ -101,7 +101,10 @@ def _said(patient: Patient, clues: Clues) -> Iterator[str]:
         if clues.others:
             left = plural(clues.others, "message")
             yield f"{left} about other tasks left aside: this is the last one; --dag names another"
-        yield f"the executor reported {message.finished} while the task was {message.says}"
+        yield f"the executor reported {message.finished or 'the end of a task'} while the task was {message.says}"
+        if not message.ids:
+            named = "" if patient.task_id else ": name it by --dag and --task"
+            yield f"the message names no task (a browser hides <TaskInstance: ...>){named}"
         yield _reason(message)
     if patient.dag_id and not clues.occurred and not any(patient.is_its(group) for group in clues.survey.groups):
         yield "no pod and no Event of it was seen: the name may be wrong, or both are gone"

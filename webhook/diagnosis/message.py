@@ -7,7 +7,8 @@ Both wordings, as the scheduler's log, the Audit Log or the REST API have them, 
 * from 2.9.3 (#40334): `Executor %s reported that the task instance %s finished with state %s, but the task instance's
   state attribute is %s. Learn more: ... Extra info: %s`
 
-Extra info is the text of the Kubernetes client's exception: status, headers, and the API server's answer.
+Extra info is the text of the Kubernetes client's exception: status, headers, and the API server's answer. Lines may be
+wrapped, and the task may be missing: a browser hides `<TaskInstance: ...>`, which looks like a tag.
 """
 
 import json
@@ -19,24 +20,32 @@ from itertools import pairwise
 _MOST = 1 << 20  # characters that are read; an API server's answer and its headers have some thousands
 _ESCAPED = 4  # JSON in JSON in JSON: a log line of a message of a body, and one to spare
 
-_TASK = r"<TaskInstance: (?P<ids>\S+) (?P<run>\S+)(?: map_index=(?P<map>-?\d+))? \[(?P<state>[^\]]*)\]>"
+_TASK = r"<TaskInstance: (?P<ids>\S+) (?P<run>.{1,500}?)(?: map_index=(?P<map>-?\d+))? \[(?P<state>[^\]\[>]*)\]>"
+_OLDER = (
+    r"although the task says it's (?P<says>\w+)\.?(?: \(Info: (?P<info>.*?)(?:\) Was the task killed externally\?|$))?"
+)
+_NEWER = r"the task instance's state attribute is (?P<says>\w+)\.(?:.{0,600}?Extra info: (?P<info>.*))?"
+
+
+def _wrapped(pattern: str) -> re.Pattern[str]:
+    """Return *pattern* for text in which a line may end wherever there is a space."""
+    return re.compile(pattern.replace(" ", r"\s+"), re.DOTALL)
+
+
 _WORDINGS = (
-    re.compile(
-        rf"Executor reports task instance {_TASK} finished \((?P<finished>[^)]*)\) although the task says it's"
-        r" (?P<says>\w+)\.(?: \(Info: (?P<info>.*?)(?:\) Was the task killed externally\?|$))?",
-        re.DOTALL,
-    ),
-    re.compile(
-        rf"Executor (?P<executor>.{{0,200}}?) reported that the task instance {_TASK} finished with state"
-        r" (?P<finished>\w+), but the task instance's state attribute is (?P<says>\w+)\."
-        r"(?:.{0,400}?Extra info: (?P<info>.*))?",
-        re.DOTALL,
+    _wrapped(rf"Executor reports task instance(?: {_TASK})? finished \((?P<finished>[^)]*)\) {_OLDER}"),
+    _wrapped(
+        rf"Executor (?P<executor>.{{0,200}}?) reported that the task instance(?: {_TASK})? finished with state"
+        rf" (?P<finished>\w+), but {_NEWER}"
     ),
 )
-_START = re.compile(r"Executor (?:reports|[^\n]{0,200}? reported that the) task instance <TaskInstance: ")
-_STATUS = re.compile(r"\((\d{3})\)\s*(?:Reason:|$)")
-_BODY = re.compile(r"HTTP response body: (?:b['\"])?(?=\{)")
-_DENIED = re.compile(r'admission webhook "([^"]{1,253})" denied the request: (.*)', re.DOTALL)
+_START = _wrapped(r"Executor (?:reports|[^\n]{0,200}? reported that the) task instance(?= <TaskInstance: | finished )")
+_PARTS = (_wrapped(_OLDER), _wrapped(_NEWER))  # of a message whose beginning is missing
+_STATUS = re.compile(r"^\((\d{3})\)(?!\w)|\((\d{3})\)\s*Reason:")
+_BODY = _wrapped(r"HTTP response body: (?:b['\"])?(?=\{)")
+_DENIED = _wrapped(r'admission webhook "([^"]{1,253})" denied the request: (.*)')
+_TASK_OF_DAG = re.compile(r"task '(?P<task>[^'\s]+)' of DAG '(?P<dag>[^'\s]+)'")
+_BREAK = re.compile(r"[ \t\r]*\n[ \t\r]*")
 _QUOTED = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})')
 
 
@@ -57,10 +66,10 @@ class Denial:
 class Message:
     """What the message says."""
 
-    ids: str  # DAG and task as the message has them, joined by a dot: either may hold dots itself
+    ids: str  # DAG and task as the message has them, joined by a dot: either may hold dots itself; "" if it names none
     run_id: str
     map_index: str  # "" when the task is not mapped
-    finished: str  # the state that the executor reported
+    finished: str  # the state that the executor reported, "" where that is cut off
     says: str  # the state that the task had
     executor: str  # as the message has it; "" in the older wording
     info: str  # what follows "Extra info" or "Info"; "" when there is nothing
@@ -82,10 +91,14 @@ class Message:
 
     def is_of(self, dag_id: str, task_id: str) -> bool:
         """Return whether it may be about that task; what is "" may be any."""
-        return any(dag_id in ("", dag) and task_id in ("", task) for dag, task in self.tasks or ((self.ids, ""),))
+        return not self.ids or any(
+            dag_id in ("", dag) and task_id in ("", task) for dag, task in self.tasks or ((self.ids, ""),)
+        )
 
     def task(self, known: Iterable[tuple[str, str]], dag_id: str = "") -> tuple[str, str]:
         """Return DAG and task: the reading that is *known*, from pods say, else the likeliest; of *dag_id* if given."""
+        if not self.ids:
+            return dag_id, ""
         there, every = set(known), self.tasks or ((self.ids, ""),)
         readings = [one for one in every if dag_id in ("", one[0])] or every
         return next((one for one in readings if one in there), readings[0])
@@ -96,10 +109,12 @@ def read_messages(text: str) -> tuple[Message, ...]:
     found: dict[tuple[str, ...], Message] = {}
     for reading in _readings(text[-_MOST:]):
         for one in _messages(reading):
-            key = (one.ids, one.run_id, one.map_index)
+            key = (one.ids, _readings(one.run_id)[-1], one.map_index)
             before = found.get(key)
             if before is None or _worth(one) > _worth(before):
                 found[key] = one
+    if len(found) > 1:  # what names no task is a copy of what does
+        found = {key: one for key, one in found.items() if one.ids}
     return tuple(found.values())
 
 
@@ -111,6 +126,9 @@ def _worth(one: Message) -> tuple[bool, bool, int]:
 def _messages(reading: str) -> Iterator[Message]:
     """Yield the messages in *reading*: each ends where the next one begins."""
     starts = [match.start() for match in _START.finditer(reading)]
+    if not starts:
+        matches = (part.search(reading) for part in _PARTS)
+        yield from (_message(match) for match in matches if match)
     for start, end in pairwise([*starts, len(reading)]):
         matches = (wording.match(reading, start, end) for wording in _WORDINGS)
         yield from (_message(match) for match in matches if match)
@@ -142,19 +160,26 @@ def _message(found: re.Match[str]) -> Message:
     status = _STATUS.search(info)
     answer = _answer(info)
     denied = _DENIED.search(answer or info)
+    denial = Denial(denied[1], denied[2].strip()) if denied else None
     return Message(
-        ids=groups["ids"],
-        run_id=groups["run"],
-        map_index=groups["map"] or "",
-        finished=groups["finished"],
+        ids=groups.get("ids") or _named(denial),
+        run_id=groups.get("run") or "",
+        map_index=groups.get("map") or "",
+        finished=groups.get("finished") or "",
         says=groups["says"],
         executor=groups.get("executor") or "",
         info=info,
-        status=int(status[1]) if status else None,
+        status=int(status[1] or status[2]) if status else None,
         answer=answer,
-        denial=Denial(denied[1], denied[2].strip()) if denied else None,
+        denial=denial,
         cut=groups.get("info") is None,
     )
+
+
+def _named(denial: Denial | None) -> str:
+    """Return the DAG and task that airlock's own denial names, as a message has them; "" when it names none."""
+    found = _TASK_OF_DAG.search(denial.text) if denial is not None and denial.by_airlock else None
+    return f"{found['dag']}.{found['task']}" if found else ""
 
 
 def _answer(info: str) -> str:
@@ -163,6 +188,8 @@ def _answer(info: str) -> str:
     if body is None:
         return ""
     rest = info[body.end() :]
+    if r"\n" in rest:  # as long as the answer's own line breaks are escaped, others are a wrapped line's
+        rest = _BREAK.sub(" ", rest)
     try:
         status, _ = json.JSONDecoder(strict=False).raw_decode(rest)  # a line break may stand as it is by now
     except (ValueError, RecursionError):
