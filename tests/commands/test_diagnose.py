@@ -8,7 +8,7 @@ import click.testing
 import pytest
 import yaml
 
-from tests.diagnosis.test_message import info, newer
+from tests.diagnosis.test_message import DENIED, info, newer
 from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import Installation, installation
 from tests.harness.livepods import REPOSITORY, digest, running, task
@@ -124,6 +124,21 @@ def test_the_message_alone_leads_to_the_answer(papers: tuple[str | Path, ...], t
     assert "task 'load' of DAG 'etl'" in found.stdout
     assert "its pod was denied by airlock" in found.stdout
     assert "fix: set images.airflow.tag" in found.stdout
+
+
+def test_where_no_cluster_answers_the_message_and_the_dag_files_are_read_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "message.txt").write_text(
+        newer(info(DENIED), task="<TaskInstance: sales_daily.load_orders r [queued]>")
+    )
+    (tmp_path / "sales.py").write_text(BAD_DAG)
+    asked = ("--message", tmp_path / "message.txt", "--dags", tmp_path)
+    found = run(*asked, kubeconfig=tmp_path / "none.yaml")
+    assert found.exit_code == 2, found.output + found.stderr
+    assert "cluster: " in found.stdout
+    assert "leads to no cluster" in found.stdout
+    expected = ["cannot know", "the cause", "cannot know", "the cause"]
+    assert list(answers(*asked, kubeconfig=tmp_path / "none.yaml").values()) == expected
+    assert run("--dags", tmp_path, kubeconfig=tmp_path / "none.yaml").stdout == ""
 
 
 def test_a_message_that_names_no_task_is_about_the_whole_namespace_or_what_is_asked_for(

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import click
 import msgspec
 
+from webhook.audit.clusters import unread
 from webhook.audit.survey import Survey
 from webhook.commands import dags as dag_folder
 from webhook.commands.audit_input import Choice, Ground, Papers, ground_of, surveys
@@ -38,18 +40,40 @@ class Asked:
 
 
 def run(asked: Asked) -> Diagnosis:
-    """Return the diagnosis; raises OSError when what was asked for cannot be read."""
+    """Return the diagnosis; raises OSError when what was asked for cannot be read.
+
+    Where a message is all there is, because no cluster answers, it says what the message and the DAG files show.
+    """
     messages = _messages(asked)
+    try:
+        return _seen(asked, messages)
+    except OSError as error:
+        if not messages or asked.choice.files or asked.patient.pod:
+            raise
+        return _unseen(asked, messages, str(error))
+
+
+def _seen(asked: Asked, messages: tuple[Message, ...]) -> Diagnosis:
     message = messages[-1] if messages else None
     with reading() as told, ground_of(asked.choice, told) as ground:
         # Its warnings are among what could not be seen, which every format tells.
         (survey,) = surveys(ground, asked.papers, lambda _: None)
-        if asked.dags:
-            survey = replace(survey, callbacks=dag_folder.read(asked.dags, survey))
+        survey = _with_callbacks(survey, asked)
         patient = replace(asked.patient, namespaces=ground.scope.namespaces or ())
-        patient = _patient(ground, patient, message, survey)
+        patient = _of_pod(ground, patient) if patient.pod else _patient(patient, message, survey)
         clues = _clues(ground, patient, survey, message)
         return diagnosed(patient, replace(clues, others=max(0, len(messages) - 1)))
+
+
+def _unseen(asked: Asked, messages: tuple[Message, ...], why: str) -> Diagnosis:
+    """Return what *messages* and DAG files alone tell, as no cluster could be read."""
+    survey = _with_callbacks(unread("no cluster, only at the message", why, datetime.now(UTC)), asked)
+    patient = _patient(replace(asked.patient, namespaces=asked.choice.namespaces), messages[-1], survey)
+    return diagnosed(patient, Clues(survey, messages[-1], others=len(messages) - 1, looked=False))
+
+
+def _with_callbacks(survey: Survey, asked: Asked) -> Survey:
+    return replace(survey, callbacks=dag_folder.read(asked.dags, survey)) if asked.dags else survey
 
 
 def _messages(asked: Asked) -> tuple[Message, ...]:
@@ -68,16 +92,19 @@ def _messages(asked: Asked) -> tuple[Message, ...]:
     return mine
 
 
-def _patient(ground: Ground, asked: Patient, message: Message | None, survey: Survey) -> Patient:
-    """Return *asked* with the DAG and task that its pod or the message name."""
-    if asked.pod:
-        named = _task_of(ground, asked)
-        return replace(asked, dag_id=named.dag_id, task_id=named.task_id) if named is not None else asked
+def _patient(asked: Patient, message: Message | None, survey: Survey) -> Patient:
+    """Return *asked* with the DAG and task that the message names."""
     if message is None or asked.task_id:
         return asked
     running = ((group.task.dag_id, group.task.task_id) for group in survey.groups if group.task is not None)
     dag_id, task_id = message.task(running, asked.dag_id)
     return replace(asked, dag_id=dag_id, task_id=task_id)
+
+
+def _of_pod(ground: Ground, asked: Patient) -> Patient:
+    """Return *asked* with the DAG and task that its pod names."""
+    named = _task_of(ground, asked)
+    return replace(asked, dag_id=named.dag_id, task_id=named.task_id) if named is not None else asked
 
 
 def _task_of(ground: Ground, asked: Patient) -> TaskRef | None:

@@ -106,7 +106,12 @@ def _said(patient: Patient, clues: Clues) -> Iterator[str]:
             named = "" if patient.task_id else ": name it by --dag and --task"
             yield f"the message names no task (a browser hides <TaskInstance: ...>){named}"
         yield _reason(message)
-    if patient.dag_id and not clues.occurred and not any(patient.is_its(group) for group in clues.survey.groups):
+    if (
+        clues.looked
+        and patient.dag_id
+        and not clues.occurred
+        and not any(patient.is_its(group) for group in clues.survey.groups)
+    ):
         yield "no pod and no Event of it was seen: the name may be wrong, or both are gone"
     for one in clues.occurred:
         times = f", {one.count} times" if one.count > 1 else ""

@@ -74,6 +74,7 @@ class Clues:
     occurred: tuple[Occurred, ...] = ()  # Events about the task, the latest first
     remarks: tuple[Remark, ...] = ()  # what could not be seen, besides the survey's
     others: int = 0  # messages beside that one, about other tasks
+    looked: bool = True  # whether anybody looked for pods and Events
 
 
 def evidence(patient: Patient, clues: Clues) -> Iterator[tuple[int, Evidence]]:
