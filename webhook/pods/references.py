@@ -29,6 +29,7 @@ class Reference:
     variable: str  # "" for envFrom
     path: str  # below the pod spec: containers[0].env[1]
     container: str
+    prefix: str = ""  # of envFrom
 
 
 class Absence(StrEnum):
@@ -106,4 +107,5 @@ def _of(container: Container, place: str) -> Iterator[Reference]:
         )
         for ref, kind in both:
             if ref is not None and ref.name and ref.optional is not True:
-                yield Reference(kind, ref.name, "", "", f"{place}.envFrom[{index}]", container.name)
+                path = f"{place}.envFrom[{index}]"
+                yield Reference(kind, ref.name, "", "", path, container.name, source.prefix)

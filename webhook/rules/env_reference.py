@@ -22,12 +22,14 @@ from collections.abc import Iterator
 
 from webhook.grammar.words import NamespaceName
 from webhook.pods.references import CONFIG_MAP, FILE, NO_HOLDINGS, Absence, Reference, references
-from webhook.pods.text import quote
+from webhook.pods.text import plural, quote
 from webhook.pods.workload import PodSpec
 from webhook.rules.finding import Finding, Mode
 from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
+from webhook.variables.entry import Bringing, entry, names
 
 _FIX = "correct the reference, or create the object and key in the pod's namespace; optional: true lets the pod start"
+_MOST = 3  # entries for the required-env manifest in one fix
 _COPY = "make a copy of the Secret in the pod's namespace: airlock reads no Secret of another one"
 _FILE_FIX = "name an emptyDir volume of the pod that an init container mounts and writes the file to"
 
@@ -87,11 +89,20 @@ def _fix(one: Reference, subject: Subject, elsewhere: str | None) -> str:
         return _FIX
     if one.kind != CONFIG_MAP:
         return _COPY
-    source = f"{{namespace: {elsewhere}, name: {one.name}, key: {one.key or '...'}}}"
-    return (
-        f"add to the required-env manifest {{name: {one.variable or '...'}, components: [{subject.role.component}],"
-        f" namespaces: [{subject.namespace}], from: {{configMap: {source}}}, reason: ...}}, and remove the reference"
-    )
+    container = "" if one.container == subject.role.main else one.container
+    bringing = Bringing(subject.role.component, container, subject.namespace, elsewhere, one.name)
+    wanted = [(one.variable, one.key)] if one.key else _wanted(one, subject, elsewhere)
+    entries = [text for variable, key in wanted if (text := entry(variable, key, bringing))]
+    if not entries:
+        return _FIX
+    rest = f", and one for each of its {plural(len(entries) - _MOST, 'other key')}" if len(entries) > _MOST else ""
+    return f"add to the required-env manifest {', '.join(entries[:_MOST])}{rest}, and remove the reference"
+
+
+def _wanted(one: Reference, subject: Subject, elsewhere: str) -> list[tuple[str, str]]:
+    """Return the variables that the envFrom *one* would make of the object *elsewhere*, each with its key."""
+    keys = subject.observed.holdings.look(one.kind, elsewhere, one.name)
+    return [] if isinstance(keys, Absence) else names(one.prefix, keys)
 
 
 def _mounting(spec: PodSpec) -> dict[str, set[str]]:
