@@ -1,5 +1,7 @@
 """The exported policies agree with the engine on real pods and at the edges; docs/backstop.md lists the differences."""
 
+import json
+import math
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -241,6 +243,43 @@ def test_it_warns_unless_it_is_told_to_deny_and_says_what_to_change() -> None:
     assert "mutable-tag" in said
     assert "'r.io/a:main' of container 'scheduler' (IfNotPresent)" in said
     assert "fix: name a full version or a digest" in said
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (["r.io/a:main"], "name a full version or a digest"),
+        (["bitnami/airflow:2.10.5"], "name a full version with its revision (-rN) or a digest"),
+        (["docker.io/bitnamilegacy/airflow:latest"], "name a full version with its revision (-rN) or a digest"),
+        (["cgr.dev/chainguard/airflow:2.10.5"], "name a tag with a timestamp or a digest"),
+        (
+            ["cgr.dev/chainguard/airflow:latest", "r.io/a:main", "bitnami/airflow"],
+            "name a full version, or a full version with its revision (-rN), or a tag with a timestamp or a digest",
+        ),
+    ],
+)
+def test_it_names_what_the_publisher_of_each_image_freezes(images: list[str], words: str) -> None:
+    objects = validating(ENFORCE, Choice(TODAY)).objects
+    request = {"operation": "CREATE", "namespace": "airflow", "userInfo": {"username": REPLICASET}}
+    pod = of_images(scheduler, images)
+    (said,) = cel.judge(objects[0], {"request": request, "object": pod, "oldObject": None})
+    assert words in said
+
+
+def test_a_pod_of_twenty_containers_costs_less_than_the_api_server_allows_for_one_expression() -> None:
+    """What `matches` costs is all of it but a few hundred.
+
+    The formula is cel-go's (interpreter/runtimecost.go, MatchesString), the limit the API server's PerCallLimit
+    (k8s.io/apiserver/pkg/apis/cel/config.go).
+    """
+    name = "r" * 60 + ".example.com/data-platform/airflow:2026-11-27"
+    for policy in (ENFORCE, read_policy(POLICY)):
+        for each in exported(policy):
+            (found,) = (one["expression"] for one in each["spec"]["variables"] if one["name"] == "found")
+            patterns = re.findall(r'\.matches\(("(?:[^"\\]|\\.)*")\)', found)
+            assert len(patterns) > 10
+            each_time = (math.ceil((1 + len(name)) / 10) * math.ceil(len(json.loads(one)) / 4) for one in patterns)
+            assert 20 * sum(each_time) < 1_000_000
 
 
 def test_what_it_cannot_say_is_told() -> None:

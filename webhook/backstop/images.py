@@ -12,7 +12,7 @@ import re2
 from webhook.backstop import cel
 from webhook.grammar.glob import program
 from webhook.grammar.pattern import ImageGlob
-from webhook.pods.tags import KINDS, Kind, TagClass
+from webhook.pods.tags import FROZEN, FULL_VERSION, KINDS, Kind, TagClass
 from webhook.rules.tag_trust import MutableTagOptions, TagEntry
 
 GOOD, UNKNOWN, BAD = 0, 1, 2  # a class of images as a number
@@ -75,6 +75,17 @@ def _kinds(reference: str) -> Iterator[tuple[str, str]]:
 def _pattern(images: str, kinds: list[Kind]) -> str:
     tags = "|".join(f"(?:{kind.pattern})" for kind in kinds)
     return f"(?i:(?:{images}):(?:{tags}))" if images else f"(?i:.*/[^/:@]+:(?:{tags}))"
+
+
+def frozen(images: str) -> str:
+    """Return what to name in place of the tags of *images*, a list of maps with a `reference`: a list of words.
+
+    What a full version is to others is something else to some publishers.
+    """
+    ways = [(cel.matches("c.reference", f"(?i:(?:{of})(?:[:@].*)?)"), cel.text(words)) for of, words in FROZEN]
+    said = [f"({images}.exists(c, {published}) ? [{words}] : [])" for published, words in ways]
+    others = f"{images}.exists(c, !{cel.any_of(published for published, _ in ways)})"
+    return " + ".join([f"({others} ? [{cel.text(FULL_VERSION)}] : [])", *said])
 
 
 def _tagged(tag: str) -> str:

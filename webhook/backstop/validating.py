@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webhook.backstop import cel, who
-from webhook.backstop.images import BAD, UNKNOWN, classed, normalised
+from webhook.backstop.images import BAD, UNKNOWN, classed, frozen, normalised
 from webhook.backstop.objects import LABELS, Choice, Export, binding, constraints, left_out, made, roles
 from webhook.documents.policy import Policy
 from webhook.pods.airflow import Component
@@ -119,6 +119,9 @@ def _is_judged(options: MutableTagOptions) -> str:
 
 
 def _message() -> str:
-    fix = "; fix: name a full version or a digest, or set imagePullPolicy: Always (airlock's policy in the API server)"
     listed = 'variables.found.map(c, "\'" + c.reference + "\' of container \'" + c.name + "\' (" + c.policy + ")")'
-    return f'"mutable-tag: an image that the node may serve from its cache: " + {listed}.join(", ") + {cel.text(fix)}'
+    always = " or a digest, or set imagePullPolicy: Always (airlock's policy in the API server)"
+    return (
+        f'"mutable-tag: an image that the node may serve from its cache: " + {listed}.join(", ") + "; fix: name " +'
+        f' ({frozen("variables.found")}).join(", or ") + {cel.text(always)}'
+    )

@@ -133,8 +133,8 @@ KINDS: tuple[Kind, ...] = (
 )
 UNKNOWN = Kind("no known form", _UNRECOGNISED, "")
 
-# What is never pushed again, of publishers whose full versions are.
-_FROZEN = ((_BITNAMI, "a full version with its revision (-rN)"), (_CHAINGUARD, "a tag with a timestamp"))
+# What is never pushed again, of publishers whose full versions are: an RE2 pattern for whole repositories, and words.
+FROZEN = ((_BITNAMI, "a full version with its revision (-rN)"), (_CHAINGUARD, "a tag with a timestamp"))
 FULL_VERSION = "a full version"
 
 _LONGEST = 128  # characters that the grammar of references gives to a tag
@@ -171,7 +171,7 @@ def frozen(repository: str) -> str:
     >>> frozen("docker.io/apache/airflow"), frozen("cgr.dev/chainguard/airflow")
     ('a full version', 'a tag with a timestamp')
     """
-    return next((words for images, words in _FROZEN if _publishes(images, repository)), FULL_VERSION)
+    return next((words for images, words in FROZEN if _publishes(images, repository)), FULL_VERSION)
 
 
 @lru_cache(maxsize=4096)
