@@ -11,6 +11,8 @@ from webhook.lint.values import Function, Place
 from webhook.pods.airflow import Component
 from webhook.rules.finding import Mode
 
+_OF_TASKS = "AIRFLOW_CTX_"  # what Airflow sets in the process of each task, and nowhere else (apache/airflow#56756)
+
 
 def undeclared(  # noqa: PLR0913, PLR0917 - who reads what, and what is known
     reading: Reading, given: Given, function: Function | None, record: Record, who: Caller, facts: Facts
@@ -34,6 +36,8 @@ def _components(who: Caller, facts: Facts) -> tuple[Component, ...]:
 
 
 def _environment(lookup: Lookup, facts: Facts, components: tuple[Component, ...]) -> Trouble | None:
+    if Component.TASK in components and lookup.name.startswith(_OF_TASKS):
+        return None
     missing = facts.environment.missing(lookup.name, components) if facts.environment is not None else None
     if missing is None:
         return None
