@@ -8,7 +8,7 @@ from webhook.lint.finding import Fault, Trouble
 from webhook.lint.folder import ELSEWHERE
 from webhook.lint.reading import Reading
 from webhook.lint.record import Given, Slot
-from webhook.lint.values import UNKNOWN, Constant, Items, Made, Mapping
+from webhook.lint.values import NONE, UNKNOWN, Constant, Items, Made, Mapping
 from webhook.lint.versions import Versions
 from webhook.rules.finding import Mode
 
@@ -53,6 +53,8 @@ def idle(reading: Reading, given: Given, versions: Versions) -> Iterator[Trouble
     keywords = given.arguments.keywords
     for name in ("schedule", "schedule_interval", "timetable"):
         value = keywords.get(name, UNKNOWN)
+        if value == NONE and name == "timetable":
+            continue  # as if it were not given: a DAG runs once a day
         if isinstance(value, Constant) and value.value in _NOT_PERIODIC:
             text = f"SLAs are checked only on a periodic schedule, and {name} is {value.value!r}: nobody ever calls it"
             yield Fault.NEVER_CALLED, text, "give the DAG a schedule, or use on_failure_callback", Mode.ENFORCE
@@ -80,7 +82,6 @@ def _has_no_sla(reading: Reading, given: Given) -> bool:
 
 
 def _foreign(imported: set[str]) -> bool:
-
     return any(path.partition(".")[0] not in _HARMLESS | ELSEWHERE for path in imported)
 
 
