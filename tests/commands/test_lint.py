@@ -66,6 +66,14 @@ def story(tmp_path: Path) -> Path:
     return written(tmp_path / "dags" / "etl.py", STORY)
 
 
+def test_the_page_on_lint_shows_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dags").mkdir()
+    Path("dags/etl.py").write_text(STORY)
+    page = (places.ROOT / "docs" / "lint.md").read_text(encoding="utf-8")
+    assert run("dags/").stdout.split() == page.partition("```text\n")[2].partition("```")[0].split()
+
+
 def test_the_story_is_told_with_its_line_process_arguments_and_fix(story: Path) -> None:
     result = run("--fix-hints", story.parent)
     assert result.exit_code == 1
