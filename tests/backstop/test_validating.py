@@ -243,6 +243,8 @@ def test_it_warns_unless_it_is_told_to_deny_and_says_what_to_change() -> None:
     assert "mutable-tag" in said
     assert "'r.io/a:main' of container 'scheduler' (IfNotPresent)" in said
     assert "fix: name a full version or a digest" in said
+    (validation,) = objects[0]["spec"]["validations"]  # what the API server says where that is too long for it
+    assert "fix: name a full version or a digest" in validation["message"]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,14 @@ from webhook.backstop.objects import LABELS, Choice, Export, binding, constraint
 from webhook.documents.policy import Policy
 from webhook.pods.airflow import Component
 from webhook.pods.charts import AIRFLOW_IMAGES
+from webhook.pods.tags import FULL_VERSION
 from webhook.rules import mutable_tag
 from webhook.rules.finding import Mode
 from webhook.rules.tag_trust import MutableTagOptions
 
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
+_SAID = "mutable-tag: an image that the node may serve from its cache"
+_ALWAYS = " or a digest, or set imagePullPolicy: Always (airlock's policy in the API server)"
 _VALIDATING = (
     "no Event follows a denial or a warning, and only the first policy that denies is shown",
     "image-drift, image-skew, required-env and templates (Deployments and the like) are not judged",
@@ -66,6 +69,7 @@ def _mutable_tag(
             {
                 "expression": "size(variables.found) == 0",
                 "reason": "Invalid",
+                "message": f"{_SAID}; fix: name {FULL_VERSION}{_ALWAYS}",  # where the other becomes longer than 5 KiB
                 "messageExpression": _message(),
             }
         ],
@@ -120,8 +124,5 @@ def _is_judged(options: MutableTagOptions) -> str:
 
 def _message() -> str:
     listed = 'variables.found.map(c, "\'" + c.reference + "\' of container \'" + c.name + "\' (" + c.policy + ")")'
-    always = " or a digest, or set imagePullPolicy: Always (airlock's policy in the API server)"
-    return (
-        f'"mutable-tag: an image that the node may serve from its cache: " + {listed}.join(", ") + "; fix: name " +'
-        f' ({frozen("variables.found")}).join(", or ") + {cel.text(always)}'
-    )
+    named = f'({frozen("variables.found")}).join(", or ")'
+    return f'{cel.text(f"{_SAID}: ")} + {listed}.join(", ") + "; fix: name " + {named} + {cel.text(_ALWAYS)}'
