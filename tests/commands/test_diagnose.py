@@ -141,6 +141,57 @@ def test_where_no_cluster_answers_the_message_and_the_dag_files_are_read_all_the
     assert run("--dags", tmp_path, kubeconfig=tmp_path / "none.yaml").stdout == ""
 
 
+SHARED = """
+from airflow import DAG
+from airflow.decorators import dag
+from airflow.operators.empty import EmptyOperator
+from datetime import datetime, timedelta
+from common import notify
+
+def alone():
+    print("failed")
+
+with DAG("{dag}", schedule="@daily", start_date=datetime(2026, 1, 1), sla_miss_callback=notify):
+    EmptyOperator(task_id="{task}", sla=timedelta(minutes=5), on_failure_callback=alone)
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "places"),
+    [
+        (("--dag", "first"), {"common.py:2", "first.py:12", "generated.py:4"}),
+        (("--dag", "second"), {"common.py:2", "second.py:12", "generated.py:4"}),
+        (("--dag", "second", "--task", "group.load"), {"common.py:2", "second.py:12", "generated.py:4"}),
+        (("--dag", "second", "--task", "other"), {"common.py:2", "generated.py:4"}),
+        (("--dag", "decorated"), {"decorated.py:8", "generated.py:4"}),
+        (("--dag", "generated"), {"generated.py:4"}),
+        (("--dag", "third"), {"generated.py:4"}),  # whose id no file tells
+        ((), {"common.py:2", "first.py:12", "second.py:12", "decorated.py:8", "generated.py:4"}),
+    ],
+)
+def test_a_fault_is_the_cause_of_those_dags_and_tasks_alone_that_it_can_concern(
+    tmp_path: Path, asked: tuple[str, ...], places: set[str]
+) -> None:
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "common.py").write_text("def notify(dag, tasks, *rest):\n    print([task.task_id for task in tasks])\n")
+    (dags / "first.py").write_text(SHARED.format(dag="first", task="extract"))
+    (dags / "second.py").write_text(SHARED.format(dag="second", task="load"))
+    (dags / "decorated.py").write_text(
+        "from airflow.decorators import dag, task\n\ndef alone():\n    print('failed')\n\n"
+        "@dag(schedule='@daily')\ndef decorated():\n    @task(on_failure_callback=alone)\n"
+        "    def extract():\n        print('x')\n    extract()\n\ndecorated()\n"
+    )
+    (dags / "generated.py").write_text(
+        "from airflow import DAG\n\nfor name in open('names'):\n"
+        "    DAG(name.strip(), default_args={'on_failure_callback': lambda: None})\n"
+    )
+    dump = tmp_path / "empty.json"
+    dump.write_text(listed())
+    layer = json.loads(run("-o", "json", "-f", dump, "--dags", dags, *asked).stdout)["layers"][3]
+    assert {Path(one["where"]).name for one in layer["evidence"]} == places
+
+
 def test_a_message_that_names_no_task_is_about_the_whole_namespace_or_what_is_asked_for(
     papers: tuple[str | Path, ...], tmp_path: Path
 ) -> None:

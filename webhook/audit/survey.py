@@ -70,6 +70,8 @@ class Fault:
     place: Place
     text: str  # what is wrong, where the callback runs and what it gets
     fix: str
+    dags: frozenset[str]  # ids of the DAGs that it can concern; "" for any
+    tasks: frozenset[str]  # same, of tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ class Callbacks:
     def faults(self) -> tuple[Fault, ...]:
         """What is wrong with them."""
         return tuple(
-            Fault(one.mode, Place(one.place.file, one.place.line), _told(one), one.fix) for one in self.linted.findings
+            Fault(one.mode, Place(one.place.file, one.place.line), _told(one), one.fix, one.dags, one.tasks)
+            for one in self.linted.findings
         )
 
     @property
@@ -190,9 +193,15 @@ class Survey:
         return Outcome(self.seen, workloads(self.groups), self.remarks, cluster=True)
 
 
+_GIVEN = 5  # places that give one callback, in one sentence
+
+
 def _told(finding: Finding) -> str:
     also = f"; also at {', '.join(map(str, finding.more))}" if finding.more else ""
-    return f"{finding.sentence}{also}"
+    given = [f"{one.text} ({one.place})" for one in finding.also if one.text.startswith("given as ")]
+    others = [one for one in given if not one.startswith(f"given as {finding.what} (")]
+    more = f"; also {', '.join(others[:_GIVEN])}{' and elsewhere' if len(others) > _GIVEN else ''}" if others else ""
+    return f"{finding.sentence}{also}{more}"
 
 
 def code(survey: Survey, fail_on: Mode | None) -> int:

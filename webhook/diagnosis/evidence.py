@@ -64,6 +64,13 @@ class Patient:
             return False
         return group.task.dag_id == self.dag_id and self.task_id in ("", group.task.task_id)
 
+    def is_meant(self, dags: frozenset[str], tasks: frozenset[str]) -> bool:
+        """Return whether a fault of *dags* and *tasks*, "" for any, can concern it; a task's id may name its group."""
+        of_dag = not self.dag_id or not dags.isdisjoint(("", self.dag_id))
+        return of_dag and (
+            not self.task_id or not tasks.isdisjoint(("", self.task_id, self.task_id.rpartition(".")[2]))
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Clues:
@@ -91,7 +98,7 @@ def evidence(patient: Patient, clues: Clues) -> Iterator[tuple[int, Evidence]]:
             yield LAYERS[line.rule], Evidence(line.where, line.text, line.fix, Mode.ENFORCE)
     callbacks = clues.survey.callbacks
     for fault in callbacks.faults if callbacks is not None else ():
-        if _is_of_dag(fault.text, patient.dag_id):
+        if patient.is_meant(fault.dags, fault.tasks):
             yield CALLBACK, Evidence(str(fault.place), fault.text, fault.fix, fault.mode)
 
 
@@ -130,8 +137,3 @@ def _lines(clues: Clues) -> Iterator[_Line]:
                 seen.add(said)
                 before, _, fix = said.partition("; fix: ")
                 yield _Line(where, rule, before, fix)
-
-
-def _is_of_dag(text: str, dag_id: str) -> bool:
-    """Return whether a fault that *text* tells can have to do with the DAG: it names no other one."""
-    return not dag_id or "DAG '" not in text or f"DAG '{dag_id}'" in text

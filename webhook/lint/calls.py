@@ -8,8 +8,8 @@ from webhook.lint.builtin import BUILTINS
 from webhook.lint.expressions import Expressions
 from webhook.lint.methods import METHODS, over_all
 from webhook.lint.objects import bound, find_member, is_generator
-from webhook.lint.record import Kind, Misfit
-from webhook.lint.sites import sites
+from webhook.lint.record import Kind, Misfit, Slot
+from webhook.lint.sites import identity, sites
 from webhook.lint.state import DEPTH, constant
 from webhook.lint.text import method_of
 from webhook.lint.values import (
@@ -195,6 +195,8 @@ class Calls(Expressions):
     def sites(self, scope: Scope, node: ast.AST, paths: list[str], given: Arguments) -> None:
         """Take note of the callbacks that a call of something external gets."""
         for path in paths:
+            if path.lower().endswith("dag"):  # also what stands for one elsewhere
+                scope.module.dags.add(identity(Slot.DAG, given))
             self.record.given.extend(sites(path, given, scope.module, self.place(scope, node)))
 
     def external(self, scope: Scope, node: ast.AST, path: str, given: Arguments) -> Value:

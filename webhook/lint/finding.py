@@ -56,6 +56,8 @@ class Finding:
     mode: Mode = Mode.ENFORCE
     also: tuple[Also, ...] = ()  # other places that have to do with it
     more: tuple[Place, ...] = ()  # the places behind the first
+    dags: frozenset[str] = frozenset()  # ids of the DAGs that it can concern; "" for any
+    tasks: frozenset[str] = frozenset()  # same, of tasks
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -91,7 +93,10 @@ def merged(findings: Iterable[Finding]) -> Iterator[Finding]:
     for ones in by_key.values():
         places = sorted({one.place for one in ones})
         also = tuple(sorted({also for one in ones for also in one.also if also.place not in places}))
-        yield replace(ones[0], place=places[0], more=tuple(places[1:]), also=also)
+        dags, tasks = (
+            frozenset[str]().union(*ids) for ids in zip(*((one.dags, one.tasks) for one in ones), strict=True)
+        )
+        yield replace(ones[0], place=places[0], more=tuple(places[1:]), also=also, dags=dags, tasks=tasks)
 
 
 _IDLE = {Fault.CALLED: "It would run", Fault.NEVER_CALLED: "It would run", Fault.REMOVED: "Where it is there, it runs"}

@@ -195,6 +195,8 @@ def _finding(  # noqa: PLR0913, PLR0917 - the parts of a finding
         failure=who.failure if who is not None else "",
         mode=mode,
         also=(*where, *also),
+        dags=frozenset({given.dag} if given.dag else ()),
+        tasks=frozenset({given.task}),
     )
 
 

@@ -1,6 +1,7 @@
 """A folder of DAG files becomes an outcome: findings, what comments spare, what could not be read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from webhook.lint.facts import Facts
 from webhook.lint.finding import Also, Finding, merged
@@ -32,7 +33,7 @@ def lint(folder: Folder, files: Iterable[str], facts: Facts) -> Linted:
             unusable.append(Also(Place(file, error.line), str(error)))
             continue
         callbacks.update(one.place for one in given if one.parameter != "sla")
-        for finding in (finding for one in given for finding in judge(reading, one, facts)):
+        for finding in _findings(reading, file, given, facts):
             reason = _reason(folder, finding)
             if reason:
                 spared.setdefault((finding.place, *finding.key), Spared(finding, reason))
@@ -49,6 +50,14 @@ def _given(reading: Reading, file: str) -> list[Given]:
         reading.folder.check(file)
         return []
     return reading.given(file).given
+
+
+def _findings(reading: Reading, file: str, given: Iterable[Given], facts: Facts) -> Iterator[Finding]:
+    """Yield what is wrong with what *file* gives: to DAGs of its own, or of the module whose code gives it."""
+    for one in given:
+        near = one.module.dags | (reading.modules[file].dags if file in reading.modules else set())
+        for finding in judge(reading, one, facts):
+            yield finding if finding.dags else replace(finding, dags=frozenset(near or {""}))
 
 
 def _reason(folder: Folder, finding: Finding) -> str:

@@ -27,6 +27,8 @@ class Given:
     owner: str  # DAG "etl"
     module: Module
     arguments: Arguments = field(default_factory=Arguments)  # of the call, for what depends on the others
+    dag: str = ""  # its id, "" where the call does not tell it
+    task: str = ""  # same
 
 
 @dataclass(frozen=True, slots=True)

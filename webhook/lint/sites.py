@@ -7,7 +7,8 @@ from webhook.lint.record import Given, Slot
 from webhook.lint.state import constant
 from webhook.lint.values import UNKNOWN, Arguments, Mapping, Module, Place, Value
 
-_IDS = {Slot.DAG: ("dag_id", "DAG"), Slot.TASK: ("task_id", "task")}
+_IDS = {Slot.DAG: "dag_id", Slot.TASK: "task_id"}
+_NOUNS = {Slot.DAG: "DAG", Slot.TASK: "task"}
 
 
 def sites(path: str, given: Arguments, module: Module, place: Place) -> Iterator[Given]:
@@ -19,7 +20,9 @@ def sites(path: str, given: Arguments, module: Module, place: Place) -> Iterator
         return
     if names.is_dag(path):
         yield from _keywords(Slot.DAG, given, module, place)
-    elif names.is_task(path) or names.is_operator(path):
+        yield from _default_args(given, module, place, identity(Slot.DAG, given))
+        return
+    if names.is_task(path) or names.is_operator(path):
         yield from _keywords(Slot.TASK, given, module, place)
     elif not names.is_group(path):
         return
@@ -34,24 +37,26 @@ def attribute_site(path: str, name: str, value: Value, module: Module, place: Pl
 
 
 def _keywords(slot: Slot, given: Arguments, module: Module, place: Place) -> Iterator[Given]:
-    owner = _owner(slot, given)
+    own = identity(slot, given)
+    owner = f"{_NOUNS[slot]} '{own}'" if own else _NOUNS[slot]
+    dag, task = (own, "") if slot is Slot.DAG else ("", own)
     for name, value in given.keywords.items():
         if name in names.CALLBACKS or name == "sla":
-            yield Given(slot, name, value, given.places.get(name, place), owner, module, given)
+            yield Given(slot, name, value, given.places.get(name, place), owner, module, given, dag, task)
 
 
-def _default_args(given: Arguments, module: Module, place: Place) -> Iterator[Given]:
+def _default_args(given: Arguments, module: Module, place: Place, dag: str = "") -> Iterator[Given]:
     args = given.keywords.get("default_args", UNKNOWN)
     if not isinstance(args, Mapping):
         return
     for name, value in args.entries.items():
         if name in names.CALLBACKS or name == "sla":
             at = args.places.get(name, place)
-            yield Given(Slot.DEFAULT_ARGS, name, value, at, "default_args", module, given)
+            yield Given(Slot.DEFAULT_ARGS, name, value, at, "default_args", module, given, dag)
 
 
-def _owner(slot: Slot, given: Arguments) -> str:
-    name, noun = _IDS[slot]
-    value = given.keywords.get(name, given.positional[0] if given.positional and slot is Slot.DAG else UNKNOWN)
+def identity(slot: Slot, given: Arguments) -> str:
+    """Return the id of the DAG or task that a call with *given* makes, "" where it does not tell it."""
+    value = given.keywords.get(_IDS[slot], given.positional[0] if given.positional and slot is Slot.DAG else UNKNOWN)
     text = constant(value)
-    return f"{noun} '{text}'" if isinstance(text, str) else noun
+    return text if isinstance(text, str) else ""

@@ -6,6 +6,8 @@ from webhook.lint import names
 from webhook.lint.flow import Flow
 from webhook.lint.methods import changed
 from webhook.lint.objects import FLAGS, flagged
+from webhook.lint.record import Slot
+from webhook.lint.sites import identity
 from webhook.lint.state import constant
 from webhook.lint.values import (
     UNKNOWN,
@@ -176,7 +178,12 @@ class Statements(Flow):
         assert isinstance(value, Function)  # noqa: S101 - for the type checker
         self.defined.append(value)
         for decorator in reversed(node.decorator_list):
+            known = set(scope.module.dags)
             found = self.evaluate(scope, decorator)
+            if names.is_dag(names.path_of(found)):  # whose id is the function's name, unless it is given another
+                given = found.arguments if isinstance(found, Made) else Arguments()
+                own = given.positional or given.open or "dag_id" in given.keywords
+                scope.module.dags = known | {identity(Slot.DAG, given) if own else node.name}
             if isinstance(found, External) and found.path in _TRANSPARENT:
                 continue
             if isinstance(found, External) and found.path in FLAGS:

@@ -197,6 +197,7 @@ class Module:
     imported: set[str] = field(default_factory=set)  # dotted paths of what it imports from outside
     star: str = ""  # the module of Airflow that it imports everything from
     uses: set[str] = field(default_factory=set)  # files of the folder that it imports
+    dags: set[str] = field(default_factory=set)  # ids of the DAGs that its code makes; "" for one that is not told
     dynamic: bool = False  # whether some call takes keywords that cannot be told
 
     def __post_init__(self) -> None:
