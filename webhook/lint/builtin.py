@@ -105,6 +105,13 @@ def _tests(state: Expressions, _scope: Scope, _node: ast.AST, given: Arguments) 
     return UNKNOWN
 
 
+def _bool(state: Expressions, _scope: Scope, _node: ast.AST, given: Arguments) -> Value:
+    first = given.positional[0] if given.positional else UNKNOWN
+    if isinstance(first, Made) and first.path == "os.getenv":
+        state.foresee(str(constant(first.arguments.positional[0])))
+    return UNKNOWN
+
+
 def _string(_state: Expressions, _scope: Scope, _node: ast.AST, given: Arguments) -> Value:
     first = given.positional[0] if given.positional else UNKNOWN
     return first if isinstance(first, Text | Word) else Constant("") if isinstance(first, Constant) else UNKNOWN
@@ -203,6 +210,7 @@ BUILTINS: dict[str, _Known] = {
     "hasattr": _tests,
     "callable": _tests,
     "str": _string,
+    "bool": _bool,
     "getattr": _getattr,
     "dict": _dict,
     "print": _print,

@@ -35,6 +35,7 @@ _METHODS = {
     ast.Set: "_items",
     ast.Dict: "_dict",
     ast.BinOp: "_binary",
+    ast.UnaryOp: "_unary",
     ast.BoolOp: "_boolean",
     ast.IfExp: "_conditional",
     ast.Compare: "_compare",
@@ -130,6 +131,10 @@ class Expressions(Objects):
         if isinstance(node.op, ast.Add) and isinstance(text, Text) and isinstance(right, Items):
             return self.misuse(scope, node, text, "adds a list to")
         return with_operator(node.op, left, right)
+
+    def _unary(self, scope: Scope, node: ast.UnaryOp) -> Value:
+        number = constant(self.evaluate(scope, node.operand))
+        return Constant(-number) if isinstance(node.op, ast.USub) and isinstance(number, int) else UNKNOWN
 
     def _boolean(self, scope: Scope, node: ast.BoolOp) -> Value:
         found: list[Value] = []

@@ -67,7 +67,7 @@ class Flow(Calls):
 
     def _try(self, scope: Scope, node: Any) -> bool:  # noqa: ANN401 - Try, TryStar
         caught = [one for handler in node.handlers for one in _types(handler.type)]
-        mutes = any(isinstance(one, ast.Name) and one.id in _CATCHES for one in caught)
+        mutes = any(isinstance(one, ast.Name) and one.id in _CATCHES for one in caught) or _has_default(node)
         before = scope.names
         scope.names = dict(before)
         self.muted += mutes
@@ -163,6 +163,15 @@ def _absent(test: ast.expr) -> str | None:
     if isinstance(left, ast.Name) and isinstance(right, ast.Constant) and not right.value:
         return left.id
     return None
+
+
+def _has_default(node: ast.Try) -> bool:
+    """Return whether *node* only sets a name, and a handler sets it as well: `except Exception: url = None`."""
+    if len(node.body) != 1 or not isinstance(node.body[0], ast.Assign):
+        return False
+    name = ast.dump(node.body[0].targets[0])
+    handled = (one for handler in node.handlers for one in handler.body if isinstance(one, ast.Assign))
+    return any(ast.dump(one.targets[0]) == name for one in handled)
 
 
 def _types(node: ast.expr | None) -> list[ast.expr]:
