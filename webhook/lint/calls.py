@@ -107,14 +107,13 @@ class Calls(Expressions):
 
     def either(self, scope: Scope, node: ast.AST, callee: Either, given: Arguments) -> Value:
         """Return what one of the options of *callee* returns for *given*."""
-        before, fits = list(self.record.misfits), False
-        found = []
+        start, fits, found = len(self.record.misfits), False, list[Value]()
         for one in callee.options:
             met = len(self.record.misfits)
             found.append(self.invoke(scope, node, one, given))
             fits = fits or len(self.record.misfits) == met
         if fits:
-            self.record.misfits = before
+            del self.record.misfits[start:]
         return join(found)
 
     def unfit(self, scope: Scope, node: ast.AST, function: Function, given: Arguments, problem: str) -> None:
@@ -143,13 +142,16 @@ class Calls(Expressions):
         muted, guarded, self.guarded = self.muted, self.guarded, 0
         tested = set(self.tested)
         try:
-            return self.result(inner, function)
+            found = self.result(inner, function)
         finally:
             self.muted, self.guarded = muted, guarded
-            if not guarded:  # what a helper asks is no test by its caller, unless the caller tests the answer
-                self.tested = tested
             self.trail.pop()
             self.stack.pop()
+        if (
+            not guarded and found != UNKNOWN
+        ):  # what a helper asks is no test by its caller, unless it hands on an answer
+            self.tested = tested
+        return found
 
     def result(self, inner: Scope, function: Function) -> Value:
         """Return what the body of *function* returns in *inner*."""
