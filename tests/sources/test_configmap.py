@@ -23,6 +23,7 @@ from webhook.variables.known import Absence
 
 NAME = "callbacks"
 QUICK = Pace(longest=2.0, jitter=0.0, slack=1.0, forbidden=0.5)
+HOURLY = Pace(forbidden=3600.0)
 
 
 class Told:
@@ -176,13 +177,49 @@ def test_a_user_without_rights_is_told_so_and_hears_when_that_changes(
         told.value("two")
 
 
+def test_what_may_not_be_read_is_tried_again_when_asked_for_but_once_in_a_while_however_often(
+    control_plane: ControlPlane, namespace: str, write: Callable[[str], None]
+) -> None:
+    write("one")
+    control_plane.kubectl("-n", namespace, "create", "serviceaccount", "reader")
+    now, told, counts = 0.0, Told(), []
+    with connect(kubeconfig=str(control_plane.token_kubeconfig(namespace, "reader"))) as reader:
+        counted = Counted(reader)
+        watch = ConfigMapWatch(counted, namespace, NAME, told.changed, pace=HOURLY, clock=lambda: now)
+        watch.start()
+        try:
+            told.absence(Absence.FORBIDDEN)
+            for _ in range(2):
+                asked = counted.asked
+                for _ in range(100):
+                    watch.ask()
+                until(lambda: counted.asked > asked, "the try that was asked for")  # noqa: B023  # called in this round
+                for _ in range(100):
+                    watch.ask()
+                now += HOURLY.forbidden
+                counts.append(counted.asked)
+            _grant(control_plane, namespace)
+            watch.ask()
+            told.value("one")
+        finally:
+            watch.stop()
+    assert counts == [2, 3]
+
+
+def _grant(control_plane: ControlPlane, namespace: str) -> None:
+    account = f"{namespace}:reader"
+    grant = ("create", "rolebinding", "reader", "--clusterrole=view", f"--serviceaccount={account}")
+    control_plane.kubectl("-n", namespace, *grant)
+    asked = ("auth", "can-i", "list", "configmaps", "-n", namespace, "--as", f"system:serviceaccount:{account}")
+    until(lambda: not control_plane.run_kubectl(*asked).returncode, "the API server knows of the right")
+
+
 def test_rights_that_are_taken_away_are_told_when_the_watch_ends(
     control_plane: ControlPlane, namespace: str, write: Callable[[str], None]
 ) -> None:
     write("one")
     control_plane.kubectl("-n", namespace, "create", "serviceaccount", "reader")
-    who = f"--serviceaccount={namespace}:reader"
-    control_plane.kubectl("-n", namespace, "create", "rolebinding", "reader", "--clusterrole=view", who)
+    _grant(control_plane, namespace)
     with (
         connect(kubeconfig=str(control_plane.token_kubeconfig(namespace, "reader"))) as reader,
         watching(reader, namespace, QUICK) as told,

@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 from webhook.documents.graph import ordered
 from webhook.grammar.model import Document, Flaw, entries, read
 from webhook.grammar.schema import schema_of
+from webhook.pods.airflow import Component
 from webhook.variables.variable import Variable, references
 
 _COMPARISONS = 200_000  # of globs, a fraction of a second; what is not compared counts as overlapping
@@ -69,6 +70,11 @@ class RequiredEnv(Document):
     def sources(self) -> frozenset[tuple[str, str]]:
         """Namespace and name of each ConfigMap that some variable is read from."""
         return frozenset((key.namespace, key.name) for key in (variable.source for variable in self.env) if key)
+
+    def sources_of(self, component: Component, namespace: str) -> frozenset[tuple[str, str]]:
+        """Those of `sources` that a *component* in *namespace* needs."""
+        needed = (variable.source for variable in self.env if variable.applies(component, namespace))
+        return frozenset((key.namespace, key.name) for key in needed if key)
 
 
 def read_manifest(text: str | bytes) -> RequiredEnv:

@@ -22,6 +22,7 @@ from webhook.observe.log import log_decision
 from webhook.observe.metrics import Metrics
 from webhook.rules.catalogue import RULES
 from webhook.serving.app import Collaborators, create_app
+from webhook.serving.asking import Asking
 from webhook.serving.cautions import Values, noted
 from webhook.serving.desk import Answer, Desk, Parts
 from webhook.serving.health import Readiness, create_probes
@@ -87,7 +88,7 @@ class Airlock:
         self._follow(self._policy)
         self._follow(self._manifest)
         self._follow(self._release)
-        observers = [self._metrics.observe, log_decision]
+        observers = [self._metrics.observe, log_decision, Asking(lambda: self._manifest.value, self._lookup).observe]
         if self._events is not None:
             observers.append(self._tell_of)
         parts = Parts(lambda: self._gate, observers, self._failed, guards=_guards(options), guarded=self._guarded)

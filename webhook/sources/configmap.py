@@ -1,5 +1,6 @@
 """Watches one ConfigMap: reports its data when they change, and the reason when they cannot be read."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -61,6 +62,7 @@ class ConfigMapWatch(Watch):
         *,
         seen: Callable[[], None] = lambda: None,
         pace: Pace = PACE,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(
             connection,
@@ -69,6 +71,7 @@ class ConfigMapWatch(Watch):
             {"fieldSelector": f"metadata.name={name}"},
             thread=f"watch {namespace}/{name}",
             pace=pace,
+            clock=clock,
         )
         self._connection = connection
         self._changed = changed

@@ -2,15 +2,18 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from webhook.sources.configmap import Absent, ConfigMapWatch, Connection, State
+from webhook.sources.watch import PACE, Pace
 from webhook.status.replicas import sources_line
 from webhook.variables.known import Absence, ConfigMaps
 
 Name = tuple[str, str]  # namespace, name
 READ = "read"
 STATES = (READ, *(absence.word for absence in Absence))
+ASKED = replace(PACE, forbidden=60.0)  # a pod that needs one that may not be read does not wait so long, see `ask`
 
 _log = logging.getLogger("airlock.lookup")
 
@@ -21,8 +24,11 @@ class Lookup:
     It calls *connect* for the first one. Without *connect* it cannot read any, and `known` is None.
     """
 
-    def __init__(self, connect: Callable[[], Connection] | None, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, connect: Callable[[], Connection] | None, changed: Callable[[], None], pace: Pace = ASKED
+    ) -> None:
         self._connect = connect
+        self._pace = pace
         self._changed = changed
         self._wanted: frozenset[Name] = frozenset()
         self._watches: dict[Name, ConfigMapWatch] = {}
@@ -62,6 +68,17 @@ class Lookup:
         """Return how many seconds ago the quietest watch last sent a request; 0 without any."""
         return max((watch.silent() for watch in self._watches.values()), default=0.0)
 
+    @property
+    def forbidden(self) -> frozenset[Name]:
+        """Those that airlock may not read."""
+        return frozenset(name for name, watch in self._watches.items() if watch.state.known is Absence.FORBIDDEN)
+
+    def ask(self, names: Iterable[Name]) -> None:
+        """Try *names* again now, each at most once in `Pace.forbidden` seconds; from any thread, without waiting."""
+        for name in names:
+            if (watch := self._watches.get(name)) is not None:
+                watch.ask()
+
     def want(self, names: frozenset[Name]) -> None:
         """Watch *names* and nothing else from now on."""
         with self._lock:
@@ -87,7 +104,7 @@ class Lookup:
             _log.error("no ConfigMap can be read: %s", error)
             self._connect = None
             return {}
-        return {name: ConfigMapWatch(connection, *name, lambda _: self._changed()) for name in names}
+        return {name: ConfigMapWatch(connection, *name, lambda _: self._changed(), pace=self._pace) for name in names}
 
     def stop(self) -> None:
         """Stop all watches."""

@@ -1,6 +1,7 @@
 """Lists a collection of the API server, then watches it, and recovers from whatever the network and server do."""
 
 import logging
+import math
 import random
 import threading
 import time
@@ -27,7 +28,7 @@ class Pace:
     jitter: float = 5.0  # less than that, at random
     slack: float = 3.0  # without that sign, then the connection counts as dead
     apart: float = 1.0  # between the beginnings of two requests that did not fail
-    forbidden: float = 30.0  # before asking again whether reading is allowed now
+    forbidden: float = 30.0  # at least, before asking again whether reading is allowed now
     broken: float = 15.0  # after an error on this side
 
 
@@ -84,6 +85,10 @@ class Watch(ABC):
         self._failures = 0
         self._turned = clock()  # when it last sent a request
         self._lines: Lines | None = None
+        self._asking = threading.Lock()  # held for a moment, around these three
+        self._wanted = False  # whether somebody asked since the last request
+        self._heeded = -math.inf  # when the last request began that somebody had asked for
+        self._alarm = threading.Event()  # ends a pause early
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=thread, daemon=True)
 
@@ -112,6 +117,16 @@ class Watch(ABC):
         """Start watching; the first state comes when the server has answered."""
         self._thread.start()
 
+    def ask(self) -> None:
+        """Have it ask again now whether reading is allowed, from any thread and without waiting.
+
+        However often this is called, it does so once in `Pace.forbidden` seconds.
+        """
+        with self._asking:
+            self._wanted = True
+            if self._clock() - self._heeded >= self._pace.forbidden:
+                self._alarm.set()
+
     def silent(self) -> float:
         """Return how many seconds ago it last sent a request."""
         return self._clock() - self._turned
@@ -119,6 +134,7 @@ class Watch(ABC):
     def stop(self, timeout: float = 5.0) -> None:
         """Stop watching at once; nothing is reported afterwards. A listener may call it too."""
         self._stopping.set()
+        self._alarm.set()
         self._interrupt()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout)
@@ -130,6 +146,7 @@ class Watch(ABC):
     def _run(self) -> None:
         while not self._stopping.is_set():
             began = self._turned = self._clock()
+            self._heed(began)
             try:
                 pause = self._turn() - (self._clock() - began)
             except _Again:
@@ -139,7 +156,14 @@ class Watch(ABC):
             except Exception:  # neither a strange answer nor an error of a subclass may stop the watching
                 logger.exception("%s: watching it failed", self._label)
                 self._version, pause = "", self._pace.broken
-            self._stopping.wait(max(0.0, pause))
+            if not self._stopping.is_set():
+                self._alarm.wait(max(0.0, pause))
+
+    def _heed(self, now: float) -> None:
+        with self._asking:
+            if self._wanted:
+                self._wanted, self._heeded = False, now
+            self._alarm.clear()
 
     def _turn(self) -> float:
         """List or watch once; return how long after its start to ask again."""
@@ -151,7 +175,7 @@ class Watch(ABC):
     def _forbidden(self) -> float:
         """Return how long to wait when the collection may not be read."""
         self._failures = 0
-        return self._pace.forbidden * (0.9 + self._chance() / 5)
+        return self._pace.forbidden * (1 + self._chance() / 5)
 
     def _follow(self) -> None:
         """Watch until the server ends it."""
