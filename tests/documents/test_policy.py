@@ -119,6 +119,8 @@ def test_the_effective_policy_writes_every_default_out() -> None:
 
 def test_the_default_policy_blocks_nothing() -> None:
     assert read_policy(DEFAULT_TEXT) == DEFAULT == Policy()
+    assert DEFAULT.model_fields_set == read_policy(DEFAULT_TEXT).model_fields_set
+    assert DEFAULT.unnamed == read_policy(DEFAULT_TEXT).unnamed
     assert {DEFAULT.mode_of(rule, "anywhere") for rule in RULES if rule != "pin-digest"} == {Mode.WARN}
     assert DEFAULT.mode_of("pin-digest", "anywhere") is Mode.OFF
 

@@ -4,15 +4,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from webhook.audit.findings import Excused, Told, excused, findings, workloads
 from webhook.audit.group import Group
-from webhook.lint.finding import Finding
-from webhook.lint.linted import Linted
 from webhook.manifests.outcome import Outcome, Remark
 from webhook.manifests.place import Place
 from webhook.pods.sighting import Airflow, Part, Sighting
 from webhook.rules.finding import Mode
+
+if TYPE_CHECKING:
+    from webhook.lint.finding import Finding
+    from webhook.lint.linted import Linted
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class Fault:
 class Callbacks:
     """What the DAG files say: the fourth layer, which nothing that runs shows."""
 
-    linted: Linted
+    linted: "Linted"
 
     @property
     def files(self) -> int:
@@ -196,7 +199,7 @@ class Survey:
 _GIVEN = 5  # places that give one callback, in one sentence
 
 
-def _told(finding: Finding) -> str:
+def _told(finding: "Finding") -> str:
     also = f"; also at {', '.join(map(str, finding.more))}" if finding.more else ""
     given = [f"{one.text} ({one.place})" for one in finding.also if one.text.startswith("given as ")]
     others = [one for one in given if not one.startswith(f"given as {finding.what} (")]

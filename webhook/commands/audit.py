@@ -127,7 +127,6 @@ def audit(  # noqa: PLR0913 - an argument for each option
     with 2 if it could not read the pods you asked for. Every option has an environment variable: --fail-on is
     AIRLOCK_FAIL_ON.
     """  # noqa: D301 - click reads the backspace
-    from webhook.audit import preview as previews
     from webhook.audit.survey import code
     from webhook.commands.audit_input import Choice, papers
     from webhook.commands.clusters import read
@@ -172,22 +171,27 @@ def audit(  # noqa: PLR0913 - an argument for each option
     if not old:
         _write(new, output, output_file, options)
         sys.exit(code(new, mode))
-    found = previews.preview(old[0], new)
-    from webhook.report import audit_json, audit_table
+    from webhook.audit import preview as previews
 
+    found = previews.preview(old[0], new)
     if output == "json":
+        from webhook.report import audit_json
+
         write(audit_json.render_preview(found), output_file)
     else:
+        from webhook.report import audit_table
+
         write_table(lambda console: audit_table.show_preview(console, found, options), output_file)
     sys.exit(previews.code(found, new, mode))
 
 
 def _write(survey: "Survey", output: str, file: Path | None, options: "Options") -> None:
-    from webhook.report import audit_json, audit_table, markdown
     from webhook.report.wording import headline
 
     told = headline(survey)
     if output == "json":
+        from webhook.report import audit_json
+
         write(audit_json.render(survey), file, told)
     elif output in ("sarif", "junit"):
         from webhook.report import audit_files
@@ -195,10 +199,14 @@ def _write(survey: "Survey", output: str, file: Path | None, options: "Options")
         render = audit_files.render_sarif if output == "sarif" else audit_files.render_junit
         write(render(survey, options), file, told)
     elif output == "markdown":
+        from webhook.report import markdown
+
         write(markdown.render_audit(survey, options), file, told)
     elif output == "html":
         from webhook.report import page
 
         write(page.render(survey), file, told)
     else:
+        from webhook.report import audit_table
+
         write_table(lambda console: audit_table.show(console, survey, options), file, told)

@@ -104,17 +104,26 @@ def check(  # noqa: PLR0913 - an argument for each option
 
 
 def _write(outcome: "Outcome", output: str, file: Path | None, options: "Options") -> None:
-    from webhook.report import check_json, check_table, junit, markdown, sarif
     from webhook.report.wording import summary
 
     told = summary(outcome)
     if output == "json":
+        from webhook.report import check_json
+
         write(check_json.render(outcome), file, told)
     elif output == "sarif":
+        from webhook.report import sarif
+
         write(sarif.render(outcome, options), file, told)
     elif output == "junit":
+        from webhook.report import junit
+
         write(junit.render(outcome, options), file, told)
     elif output == "markdown":
+        from webhook.report import markdown
+
         write(markdown.render(outcome, options), file, told)
     else:
+        from webhook.report import check_table
+
         write_table(lambda console: check_table.show(console, outcome, options), file, told)

@@ -66,7 +66,6 @@ def fix(  # noqa: PLR0913 - an argument for each option
 
     Exits with 0, or with 2 if something could not be read.
     """  # noqa: D301 - click reads the backspace
-    from webhook.commands.audit_input import Choice
     from webhook.commands.inputs import taken
     from webhook.commands.reading import document
     from webhook.documents.policy import DEFAULT, read_policy
@@ -93,6 +92,8 @@ def fix(  # noqa: PLR0913 - an argument for each option
             click.echo(shown(remark), err=True)
         write(patch.values(mending.of_files(outcome)), output_file)
         sys.exit(2 if outcome.unusable else 0)
+    from webhook.commands.audit_input import Choice
+
     survey = _survey(Choice(context, kubeconfig, everywhere, namespaces, files), policy)
     if output == "kubectl":
         write(patch.commands(*mending.set_image(survey)), output_file)

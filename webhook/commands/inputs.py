@@ -2,11 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import track
 
 from webhook.commands.pipes import is_pipe, standard_input, through
 from webhook.manifests.check import Asked, Check
@@ -27,9 +24,18 @@ def taken(asked: Asked, paths: tuple[str, ...]) -> Check:
 def take(one: Check, paths: tuple[str, ...]) -> None:
     """Let *one* read what *paths* mean: files, folders, or `-` for standard input."""
     files = list(dict.fromkeys(file for path in paths for file in _files(path, one)))
-    quiet = not sys.stderr.isatty() or len(files) < 2  # noqa: PLR2004 - nothing to wait for
-    for file in track(files, "reading", console=Console(stderr=True), transient=True, disable=quiet):
+    for file in _shown(files):
         _take(one, file)
+
+
+def _shown(files: list[str]) -> Iterable[str]:
+    """Return *files*, with a bar that shows how many were taken where somebody at a terminal waits for several."""
+    if not sys.stderr.isatty() or len(files) <= 1:
+        return files
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(files, "reading", console=Console(stderr=True), transient=True)
 
 
 def _take(one: Check, file: str) -> None:

@@ -2,7 +2,6 @@
 
 import gc
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from webhook.lint.versions import VersionError, Versions, versions
 if TYPE_CHECKING:
     from webhook.commands.dag_files import Found
     from webhook.lint.facts import Facts
+    from webhook.lint.finding import Also
     from webhook.lint.linted import Linted
     from webhook.report.wording import Options
 
@@ -106,26 +106,18 @@ def lint(  # noqa: PLR0913 - an argument for each option
     (it still checks the rest). Every option has an environment variable: --fail-on is AIRLOCK_FAIL_ON.
     """  # noqa: D301 - click reads the backspace
     from webhook.commands.dag_files import found
-    from webhook.commands.reading import document
-    from webhook.commands.surroundings import declarations, names_of_variables
-    from webhook.documents.required_env import EMPTY, read_manifest
-    from webhook.lint.environment import Environment
     from webhook.lint.facts import Facts
     from webhook.lint.linted import code, joined
     from webhook.report.wording import Options
     from webhook.rules.finding import Mode
 
-    required = EMPTY if required_env is None else document(required_env, read_manifest).value
-    told = declarations(manifests, required, datetime.now(UTC).date())
-    facts = Facts(
-        asked=airflow,
-        image=told.image,
-        executor=executor or told.executor,
-        environment=Environment(told.declared, told.required) if manifests or required_env is not None else None,
-        variables=names_of_variables(variables) if variables is not None else None,
-    )
+    facts, unusable = Facts(asked=airflow, executor=executor), list["Also"]()
+    if manifests or required_env is not None or variables is not None:
+        from webhook.commands.surroundings import completed
+
+        facts, unusable = completed(facts, manifests, required_env, variables)
     files = found(paths)
-    outcome = joined(_linted(files, plugins, facts), unusable=told.unusable)
+    outcome = joined(_linted(files, plugins, facts), unusable=unusable)
     options = Options(Mode(fail_on), fixes=not no_fixes, summary=summary, exempted=show_exempted)
     _write(outcome, output, output_file, options)
     sys.exit(code(outcome, options.fail_on))
@@ -147,15 +139,22 @@ def _linted(files: "Found", plugins: Path | None, facts: "Facts") -> "Linted":
 
 
 def _write(outcome: "Linted", output: str, file: Path | None, options: "Options") -> None:
-    from webhook.report import lint_json, lint_junit, lint_sarif, lint_table
     from webhook.report.lint_wording import summary
 
     told = summary(outcome)
     if output == "json":
+        from webhook.report import lint_json
+
         write(lint_json.render(outcome), file, told)
     elif output == "sarif":
+        from webhook.report import lint_sarif
+
         write(lint_sarif.render(outcome, options), file, told)
     elif output == "junit":
+        from webhook.report import lint_junit
+
         write(lint_junit.render(outcome, options), file, told)
     else:
+        from webhook.report import lint_table
+
         write_table(lambda console: lint_table.show(console, outcome, options), file, told)

@@ -2,17 +2,18 @@
 
 import json
 import sys
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from webhook.commands.inputs import take
-from webhook.commands.reading import contents
+from webhook.commands.reading import contents, document
 from webhook.documents.policy import DEFAULT
-from webhook.documents.required_env import EMPTY, RequiredEnv
-from webhook.lint.environment import Declared
+from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
+from webhook.lint.environment import Declared, Environment
+from webhook.lint.facts import Facts
 from webhook.lint.finding import Also
 from webhook.lint.values import Place
 from webhook.lint.versions import Versions, of_tag
@@ -22,36 +23,32 @@ from webhook.pods.airflow import Component
 from webhook.sources.file import FileError
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What manifests and the required-env manifest tell."""
-
-    declared: dict[Component, Declared]
-    required: dict[Component, frozenset[str]]
-    image: Versions | None
-    executor: str
-    unusable: list[Also]
-
-
-def declarations(paths: tuple[str, ...], required: RequiredEnv, today: date) -> Told:
-    """Return what the manifests in *paths*, and *required*, declare."""
-    check = Check(Asked(DEFAULT, EMPTY, today))
-    take(check, paths)
+def completed(
+    facts: Facts, manifests: tuple[str, ...], required_env: Path | None, variables: Path | None
+) -> tuple[Facts, list[Also]]:
+    """Return *facts* with what these files tell, and what in *manifests* could not be read."""
+    required = EMPTY if required_env is None else document(required_env, read_manifest).value
+    check = Check(Asked(DEFAULT, EMPTY, datetime.now(UTC).date()))
+    take(check, manifests)
     found = declared(check)
     by_component: dict[Component, list[Process]] = {}
     for process in found.processes:
         by_component.setdefault(process.component, []).append(process)
-    unusable = [Also(Place(one.place.file, one.place.line), one.text) for one in check.outcome().unusable]
-    return Told(
-        {component: _common(processes) for component, processes in by_component.items()},
-        _required(required),
-        _version(by_component),
-        found.executor,
-        unusable,
+    environment: Environment | None = None
+    if manifests or required_env is not None:
+        common = {component: _common(processes) for component, processes in by_component.items()}
+        environment = Environment(common, _required(required))
+    told = replace(
+        facts,
+        image=_version(by_component),
+        executor=facts.executor or found.executor,
+        environment=environment,
+        variables=None if variables is None else _names(variables),
     )
+    return told, [Also(Place(one.place.file, one.place.line), one.text) for one in check.outcome().unusable]
 
 
-def names_of_variables(path: Path) -> frozenset[str]:
+def _names(path: Path) -> frozenset[str]:
     """Return the names in the file *path*: the keys of a JSON object, the strings of a list, or one name a line."""
     try:
         text = contents(path).decode()

@@ -10,6 +10,7 @@ from webhook.cluster import Cluster
 from webhook.controller.loop import Controller
 from webhook.controller.options import Options
 from webhook.controller.telemetry import Telemetry
+from webhook.documents.building import build
 from webhook.observe.events.observer import Events, Writer
 from webhook.serving.health import create_probes
 from webhook.serving.http.metrics_port import ProbeServer
@@ -19,6 +20,7 @@ log = structlog.stdlib.get_logger("airlock.controller")
 
 def run(options: Options, cluster: Cluster, metrics: socket.socket) -> None:
     """Work until SIGTERM or SIGINT; *metrics* listens already."""
+    build()
     telemetry = Telemetry(options.site.configurations)
     instance = os.environ.get("HOSTNAME") or socket.gethostname()
     events = Events(Writer(cluster.create_event, cluster.patch_event), lambda _: "", telemetry.event, instance)

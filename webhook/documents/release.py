@@ -74,4 +74,4 @@ def schema() -> dict[str, Any]:
     return schema_of(Release, "urn:airlock:v1:release")
 
 
-NONE = Release(images=())
+NONE = Release.model_construct(images=())

@@ -87,4 +87,4 @@ def schema() -> dict[str, Any]:
     return schema_of(RequiredEnv, "urn:airlock:v1:required-env")
 
 
-EMPTY = RequiredEnv(env=())
+EMPTY = RequiredEnv.model_construct(env=())

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainValidator,
     TypeAdapter,
-    WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -69,22 +69,27 @@ VariableName = Annotated[
 ]
 
 
-_NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(Annotated[tuple[ContainerName, ...], Field(min_length=1)])
+NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(
+    Annotated[tuple[ContainerName, ...], Field(min_length=1)], config=ConfigDict(defer_build=True)
+)
 
 
 def _containers(value: Any) -> Any:  # noqa: ANN401 - whatever was written
     if value in ("main", "all"):
         return value
     if isinstance(value, list | tuple):
-        return _NAMES.validate_python(value)
+        return NAMES.validate_python(value)
     raise ValueError(f"{choice(value, ('main', 'all'))}; write names of containers as a list")
 
 
-Containers = Annotated[
-    Literal["main", "all"] | tuple[str, ...],
-    PlainValidator(_containers),
-    WithJsonSchema({"anyOf": [{"enum": ["main", "all"]}, _NAMES.json_schema()]}),
-]
+class _ContainersSchema:
+    """The JSON Schema of `Containers`, which needs a validator built: only made for who asks."""
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [{"enum": ["main", "all"]}, NAMES.json_schema()]}
+
+
+Containers = Annotated[Literal["main", "all"] | tuple[str, ...], PlainValidator(_containers), _ContainersSchema()]
 
 
 def _words(text: str) -> str:

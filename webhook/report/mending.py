@@ -3,15 +3,18 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from webhook.audit.group import Group
-from webhook.audit.survey import Survey
 from webhook.judge.message import problem
 from webhook.judge.verdict import Cause, Violation
 from webhook.manifests.outcome import Outcome
 from webhook.pods.image import ImageError, parse
 from webhook.report.patch import Change, Patch
 from webhook.rules.keys import Keys
+
+if TYPE_CHECKING:
+    from webhook.audit.group import Group
+    from webhook.audit.survey import Survey
 
 _SETTABLE = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "ReplicaSet"})  # of kubectl set image
 _OBJECT = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
@@ -33,7 +36,7 @@ def of_files(outcome: Outcome) -> Patch:
     return _patch(found, [])
 
 
-def of_cluster(survey: Survey, *, pin: bool) -> Patch:
+def of_cluster(survey: "Survey", *, pin: bool) -> Patch:
     """Return the patch for the findings of an audit; with *pin* by the digests that run, where there is one."""
     told = [(group, one.violation) for group in survey.groups for one in group.found]
     if not pin:
@@ -52,7 +55,7 @@ def of_cluster(survey: Survey, *, pin: bool) -> Patch:
     return replace(_patch(rest, pinned), unpinned=tuple(unpinned))
 
 
-def set_image(survey: Survey) -> tuple[list[str], list[str]]:
+def set_image(survey: "Survey") -> tuple[list[str], list[str]]:
     """Return a line of `kubectl set image` for each workload whose images run as one digest, and what has none."""
     lines: list[str] = []
     rest: list[str] = []
@@ -67,7 +70,7 @@ def set_image(survey: Survey) -> tuple[list[str], list[str]]:
     return lines, rest
 
 
-def _are_names(group: Group, pins: Iterable[_Pin]) -> bool:
+def _are_names(group: "Group", pins: Iterable[_Pin]) -> bool:
     """Return whether all that would stand in a command is a name as the API server takes them: a dump is a file."""
     return all(map(_OBJECT.fullmatch, (group.namespace, group.name, *(pin.container for pin in pins))))
 
@@ -94,7 +97,7 @@ def _unplaced(changes: Iterable[Change]) -> bool:
     return any(_SUBCHART in change.why for change in changes)
 
 
-def _pinned(group: Group, violation: Violation) -> Iterator[Change]:
+def _pinned(group: "Group", violation: Violation) -> Iterator[Change]:
     keys = violation.cause.keys
     pins = {(pin.repository, pin.digest) for pin in _pins(group, violation.cause)}
     if keys is None or len(pins) != 1:
@@ -104,7 +107,7 @@ def _pinned(group: Group, violation: Violation) -> Iterator[Change]:
     yield from _values(keys, repository, digest, why, group.title)
 
 
-def _unpinned(group: Group, cause: Cause) -> str:
+def _unpinned(group: "Group", cause: Cause) -> str:
     """Return why no value pins the image of *cause* to a digest."""
     found = len(_digests(group, cause))
     if found == 1:
@@ -112,7 +115,7 @@ def _unpinned(group: Group, cause: Cause) -> str:
     return f"it runs as {found} digests" if found else "no digest of it is known"
 
 
-def _digests(group: Group, cause: Cause) -> set[str]:
+def _digests(group: "Group", cause: Cause) -> set[str]:
     return {digest for use in group.images if use.container in cause.containers for digest in use.digests}
 
 
@@ -126,7 +129,7 @@ def _values(keys: Keys, repository: str, digest: str, why: str, whose: str) -> I
         yield Change(second, digits, "the other half of the digest")
 
 
-def _pins(group: Group, cause: Cause) -> Iterator[_Pin]:
+def _pins(group: "Group", cause: Cause) -> Iterator[_Pin]:
     """Yield the digest of each container that *cause* is about; none where one runs as several, or none is known."""
     found = [
         (use.container, use.digests)
@@ -138,7 +141,7 @@ def _pins(group: Group, cause: Cause) -> Iterator[_Pin]:
             yield _Pin(container, parse(cause.image).repository, digests[0])
 
 
-def _why_not(group: Group, cause: Cause) -> str:
+def _why_not(group: "Group", cause: Cause) -> str:
     if len(digests := _digests(group, cause)) > 1:
         return f"it runs as {len(digests)} digests"
     return "kubectl set image does not reach it" if group.kind not in _SETTABLE else "no digest of it is known"

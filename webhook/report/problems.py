@@ -8,13 +8,16 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from webhook.audit.survey import Survey
 from webhook.judge.verdict import Violation
 from webhook.judge.wording import where
 from webhook.manifests.outcome import Judged, Outcome, Reported
 from webhook.manifests.place import Place
 from webhook.rules.finding import Mode
+
+if TYPE_CHECKING:
+    from webhook.audit.survey import Survey
 
 # A reason begins with the image or variable; under a heading that names it, that would be said twice.
 _NAMED = re.compile(r"'[^']*'(?: \(sha\d+:[0-9a-f]+\))?:? ")
@@ -95,7 +98,7 @@ _Key = tuple[str, str]  # rule and subject
 _Found = tuple[Violation, list[Hit]]  # one finding, and the workloads that show it
 
 
-def of_survey(survey: Survey) -> tuple[Problem, ...]:
+def of_survey(survey: "Survey") -> tuple[Problem, ...]:
     """Return the problems in *survey*, what to do first first."""
     denied: defaultdict[int, set[_Key]] = defaultdict(set)  # by group: the problems that deny its pods
     found: list[_Found] = []

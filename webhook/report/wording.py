@@ -5,13 +5,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from webhook.audit.survey import Survey
 from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Judged, Outcome
 from webhook.pods.sighting import Airflow
 from webhook.pods.text import plural, printable
 from webhook.rules.finding import Mode
+
+if TYPE_CHECKING:
+    from webhook.audit.survey import Survey
 
 _HOURS, _DAYS = 2, 2  # from where on an age is told in them
 _LONGEST = 1000  # characters of a file's name, or of a remark
@@ -77,7 +80,7 @@ class Tone(StrEnum):
     GOOD = "good"
 
 
-def tone(survey: Survey) -> Tone:
+def tone(survey: "Survey") -> Tone:
     """Return how the headline of *survey* is meant."""
     if survey.lost:
         return Tone.BAD
@@ -88,7 +91,7 @@ def tone(survey: Survey) -> Tone:
     return Tone.GOOD if clear else Tone.DOUBTFUL
 
 
-def headline(survey: Survey) -> str:
+def headline(survey: "Survey") -> str:
     """Return what an audit says first; where the policy denies nothing, also what enforcing would deny."""
     unjudged, empty = _unjudged(survey), empty_clusters(survey)
     told = f"{unjudged}; {_headline(survey)}" if unjudged else _headline(survey)
@@ -97,19 +100,19 @@ def headline(survey: Survey) -> str:
     return told
 
 
-def empty_clusters(survey: Survey) -> tuple[str, ...]:
+def empty_clusters(survey: "Survey") -> tuple[str, ...]:
     """Return the names of the clusters of *survey*, of several, in which no pods of Airflow were seen."""
     return tuple(name for name, part in survey.clusters.items() if not part.pods)
 
 
-def _unjudged(survey: Survey) -> str:
+def _unjudged(survey: "Survey") -> str:
     """Say where airlock's documents are, and nobody is registered to apply them; "" for nowhere."""
     left = [name for name, part in survey.clusters.items() if part.basis.left]
     where = f"in {', '.join(map(shown, left))}" if left else "here" if survey.basis.left else ""
     return f"airlock judges nothing {where}: no webhook configuration is registered" if where else ""
 
 
-def _headline(survey: Survey) -> str:
+def _headline(survey: "Survey") -> str:
     if not survey.pods:
         return "no running pods of Airflow were seen"
     if survey.lost:
@@ -122,7 +125,7 @@ def _headline(survey: Survey) -> str:
     return f"{told}; {plural(found, 'finding')}" if found else told
 
 
-def audit_summary(survey: Survey) -> str:
+def audit_summary(survey: "Survey") -> str:
     """Return the last line of an audit: how many of everything, and whether all could be seen."""
     parts = [
         f"{plural(survey.seen, 'pod')} looked at",
@@ -136,17 +139,17 @@ def audit_summary(survey: Survey) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def short_summary(survey: Survey) -> str:
+def short_summary(survey: "Survey") -> str:
     """Return how many findings there are, and what is not among them."""
     return ", ".join(part for part in (_findings(survey), *_besides(survey)) if part)
 
 
-def _findings(survey: Survey) -> str:
+def _findings(survey: "Survey") -> str:
     counts = survey.counts
     return f"{plural(counts.total(), 'finding')} ({', '.join(f'{counts[mode]} {mode}' for mode in MODES)})"
 
 
-def _besides(survey: Survey) -> tuple[str, ...]:
+def _besides(survey: "Survey") -> tuple[str, ...]:
     exempted = len(survey.exempted)
     outside = sum(survey.bypassed.values())
     unseen = sum(not remark.usable for remark in survey.remarks)

@@ -9,6 +9,7 @@ import structlog
 from webhook.admission.edit import Edit
 from webhook.admission.guard import Guarded, Guards, Judgement
 from webhook.documents.accepted import KEYS, read_accepted
+from webhook.documents.building import build
 from webhook.documents.policy import DEFAULT, Policy, read_policy
 from webhook.documents.release import NONE, Release, read_release
 from webhook.documents.required_env import EMPTY, RequiredEnv, read_manifest
@@ -54,6 +55,7 @@ class Airlock:
     """The service: made in the process that serves, since its threads would not survive a fork."""
 
     def __init__(self, options: ServiceOptions) -> None:
+        build()
         self._options = options
         self._connection: Cluster | None = None
         self._metrics = Metrics((*RULES, UNREADABLE))

@@ -67,7 +67,7 @@ class _FileKeyRef(Model):
 
 
 # core/v1 EnvVarSource; fileKeyRef since 1.34. Later ones pass as they are.
-_SHAPES: dict[str, type[Model]] = {
+SHAPES: dict[str, type[Model]] = {
     "configMapKeyRef": _KeyRef,
     "secretKeyRef": _KeyRef,
     "fieldRef": _FieldRef,
@@ -80,13 +80,13 @@ def _value_from(given: dict[str, Any]) -> dict[str, Any]:
     if len(given) != 1:
         raise ValueError(f"has {len(given)} sources; give exactly one, such as secretKeyRef")
     ((kind, body),) = given.items()
-    shape = _SHAPES.get(kind)
+    shape = SHAPES.get(kind)
     if shape is not None:
         try:
             shape.model_validate(body, by_alias=True, by_name=False)
         except ValidationError as error:
             raise failure(flaws_of(error, kind)) from None
-    elif guess := nearest(kind, _SHAPES):
+    elif guess := nearest(kind, SHAPES):
         raise failure([Flaw((kind,), f"unknown source {show(kind)}{guess}")])
     elif not isinstance(body, dict):
         raise failure([Flaw((kind,), "is not a mapping of fields")])
