@@ -1,0 +1,44 @@
+"""The controller's probes are answered from the start, for both families, whether or not there is an API server."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.harness.server import wait_for
+
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: away
+contexts: [{name: away, context: {cluster: away, user: nobody}}]
+clusters: [{name: away, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: nobody, user: {token: none}}]
+"""
+
+
+def test_the_controllers_probes_are_reached_by_both_families_where_it_listens_on_all_addresses(tmp_path: Path) -> None:
+    config, log = tmp_path / "kubeconfig", tmp_path / "log.json"
+    config.write_text(KUBECONFIG)
+    command = [sys.executable, "-m", "webhook", "controller", "--namespace", "airlock", "--host", "::"]
+    environ = {"PATH": os.environ["PATH"], "KUBECONFIG": str(config)}
+    with (
+        log.open("wb") as output,
+        subprocess.Popen([*command, "--metrics-port", "0"], stderr=output, env=environ) as one,
+    ):
+        try:
+            port = wait_for(lambda: port_of(log), 90, "it to listen")
+            for address in ("::1", "127.0.0.1"):
+                socket.create_connection((address, port), 5).close()
+        finally:
+            one.kill()
+
+
+def port_of(log: Path) -> int | None:
+    """Return the port that *log* says it listens on, None before it does."""
+    lines = [line for line in log.read_text().splitlines() if '"listening"' in line]
+    said: dict[str, Any] = json.loads(lines[0]) if lines else {}
+    return said.get("metrics_port")
