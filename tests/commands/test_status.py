@@ -350,7 +350,7 @@ def test_what_a_controller_wrote_that_is_gone_since_is_not_fine(
         assert told.lines("controller") == [("wrong", text)]
         assert told.lines("audit")[0] == ("unknown", f"{text}; then: {json.loads(record)['lines'][-1]['text']}")
         alone.delete("configmaps/airlock-status")
-        assert "`helm upgrade` creates it" in status(alone).lines("audit")[0][1]
+        assert "`helm upgrade --install` creates it" in status(alone).lines("audit")[0][1]
 
 
 def test_a_policy_that_is_bad_is_wrong(made: Installation, servers: tuple[Server, Server]) -> None:

@@ -155,7 +155,7 @@ def test_of_too_many_lines_those_that_are_wrong_are_kept_and_the_rest_is_counted
     [
         (None, State.NOTE, "the controller does not audit what runs"),
         (Audited("the pods are being listed"), State.UNKNOWN, "none has ended yet: the pods are being listed"),
-        (Audited("3 pods, 1 findings", RECENT), State.OK, "at 2027-01-01 11:59:20 UTC: 3 pods, 1 findings"),
+        (Audited("3 pods, 1 finding", RECENT), State.OK, "at 2027-01-01 11:59:20 UTC: 3 pods, 1 finding"),
         (Audited("3 pods", NOW - timedelta(hours=1)), State.WRONG, "none has ended after 2027-01-01 11:00:00 UTC"),
     ],
 )

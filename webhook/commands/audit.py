@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webhook.commands.options import INSTALLED
+from webhook.commands.options import INSTALLED, documents
 from webhook.commands.output import report_options, write, write_table
 
 if TYPE_CHECKING:
@@ -43,20 +43,10 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
     multiple=True,
     help="Audit a dump (kubectl get pods,nodes,... -A -o json) instead of a cluster; repeatable.",
 )
-@click.option(
-    "--policy",
-    type=click.Path(path_type=Path),
-    help="The policy file; without it the installed policy, else the built-in one.",
-)
-@click.option(
-    "--required-env",
-    type=click.Path(path_type=Path),
-    help="The required-env manifest file; without it the installed one.",
-)
-@click.option(
-    "--release",
-    type=click.Path(path_type=Path),
-    help="The release manifest file; without it the installed one, if there is one.",
+@documents(
+    policy="the installed policy, else the built-in one",
+    required_env="the installed one",
+    release="the installed one, if there is one",
 )
 @click.option(
     "--secrets",

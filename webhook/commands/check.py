@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webhook.commands.options import documents
 from webhook.commands.output import report_options, write, write_table
 from webhook.pods.text import plural
 
@@ -17,20 +18,10 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
 @click.argument("paths", metavar="FILE|DIR|-...", nargs=-1, required=True)
-@click.option(
-    "--policy",
-    type=click.Path(path_type=Path),
-    help="The policy file; without it the built-in policy, which only warns.",
-)
-@click.option(
-    "--required-env",
-    type=click.Path(path_type=Path),
-    help="The required-env manifest file; without it no variables are required.",
-)
-@click.option(
-    "--release",
-    type=click.Path(path_type=Path),
-    help="The release manifest file; without it images are not compared with a release.",
+@documents(
+    policy="the built-in policy, which only warns",
+    required_env="no variables are required",
+    release="images are not compared with a release",
 )
 @click.option(
     "--namespace",

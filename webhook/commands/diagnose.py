@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webhook.commands.options import documents
 from webhook.commands.output import write, write_table
 
 if TYPE_CHECKING:
@@ -32,11 +33,9 @@ if TYPE_CHECKING:
 @click.option(
     "--dags", type=click.Path(), multiple=True, help="A folder of DAG files, for the fourth layer; repeatable."
 )
-@click.option("--policy", type=click.Path(path_type=Path), help="The policy file; without it the installed one.")
-@click.option(
-    "--required-env",
-    type=click.Path(path_type=Path),
-    help="The required-env manifest file; without it the installed one.",
+@documents(
+    policy="the installed one",
+    required_env="the installed one",
 )
 @click.option(
     "--secrets",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webhook.commands.options import documents
 from webhook.commands.output import write
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write to this file instead of standard output.",
 )
-@click.option(
-    "--policy", type=click.Path(path_type=Path), help="The policy file; without it the installed or built-in one."
+@documents(
+    policy="the installed or built-in one",
 )
 @click.option(
     "--namespace", "-n", "namespaces", metavar="NAME", multiple=True, help="The namespace, as in check and audit."

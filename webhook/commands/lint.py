@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webhook.commands.options import documents
 from webhook.commands.output import report_options, write, write_table
 from webhook.lint.versions import VersionError, Versions, versions
 
@@ -52,10 +53,8 @@ class _Version(click.ParamType[Versions]):
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="The plugins folder; without it, a folder `plugins` next to the DAG folder.",
 )
-@click.option(
-    "--required-env",
-    type=click.Path(path_type=Path),
-    help="The required-env manifest, with the variables that airlock injects.",
+@documents(
+    required_env="what airlock injects is not known",
 )
 @click.option(
     "--manifests",

@@ -22,6 +22,23 @@ def setting(name: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401 -
     return click.option(name, envvar=variable, show_envvar=True, **attributes)
 
 
+_DOCUMENTS = {"policy": "policy", "required_env": "required-env manifest", "release": "release manifest"}
+
+
+def documents(**without: str) -> Callable[[F], F]:
+    """Return those of --policy, --required-env and --release that *without* names, and says what holds without them."""
+
+    def decorate(command: F) -> F:
+        for name, title in reversed(_DOCUMENTS.items()):
+            if name in without:
+                text = f"The {title} file; without it {without[name]}."
+                option = click.option(f"--{name.replace('_', '-')}", type=click.Path(path_type=Path), help=text)
+                command = option(command)
+        return command
+
+    return decorate
+
+
 def log_level() -> Callable[[F], F]:
     """Return the option --log-level."""
     return setting(

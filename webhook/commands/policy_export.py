@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webhook.commands.options import documents
 from webhook.commands.output import write
 
 if TYPE_CHECKING:
@@ -19,11 +20,9 @@ _PARTS = {VALIDATING: "validating", MUTATING: "mutating"}  # below the chart's v
 @click.option(
     "--as", "kind", type=click.Choice([VALIDATING, MUTATING]), required=True, help="The kind of policy to export."
 )
-@click.option("--policy", type=click.Path(path_type=Path), help="The policy file; without it the built-in policy.")
-@click.option(
-    "--required-env",
-    type=click.Path(path_type=Path),
-    help="The required-env manifest file, with the variables that the mutating policy injects.",
+@documents(
+    policy="the built-in policy",
+    required_env="the mutating policy injects nothing",
 )
 @click.option(
     "--deny",

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import click
 
+from webhook.commands.options import documents
 from webhook.commands.output import write
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--policy", type=click.Path(path_type=Path), help="Test this policy instead of the one that FILES name.")
+@documents(
+    policy="the one that FILES name",
+)
 @click.option(
     "--output", "-o", type=click.Choice(["text", "junit"]), default="text", show_default=True, help="The output format."
 )

@@ -103,7 +103,7 @@ def read_last(api: Api, site: Site) -> Record | Unseen:
     if isinstance(found, Unseen):
         return Unseen(f"what the controller wrote last: {found.why}")
     if found is None:
-        return Unseen(f"{place} does not exist, where the controller writes what it sees; `helm upgrade` creates it")
+        return Unseen(f"{place} does not exist, where the controller writes what it sees; {registration.CREATES}")
     text = (found.get("data") or {}).get(KEY)
     if text is None:
         return Unseen(f"the controller has not written anything yet: {place} is empty")

@@ -15,7 +15,7 @@ from webhook.judge.verdict import Key
 from webhook.pods.sighting import Sighting, short
 from webhook.pods.text import plural
 from webhook.report import clusters, listing, problems, view
-from webhook.report.terminal import MOST, STYLES, Line, fitted, put, section
+from webhook.report.terminal import MOST, STYLES, Line, fitted, put, section, standing
 from webhook.report.wording import Options, Tone, age, audit_summary, headline, instant, short_summary, shown, tone
 from webhook.rules import image_drift
 
@@ -142,7 +142,7 @@ def _basis(console: Console, survey: Survey) -> None:
         return
     put(console, Text(f"policy: {shown(basis.policy)}"))
     put(console, Text(f"required variables: {shown(basis.required_env)}"))
-    put(console, clusters.standing(basis))
+    put(console, standing(basis))
     put(console, Text())
 
 

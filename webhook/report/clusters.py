@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from rich.text import Text
-
 from webhook.audit.survey import Basis, Survey
 
 UNKNOWN = "not known"
@@ -49,15 +47,3 @@ def installed(basis: Basis) -> str:
     if basis.left:
         return "not registered"
     return {True: "installed", False: "not installed", None: UNKNOWN}[basis.installed]
-
-
-def standing(basis: Basis) -> Text:
-    """Return the line of an audit of one cluster on whether airlock is installed there."""
-    if basis.installed is None:
-        return Text("whether airlock is installed here could not be seen", "dim")
-    if basis.installed:
-        return Text("airlock is installed here", "dim")
-    if basis.left:
-        text = "airlock's documents are here, but it is not registered: `airlock status` says what is missing"
-        return Text(text, "red")
-    return Text("airlock is not installed here: this is what it would do, were it installed with this policy", "yellow")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -9,6 +10,9 @@ from rich.text import Text
 
 from webhook.pods.text import plural
 from webhook.rules.finding import Mode
+
+if TYPE_CHECKING:
+    from webhook.audit.survey import Basis
 
 STYLES = {Mode.ENFORCE: "bold red", Mode.WARN: "yellow", Mode.AUDIT: "cyan", Mode.OFF: "dim"}
 MOST = 20  # entries of a section: it is read at night, on a terminal
@@ -61,3 +65,15 @@ def section(console: Console, title: Text, entries: Iterable[list[Line]], noun: 
     if len(kept) > most:
         put(console, Text(f"and {plural(len(kept) - most, f'more {noun}')}, which -o json lists", "dim"), 2)
     put(console, Text())
+
+
+def standing(basis: "Basis") -> Text:
+    """Return the line of an audit of one cluster on whether airlock is installed there, as *basis* says."""
+    if basis.installed is None:
+        return Text("whether airlock is installed here could not be seen", "dim")
+    if basis.installed:
+        return Text("airlock is installed here", "dim")
+    if basis.left:
+        text = "airlock's documents are here, but it is not registered: `airlock status` says what is missing"
+        return Text(text, "red")
+    return Text("airlock is not installed here: this is what it would do, were it installed with this policy", "yellow")

@@ -8,6 +8,7 @@ from certs.plan import Leaf
 from webhook.status.line import BUNDLE, FAILS_OPEN, REGISTRATION, Line, State, Unseen
 
 MUTATING, VALIDATING = "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
+CREATES = "`helm upgrade --install` creates it (docs/install.md)"  # whether or not airlock was ever there
 PATHS = {MUTATING: "/mutate", VALIDATING: "/validate"}
 
 
@@ -51,7 +52,7 @@ def registration(found: Iterable[Registered]) -> Iterator[Line]:
     """Yield a line for each of the configurations *found*."""
     for each in found:
         if each.hooks is None:
-            text = f"{each} does not exist: the API server does not ask airlock; `helm upgrade` creates it again"
+            text = f"{each} does not exist: the API server does not ask airlock; {CREATES}"
             yield Line(REGISTRATION, State.WRONG, text, str(each))
         elif isinstance(each.hooks, Unseen):
             yield Line(REGISTRATION, State.UNKNOWN, f"{each}: {each.hooks.why}", str(each))

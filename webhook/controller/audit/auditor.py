@@ -33,6 +33,7 @@ from webhook.pods.notebook import Memory
 from webhook.pods.observed import Observed, Origin
 from webhook.pods.pin import Pinning
 from webhook.pods.sighting import RELEASES
+from webhook.pods.text import plural
 from webhook.rules.expected_image import VARIABLES
 from webhook.sources import configmap
 from webhook.sources.backoff import backoff
@@ -181,7 +182,8 @@ class Auditor:
                 self._pinboard.keep(self._pinning.pins, self._origins())
         self._metrics.ran(count.figures(), now, self._clock() - began, complete=complete)
         self._ended = now
-        self._said = f"{count.pods} pods, {count.findings.total()} findings; judged by {standing.policy_name}"
+        counted = f"{plural(count.pods, 'pod')}, {plural(count.findings.total(), 'finding')}"
+        self._said = f"{counted}; judged by {standing.policy_name}"
 
     def _gate(self, standing: Standing) -> Gate:
         sources = standing.manifest.sources
