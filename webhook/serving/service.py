@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from webhook.admission.edit import Edit
-from webhook.admission.guard import Guarded, Guards, Judgement
+from webhook.admission.guard import Judgement
 from webhook.documents.accepted import KEYS, read_accepted
 from webhook.documents.building import build
 from webhook.documents.policy import DEFAULT, Policy, read_policy
@@ -26,6 +26,7 @@ from webhook.serving.app import Collaborators, create_app
 from webhook.serving.asking import Asking
 from webhook.serving.cautions import Values, noted
 from webhook.serving.desk import Answer, Desk, Parts
+from webhook.serving.guarding import guards_of
 from webhook.serving.health import Readiness, create_probes
 from webhook.serving.observing import Observing
 from webhook.serving.options import EventsTo, ServiceOptions
@@ -37,7 +38,6 @@ from webhook.sources.name import ConfigMapName
 from webhook.sources.source import Outcome, Reload, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
     from webhook.cluster import Cluster
@@ -93,7 +93,7 @@ class Airlock:
         observers = [self._metrics.observe, log_decision, Asking(lambda: self._manifest.value, self._lookup).observe]
         if self._events is not None:
             observers.append(self._tell_of)
-        parts = Parts(lambda: self._gate, observers, self._failed, guards=_guards(options), guarded=self._guarded)
+        parts = Parts(lambda: self._gate, observers, self._failed, guards=guards_of(options), guarded=self._guarded)
         self._desk = Desk(parts)
         routes = Collaborators(self._desk, self._metrics.refused, self._failed, lambda: self.readiness)
         self.wsgi: WSGIApplication = create_app(routes)
@@ -234,18 +234,3 @@ class Airlock:
     def _failed(self, path: str, error: BaseException) -> None:
         self._metrics.failed(path)
         log.error("a review could not be decided", path=path, exc_info=error)
-
-
-def _guards(options: ServiceOptions) -> Guards:
-    """Return the documents that lie in ConfigMaps, whose edits are judged."""
-    found: dict[tuple[str, str], tuple[Guarded, ...]] = {}
-    documents: tuple[tuple[str, ConfigMapName | Path | None, Callable[[str], object]], ...] = (
-        ("policy", options.policy, read_policy),
-        ("required-env", options.required_env, read_manifest),
-        ("release", options.release, read_release),
-    )
-    for name, src, read in documents:
-        if isinstance(src, ConfigMapName):
-            place = (src.namespace, src.name)
-            found[place] = (*found.get(place, ()), Guarded(name, KEYS[name], read))
-    return found
