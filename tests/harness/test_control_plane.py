@@ -59,27 +59,21 @@ def test_a_deployment_gets_its_pod_from_the_replicaset_controllers_service_accou
     assert phases == "Pending"
 
 
-def test_a_restarted_api_server_has_kept_its_data(control_plane: ControlPlane, namespace: str) -> None:
+def test_an_api_server_that_is_away_refuses_clients_and_comes_back_with_its_data_and_its_controllers(
+    control_plane: ControlPlane, namespace: str
+) -> None:
     control_plane.kubectl("create", "configmap", "kept", "-n", namespace, "--from-literal=key=value")
     url = control_plane.url
-    control_plane.restart_apiserver()
-    value = control_plane.kubectl("get", "configmap", "kept", "-n", namespace, "-o", "jsonpath={.data.key}")
-    assert (value, control_plane.url) == ("value", url)
-
-
-def test_controllers_go_on_after_a_restart_of_the_api_server(control_plane: ControlPlane, namespace: str) -> None:
-    control_plane.restart_apiserver()
-    control_plane.kubectl("create", "deployment", "web", "-n", namespace, "--image=nginx:1.27")
-    until(lambda: creators(control_plane, namespace, "pods"), "a pod in the audit log")
-
-
-def test_clients_are_refused_while_the_api_server_is_away(control_plane: ControlPlane) -> None:
     control_plane.stop_apiserver()
     try:
         with control_plane.client() as client, pytest.raises(HTTPError, match="refused"):
             CoreV1Api(client).list_namespace()
     finally:
         control_plane.start_apiserver()
+    value = control_plane.kubectl("get", "configmap", "kept", "-n", namespace, "-o", "jsonpath={.data.key}")
+    assert (value, control_plane.url) == ("value", url)
+    control_plane.kubectl("create", "deployment", "web", "-n", namespace, "--image=nginx:1.27")
+    until(lambda: creators(control_plane, namespace, "pods"), "a pod in the audit log")
 
 
 def test_a_watch_from_before_a_compaction_is_gone_after_a_restart(control_plane: ControlPlane, namespace: str) -> None:
@@ -135,15 +129,6 @@ def test_a_namespace_has_its_labels_and_its_name_as_one(control_plane: ControlPl
     assert labels == {"team": "dags", NAME_LABEL: name}
 
 
-def test_two_control_planes_side_by_side_know_nothing_of_each_other(control_plane: ControlPlane) -> None:
-    name = control_plane.namespace()
-    with ControlPlane(control_plane.site.binaries) as other:
-        with pytest.raises(KubectlError, match="not found"):
-            other.kubectl("get", "namespace", name)
-        folder = other.site.folder
-    assert not folder.exists()
-
-
 @pytest.mark.parametrize(
     ("arguments", "deadline", "sentence"),
     [
@@ -158,6 +143,11 @@ def test_a_failed_start_shows_the_log_of_the_program_that_failed_and_leaves_noth
     with pytest.raises(StartError, match=sentence):
         plane.start()
     assert not plane.site.folder.exists()
+
+
+def working_in(folder: Path) -> list[Path]:
+    """Return the entries in /proc of the processes that work in *folder*."""
+    return [entry for entry in Path("/proc").glob("[0-9]*") if works_in(entry) == folder]
 
 
 @contextmanager
@@ -182,26 +172,31 @@ def works_in(entry: Path) -> Path | None:
 
 
 @pytest.mark.usefixtures("control_plane")  # not needed to pass, but builds the programs if it must
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_is_left_however_the_owner_ends(tmp_path: Path, ending: signal.Signals) -> None:
     with owner(tmp_path / "kubeconfig") as (process, folder):
-        started = [entry for entry in Path("/proc").glob("[0-9]*") if works_in(entry) == folder]
+        started = working_in(folder)
         process.send_signal(ending)
         until(lambda: not folder.exists(), "the folder is removed")
     assert len(started) == 3
     assert [works_in(entry) for entry in started] == [None] * 3
 
 
-@pytest.mark.usefixtures("control_plane")
-def test_the_kubeconfig_at_a_chosen_place_works_and_goes_with_the_cluster(tmp_path: Path) -> None:
+def test_a_second_control_plane_works_by_its_kubeconfig_knows_nothing_of_the_first_and_leaves_nothing_when_it_is_ended(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    name = control_plane.namespace()
     kubeconfig = tmp_path / "new" / "kubeconfig"
-    with owner(kubeconfig) as (process, _):
-        load = ["kubectl", "--kubeconfig", str(kubeconfig), "get", "namespaces", "-o", "name"]
-        names = subprocess.run(load, capture_output=True, text=True, check=True).stdout
+    with owner(kubeconfig) as (process, folder):
+        started = working_in(folder)
+        names = control_plane.kubectl("--kubeconfig", str(kubeconfig), "get", "namespaces", "-o", "name")
         process.terminate()
         assert process.wait(10) == 0
     assert "namespace/kube-system" in names
+    assert name not in names
     assert not kubeconfig.exists()
+    assert not folder.exists()
+    assert [works_in(entry) for entry in started] == [None] * 3
 
 
 def test_a_kubeconfig_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
