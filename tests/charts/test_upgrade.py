@@ -86,14 +86,24 @@ def test_a_rollback_to_0_1_0_works_as_well(earlier: Release, how: str) -> None:
 
 
 @HOW
-def test_data_that_the_controller_wrote_stay_at_every_upgrade(release: Release, tmp_path: Path, how: str) -> None:
+def test_what_the_controller_wrote_and_the_owner_that_it_set_stay_at_every_upgrade(
+    release: Release, tmp_path: Path, how: str
+) -> None:
+    def owners() -> list[object]:
+        found = [release.get(kind, RELEASE)["metadata"].get("ownerReferences") for kind in KINDS]
+        return [each and each[0]["kind"] for each in found]
+
     with release.controlled(tmp_path) as log:
         wait_for(lambda: "data" in maps(release)["airlock-accepted"], 20, log.read_text())
+        wait_for(lambda: owners() == ["Namespace"] * 2, 20, log.read_text())
     data = maps(release)["airlock-accepted"]["data"]
     force = ("--force-conflicts",) if how.endswith("true") else ()
+    changed: Object = {"serve": {"replicas": 3}, "webhooks": {"excludeNamespaces": ["elsewhere"]}}
     for more in ((), force):
-        release.helm("upgrade", how, *more, values={"serve": {"replicas": 3}})
+        release.helm("upgrade", how, *more, values=changed)
         assert maps(release)["airlock-accepted"]["data"] == data
+        assert owners() == ["Namespace"] * 2
+        assert release.bundled() == {True}
         release.helm("rollback", "1", how)
         assert maps(release)["airlock-accepted"]["data"] == data
 
@@ -102,19 +112,6 @@ def test_a_config_map_that_somebody_deleted_comes_back_with_the_next_upgrade(rel
     release.plane.kubectl("delete", "configmap", "airlock-accepted", "airlock-report-4", *OWN)
     release.helm("upgrade")
     assert {"airlock-accepted", "airlock-report-4"} <= maps(release).keys()
-
-
-@HOW
-def test_the_owner_of_the_registration_stays_at_an_upgrade(release: Release, tmp_path: Path, how: str) -> None:
-    def owners() -> list[object]:
-        found = [release.get(kind, RELEASE)["metadata"].get("ownerReferences") for kind in KINDS]
-        return [each and each[0]["kind"] for each in found]
-
-    with release.controlled(tmp_path) as log:
-        wait_for(lambda: owners() == ["Namespace"] * 2, 20, log.read_text())
-    release.helm("upgrade", how, values={"webhooks": {"excludeNamespaces": ["elsewhere"]}})
-    assert owners() == ["Namespace"] * 2
-    assert release.bundled() == {True}
 
 
 # What is refused
