@@ -13,7 +13,9 @@ import yaml
 from tests.harness.control_plane import ControlPlane
 from tests.harness.server import Server, serving, wait_for
 
-HOME, SOURCE = "airlock", "pipelines"  # the namespaces of airlock and of the ConfigMap that it reads for others
+# The namespaces of airlock and of the ConfigMap that it reads for others. Audits look for documents in `airlock`, and a
+# gate's documents stay when it is taken down, so they are elsewhere.
+HOME, SOURCE = "gate-home", "pipelines"
 EVENTS = "airlock-gate-events"  # the ClusterRole; the chart's is "airlock", on the same control plane
 LABEL = "airlock-test"  # on the namespaces whose requests go through this gate
 POLICY = """\

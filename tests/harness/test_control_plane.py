@@ -108,6 +108,16 @@ def test_the_subresource_of_ephemeral_containers_answers(control_plane: ControlP
     assert images == "busybox:1.36"
 
 
+def test_the_audit_log_is_read_however_deep_a_pod_in_it_nests(control_plane: ControlPlane, namespace: str) -> None:
+    managed = [{"manager": "m", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": "@"}]
+    made = pod("deep")
+    made["metadata"]["managedFields"] = managed
+    body = json.dumps(made).replace('"@"', '{"f:a":' * 9_000 + "{}" + "}" * 9_000)
+    control_plane.kubectl("create", "--raw", f"/api/v1/namespaces/{namespace}/pods", "-f", "-", input=body)
+    ref = {"resource": "pods", "namespace": namespace, "name": "deep", "apiVersion": "v1"}
+    until(lambda: ref in [event.get("objectRef") for event in control_plane.audit()], "the pod in the audit log")
+
+
 def test_a_user_is_impersonated_with_exactly_the_groups_that_are_given(
     control_plane: ControlPlane, namespace: str
 ) -> None:

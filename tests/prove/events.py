@@ -8,12 +8,12 @@ from typing import Any
 from tests.bench.told import quantile
 from tests.figures.figure import Figure, Promise, Row
 from tests.harness.control_plane import ControlPlane
-from tests.harness.gate import REPLICASET, Gate
+from tests.harness.gate import HOME, REPLICASET, Gate
 from tests.harness.reviews import review, scheduler
 from tests.prove.post import Kept
 from tests.prove.told import Told
 
-ACCOUNT = "system:serviceaccount:airlock:airlock"
+ACCOUNT = f"system:serviceaccount:{HOME}:airlock"
 KINDS = 500  # workloads that violate, in ten namespaces
 RATE = 167  # violations a second: ten thousand in a minute
 
