@@ -9,6 +9,7 @@ import pytest
 from tests.harness.places import ROOT
 
 CODE = ("webhook", "certs")
+MAP = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def modules() -> list[str]:
@@ -40,9 +41,21 @@ def test_a_package_does_no_work_when_it_is_imported(module: str) -> None:
 
 def test_the_map_for_newcomers_names_every_package() -> None:
     packages = {path.parent.name for path in (ROOT / "webhook").glob("*/__init__.py")}
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
-    assert packages == set(re.findall(r"^\| `(\w+)/` \|", text, re.MULTILINE))
+    assert packages == set(re.findall(r"^\| `(\w+)/` \|", MAP, re.MULTILINE))
+
+
+@pytest.mark.parametrize("named", sorted(set(re.findall(r"`((?:webhook|tests|charts|release)/[\w/.]*)`", MAP))))
+def test_what_the_map_names_is_there(named: str) -> None:
+    assert (ROOT / named).exists()
+
+
+def test_the_tests_have_a_folder_for_each_package_and_the_map_names_the_others() -> None:
+    packages = {path.parent.name for path in (ROOT / "webhook").glob("*/__init__.py")} | {"certs"}
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")}
+
+    assert packages <= folders
+    assert folders - packages <= set(re.findall(r"`tests/(\w+)/`", MAP))
 
 
 @pytest.mark.parametrize("module", modules())

@@ -81,12 +81,12 @@ def test_what_could_not_be_read_names_its_cluster_and_is_not_checked() -> None:
     assert [str(remark) for remark in whole.unseen] == ["gone: cluster: connection refused"]
     assert code(whole, None) == 2
     assert headline(whole) == (
-        "3 of 3 running pods that could be seen would come back; no running pods of Airflow were seen in gone"
+        "3 of 3 running pods that could be seen would come back; no running Airflow pods were seen in gone"
     )
     first = layers(whole)[0]
     assert first.state is State.UNCHECKED
     assert first.clauses == (
-        "gone: not checked: no running pods of Airflow were seen",
+        "gone: not checked: no running Airflow pods were seen",
         "here: not found: 1 Airflow compared, each runs one image",
     )
 

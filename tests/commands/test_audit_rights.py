@@ -129,7 +129,7 @@ def test_who_may_nothing_is_told_so_for_each_thing(control_plane: ControlPlane, 
     account = reader(control_plane, namespace)
     result = run("-A", kubeconfig=account)
     assert result.exit_code == 2
-    assert "no running pods of Airflow were seen" in result.stdout
+    assert "no running Airflow pods were seen" in result.stdout
     for place in ("pods in all namespaces", f"pods in {namespace}", "validatingwebhookconfigurations"):
         assert f"{place}: " in result.stdout
     assert "warning: judged by the built-in policy: ConfigMap airlock/airlock-policy was not read" in result.stderr
@@ -137,7 +137,7 @@ def test_who_may_nothing_is_told_so_for_each_thing(control_plane: ControlPlane, 
 
 def test_a_namespace_that_is_not_there_is_no_clean_one(control_plane: ControlPlane, namespace: str) -> None:
     found = report("-n", namespace, "-n", "ariflow", kubeconfig=control_plane.kubeconfig)
-    assert places(found, "unusable") == {"namespace ariflow": "there is none of this name"}
+    assert places(found, "unusable") == {"namespace ariflow": "no namespace has this name"}
 
 
 def test_a_variable_whose_source_may_not_be_read_is_left_out_and_never_said_to_be_missing(

@@ -147,8 +147,8 @@ def test_policy_check_warns_about_an_exemption_that_has_ended_at_its_line(tmp_pa
     checked = airlock("policy", "check", str(path))
     assert (checked.returncode, checked.stderr) == (0, f"{path}: ok\n")
     assert checked.stdout == (
-        f"{path}:6: warning: exemptions[1].expires: 'past' of data-platform ended on 2020-01-31 and covers nothing any"
-        " more; remove it, or set a later day\n"
+        f"{path}:6: warning: exemptions[1].expires: 'past' of data-platform expired on 2020-01-31 and no longer"
+        " covers anything; remove it, or set a later day\n"
     )
 
 

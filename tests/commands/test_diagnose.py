@@ -265,7 +265,7 @@ def test_a_pod_of_a_dump_is_found_in_any_namespace_and_leads_to_its_task(tmp_pat
 
 def test_what_could_not_be_seen_is_told_once(tmp_path: Path) -> None:
     found = run("-f", one_pod(tmp_path), "--dag", "sales_daily")
-    assert "no image is taken for expected" in found.stdout
+    assert "images are not compared with a release" in found.stdout
     assert found.stderr == ""
 
 

@@ -201,12 +201,12 @@ def test_where_nothing_is_wrong_that_is_said_in_few_words() -> None:
         "",
         "3 pods looked at, 3 of Airflow in 3 workloads, 0 would not come back, 0 findings (0 enforce, 0 warn, 0 audit)",
     ]
-    assert "no running pods of Airflow were seen" in table(surveys.empty())
+    assert "no running Airflow pods were seen" in table(surveys.empty())
 
 
 def test_where_airlock_is_not_installed_the_headline_says_what_would_be() -> None:
     shown = table(surveys.hostile())
-    assert "airlock is not installed here: this is what it would do, were it installed with this policy" in shown
+    assert "airlock is not installed here: this is what it would do with this policy if it were" in shown
     assert "Outside admission" not in shown
 
 

@@ -79,7 +79,7 @@ def test_the_headline_is_the_number_of_pods_that_would_not_come_back(browser: Br
     browser.open(pages(surveys.healthy))
     assert browser.find("h1").text.replace("\n", " ") == "3 of 3 running pods would come back"
     browser.open(pages(surveys.empty))
-    assert browser.find("h1").text == "No running pods of Airflow were seen"
+    assert browser.find("h1").text == "No running Airflow pods were seen"
 
 
 def test_the_story_of_the_four_layers_is_there_at_a_glance_and_the_fourth_is_not_claimed(

@@ -64,7 +64,7 @@ def test_a_missing_release_needs_no_warning_and_a_bad_one_does() -> None:
     assert (given.value, given.warning) == (NONE, "")
     bad = installed(cluster(config_map("airlock-release", {"release.yaml": "[]"})), RELEASE, "airlock", expected=True)
     assert bad.value is NONE
-    assert bad.warning.startswith("no image is taken for expected: ConfigMap airlock/airlock-release is bad")
+    assert bad.warning.startswith("images are not compared with a release: ConfigMap airlock/airlock-release is bad")
 
 
 def test_what_registries_said_is_read_where_the_controller_wrote_it_down() -> None:
@@ -109,7 +109,7 @@ def test_what_was_last_good_stands_in_for_a_bad_policy_as_it_does_for_replicas()
     given = installed(cluster(bad, good), POLICY, "airlock", expected=True)
     assert given.value.mode is Mode.ENFORCE
     assert given.words == f"ConfigMap airlock/airlock-accepted, revision {revision(ENFORCING)}"
-    assert given.warning.endswith("replicas go by what was last good")
+    assert given.warning.endswith("replicas use the last good one")
 
 
 def test_a_policy_that_may_not_be_read_is_warned_of() -> None:

@@ -155,7 +155,7 @@ def _marked(count: int, what: str) -> tuple[str, ...]:
 def _unseen(survey: Survey, rule: str) -> Iterator[str]:
     """Yield why *rule* says nothing about some of what was asked for, or about any of it."""
     if not survey.pods:
-        yield "no running pods of Airflow were seen"
+        yield "no running Airflow pods were seen"
     elif unseen := sum(not remark.usable for remark in survey.remarks):
         yield f"{plural(unseen, 'thing')} could not be seen"
     if notes := sum(remark.note for remark in survey.remarks):

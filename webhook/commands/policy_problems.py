@@ -79,7 +79,7 @@ def _tell(file: str, wrapped: Wrapped, problem: Problem, how: str = "") -> None:
 def _ended(document: object) -> Iterator[tuple[str, str]]:
     """Yield the path of each exemption that is over, and what it was."""
     for nth, one in document.ended(datetime.now(UTC).date()) if isinstance(document, Policy) else ():
-        told = f"{one.name!r} of {one.owner} ended on {one.expires} and covers nothing any more"
+        told = f"{one.name!r} of {one.owner} expired on {one.expires} and no longer covers anything"
         yield f"exemptions[{nth}].expires", f"{told}; remove it, or set a later day"
 
 

@@ -112,7 +112,7 @@ def _run(webhook: Webhook, namespace: str) -> None:
     click.echo(f"a scheduler on {GOOD} in the namespace {namespace}")
     good = webhook.ask("/validate", _mutated(webhook, _scheduler(GOOD, namespace)))
     if not good["allowed"]:
-        raise ProbeError(f"a pod that is in order is denied: {good['status']['message']}")
+        raise ProbeError(f"a good pod is denied: {good['status']['message']}")
     warnings = good.get("warnings") or []
     click.echo("is admitted" + "".join(f"\n  with the warning: {warning}" for warning in warnings))
     if any("mutable-tag" in warning for warning in warnings):
@@ -170,7 +170,7 @@ def _response(body: bytes, uid: str) -> Object:
         if response["uid"] == uid and isinstance(response["allowed"], bool):
             return response
     except (KeyError, TypeError, ValueError):
-        raise ProbeError("the answer is no AdmissionReview") from None
+        raise ProbeError("the answer is not an AdmissionReview") from None
     raise ProbeError("the answer is to another review")
 
 

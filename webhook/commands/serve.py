@@ -65,15 +65,15 @@ from webhook.sources.readable import Readable
 @setting(
     "--client-ca",
     type=click.Path(path_type=Path),
-    help="The authorities (PEM) of client certificates. With it only a client with such a certificate gets an answer on"
-    " /validate, /mutate and /guard; read again when its bytes change.",
+    help="The CA certificates (PEM) for client certificates. With it, only clients with a certificate from one of these"
+    " CAs get an answer on /validate, /mutate and /guard; reloaded when the file changes.",
 )
 @setting(
     "--client-name",
     metavar="NAME",
     multiple=True,
-    help="A name that a client certificate may have, as common name, DNS name or URI; may be repeated. Without it any"
-    " certificate of --client-ca will do.",
+    help="A name that client certificates can have, as common name, DNS name or URI; repeatable. Without it, airlock"
+    " accepts every certificate from --client-ca.",
 )
 @setting(
     "--host",
@@ -106,8 +106,8 @@ from webhook.sources.readable import Readable
 @setting(
     "--tasks-left-out",
     is_flag=True,
-    help="The webhook configuration does not ask /mutate about the pods of tasks, because the documents add nothing to"
-    " them. If a document comes to require a variable there all the same, one that is missing is a warning at most.",
+    help="The webhook configuration does not ask /mutate about tasks' pods, because the documents add nothing to them."
+    " If a document requires a variable there later, a missing one is only a warning.",
 )
 @setting(
     "--threads",

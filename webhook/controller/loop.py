@@ -189,8 +189,8 @@ class Controller:
         self._telemetry.opened(fails_open=open_)
         if open_ and not self._open:
             note = (
-                "the policy enforces, but the validating webhook's failurePolicy is Ignore: pods are made unjudged"
-                " while airlock does not answer; set failurePolicy to Fail when airlock has proved itself"
+                "the policy enforces, but the validating webhook's failurePolicy is Ignore: pods are admitted unchecked"
+                " while airlock does not answer; set failurePolicy to Fail once you trust airlock"
             )
             log.warning("fails open", text=note)
             self._announce("EnforcesWhileFailingOpen", note)

@@ -39,26 +39,28 @@ class Telemetry:
         self.registry = CollectorRegistry(auto_describe=True)
         self._expiry = self._gauge(
             "certificate_expiry_timestamp_seconds",
-            "When the newest authority, the leaf in the Secret and the caBundle that ends first are over; 0 for none",
+            "When the newest CA, the certificate in the Secret and the first caBundle expire; 0 if there is none",
             "certificate",
         )
-        self._turns = self._counter("reconciles", "Looks at each part of the controller's work", "part", "outcome")
+        self._turns = self._counter("reconciles", "Reconciles of each part of the controller's work", "part", "outcome")
         self._steps = self._counter("certificate_steps", "Writes of certificates", "step", "outcome")
-        self._last = self._gauge("reconcile_last_success_timestamp_seconds", "When the part was last seen to", "part")
+        self._last = self._gauge("reconcile_last_success_timestamp_seconds", "When the part last succeeded", "part")
         self._replicas = self._gauge(
-            "replicas", "Replicas by what they serve: the newest authority's leaf, another, no answer", "serving"
+            "replicas",
+            "Replicas by the certificate they serve: from the newest CA, from another, or no answer",
+            "serving",
         )
         self._present = self._gauge(
-            "webhook_configuration_present", "Whether the webhook configuration is there", "kind", "name"
+            "webhook_configuration_present", "Whether the webhook configuration exists", "kind", "name"
         )
         self._open = self._gauge("fails_open", "1 when the policy enforces and the validating webhook fails open")
-        self._namespaces = self._gauge("break_glass_namespaces", "Namespaces that airlock is told to leave alone")
+        self._namespaces = self._gauge("break_glass_namespaces", "Namespaces with the break-glass label")
         self._sources = self._gauge(
             "source", "1 for what was last seen of each ConfigMap that `from` names", "namespace", "name", "state"
         )
         self._accepted = self._gauge("accepted_info", "1 for the accepted revision", "document", "revision")
-        self._reloads = self._counter("policy_reloads", "Changes of a document that were seen", "document", "outcome")
-        self._events = self._counter("events", "Announcements by what became of their Event", "outcome")
+        self._reloads = self._counter("policy_reloads", "Changes of a document, by outcome", "document", "outcome")
+        self._events = self._counter("events", "Announcements, by what happened to their Event", "outcome")
         self._names = tuple(configurations)
         self.audit = AuditMetrics(self.registry)
         ProcessCollector(registry=self.registry)

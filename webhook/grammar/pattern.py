@@ -37,7 +37,7 @@ class Pattern:
         try:
             object.__setattr__(self, "_program", program(rule))
         except PatternError as error:
-            text = f"{show(self.source)} is no RE2 expression: {error}"
+            text = f"{show(self.source)} is not an RE2 expression: {error}"
             raise PatternError(f"{text}; it has neither look-around nor back references, and bounds on size") from None
 
     def __str__(self) -> str:

@@ -112,8 +112,8 @@ def _day(value: Any) -> Any:  # noqa: ANN401 - whatever was written
         if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             return date.fromisoformat(value)
     except ValueError as error:
-        raise ValueError(f"{show(value)} is no day: {error}") from None
-    raise ValueError(f"{show(value)} is no day; write year, month and day, such as 2027-03-31")
+        raise ValueError(f"{show(value)} is not a date: {error}") from None
+    raise ValueError(f"{show(value)} is not a date; write year, month and day, such as 2027-03-31")
 
 
 Day = Annotated[date, BeforeValidator(_day)]
@@ -127,10 +127,10 @@ def _moment(value: Any) -> Any:  # noqa: ANN401 - whatever was written
         try:
             moment = datetime.fromisoformat(value)
         except ValueError as error:
-            raise ValueError(f"{show(value)} is no moment: {error}") from None
+            raise ValueError(f"{show(value)} is not a time: {error}") from None
     if isinstance(moment, datetime) and moment.tzinfo is not None:
         return moment.astimezone(UTC)
-    raise ValueError(f"{show(value)} is no moment; write day, time and time zone, such as 2026-11-26T18:00:00Z")
+    raise ValueError(f"{show(value)} is not a time; write day, time and time zone, such as 2026-11-26T18:00:00Z")
 
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]

@@ -98,10 +98,10 @@ class _Composer:
         """Return the root of the only document; stop when that is not a mapping."""
         next(self._events)  # the stream begins
         if isinstance(next(self._events), yaml.StreamEndEvent):
-            raise _Stop(Fault(0, (), "the document is empty; write apiVersion, kind and what it shall say"))
+            raise _Stop(Fault(0, (), "the document is empty; write apiVersion, kind and its fields"))
         event = next(self._events)
         if _is_plain(event) and core(event.value) is None:
-            raise _Stop(Fault(0, (), "the document is empty; write apiVersion, kind and what it shall say"))
+            raise _Stop(Fault(0, (), "the document is empty; write apiVersion, kind and its fields"))
         root = self._node(event, ())
         next(self._events)  # the document ends
         more = next(self._events)
@@ -110,7 +110,7 @@ class _Composer:
         if not isinstance(root.value, dict):
             raise _Stop(Fault(root.line, (), f"the document is {kind_of(root.value)}, not a mapping of fields"))
         if not root.value and not self.faults:
-            raise _Stop(Fault(0, (), "the document is empty; write apiVersion, kind and what it shall say"))
+            raise _Stop(Fault(0, (), "the document is empty; write apiVersion, kind and its fields"))
         return root
 
     def _read(self, text: str, loader: Any) -> Iterator[Any]:  # noqa: ANN401

@@ -77,7 +77,7 @@ class Check:
         """Take *manifest*; one that holds no pod is counted and forgotten."""
         if isinstance(manifest, Stray):
             words = stray_words(manifest.node, manifest.place.file)
-            text = words or "is no Kubernetes object: it has no apiVersion and kind"
+            text = words or "is not a Kubernetes object: no apiVersion and kind"
             self._remarks.append(Remark(manifest.place, text, usable=True, note=bool(words)))
             return
         self._objects += 1

@@ -34,7 +34,7 @@ class Documents(Collector):
         )
         stale = GaugeMetricFamily(
             "airlock_policy_stale",
-            "Seconds since the document in force was last known to be the present one; 0 while it is",
+            "Seconds since the document in force was last known to be current; 0 while it is",
             labels=["document"],
         )
         for followed in self._followed:
@@ -58,7 +58,9 @@ class Sources(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the counts; no sample as long as nobody counts."""
         found = GaugeMetricFamily(
-            "airlock_sources", "ConfigMaps that the manifest's from names, by whether they can be had", labels=["state"]
+            "airlock_sources",
+            "ConfigMaps that the manifest's from names, by whether airlock can read them",
+            labels=["state"],
         )
         for state, count in (self._counts() if self._counts is not None else {}).items():
             found.add_metric([state], count)
@@ -74,7 +76,7 @@ class Readers(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield how long each has been silent."""
         silent = GaugeMetricFamily(
-            "airlock_reader_silent_seconds", "Seconds since a reader last gave a sign of life", labels=["reader"]
+            "airlock_reader_silent_seconds", "Seconds since a reader was last active", labels=["reader"]
         )
         for reader, ask in self._readers.items():
             silent.add_metric([reader], ask())

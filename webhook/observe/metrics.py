@@ -74,22 +74,26 @@ class Metrics:
         self._violations = self._counter(
             "violations", "Violations that /validate found; without dry runs", "rule", "mode", "component"
         )
-        self._exempted = self._counter("exempted", "Findings that an exemption lifted; without dry runs", "rule")
+        self._exempted = self._counter("exempted", "Findings that an exemption covered; without dry runs", "rule")
         self._mutations = self._counter("mutations", "What /mutate did; without dry runs", "outcome")
         self._untrusted = self._counter(
-            "untrusted_components", "Pods whose labels claimed a component in vain; without dry runs", "component"
+            "untrusted_components",
+            "Pods whose labels claim a component that airlock does not believe; without dry runs",
+            "component",
         )
         self._lookalikes = self._counter(
             "lookalikes", "New objects that look like Airflow and match no row of components; without dry runs"
         )
-        self._events = self._counter("events", "Decisions and announcements by what became of their Event", "outcome")
-        self._reloads = self._counter("policy_reloads", "Changes of a document that were seen", "document", "outcome")
+        self._events = self._counter(
+            "events", "Decisions and announcements, by what happened to their Event", "outcome"
+        )
+        self._reloads = self._counter("policy_reloads", "Changes of a document, by outcome", "document", "outcome")
         self._left_out = Gauge(
             "airlock_tasks_left_out",
             "1 while the documents add something to tasks, and the webhook configuration does not ask about them",
             registry=self.registry,
         )
-        self._dropped = self._counter("dropped", "Clients that got no answer of the routes, or none at all", "reason")
+        self._dropped = self._counter("dropped", "Clients that were dropped, or that got a protocol error", "reason")
         self._documents = Documents()
         self.registry.register(self._documents)
         self._sources = Sources()

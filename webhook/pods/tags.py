@@ -8,7 +8,7 @@ import re2
 
 
 class TagClass(StrEnum):
-    """Whether a tag names one image for good."""
+    """Whether a tag always names the same image."""
 
     IMMUTABLE = "immutable"
     MUTABLE = "mutable"

@@ -74,7 +74,7 @@ def _rest(console: Console, survey: Survey, options: Options) -> None:
         lines = ([(2, _excused(one))] for one in survey.exempted)
         section(console, Text("Exempted", "bold"), lines, "finding")
     if survey.bypassed:
-        title = Text("Outside admission: airlock is never asked about pods of these namespaces", "bold")
+        title = Text("Outside admission: the API server never asks airlock about pods in these namespaces", "bold")
         outside = survey.bypassed.items()
         lines = ([(2, Text(f"{shown(name)}: {plural(pods, 'pod')} of Airflow"))] for name, pods in outside)
         section(console, title, lines, "namespace")
@@ -98,7 +98,9 @@ def _faults(callbacks: Callbacks, options: Options) -> Iterator[list[Line]]:
 
 def _incomparable(survey: Survey) -> Iterator[list[Line]]:
     for image, count in survey.inconclusive:
-        yield [(2, Text(f"{shown(image)}: no node says a digest that can be compared ({plural(count, 'container')})"))]
+        yield [
+            (2, Text(f"{shown(image)}: no node reports a digest that can be compared ({plural(count, 'container')})"))
+        ]
     for image in survey.reach.across:
         yield [(2, Text(f"{shown(image)}: runs on nodes of different kinds, whose digests cannot be compared"))]
 
@@ -122,7 +124,7 @@ def show_preview(console: Console, preview: Preview, options: Options) -> None:
         f"{plural(preview.pods, 'running pod')} of Airflow",
         f"{preview.denied} newly denied",
         f"{preview.admitted} no longer denied",
-        f"{plural(len(preview.changes), 'workload')} told otherwise" if preview.changes else "no finding changes",
+        f"{plural(len(preview.changes), 'workload')} with other findings" if preview.changes else "no finding changes",
     ]
     put(console, Text(", ".join(told), "bold"))
 
@@ -165,9 +167,9 @@ def _headline(console: Console, survey: Survey) -> None:
     put(console, _title(survey))
     losses = view.losses(survey)
     if len(losses) == 1:
-        put(console, Text(f"made again now, this policy denies {_loss(losses[0])}"), 2)
+        put(console, Text(f"if recreated now, this policy denies {_loss(losses[0])}"), 2)
     elif losses:
-        put(console, Text("made again now (after a drain, a crash, a rollout), this policy denies:"), 2)
+        put(console, Text("if recreated now (after a drain, a crash, a rollout), this policy denies:"), 2)
     elif survey.enforced:
         put(console, Text("this policy only warns; --as enforce says what it would deny", "dim"), 2)
     for loss in losses[:_NAMESPACES] if len(losses) > 1 else ():

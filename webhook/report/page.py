@@ -25,7 +25,7 @@ HITS = 20  # workloads of a fix that are listed at once
 NAMED = 5  # namespaces of a cause
 
 _MODES = {
-    Mode.ENFORCE: "denied when it is made again",
+    Mode.ENFORCE: "denied when recreated",
     Mode.WARN: "admitted with a warning",
     Mode.AUDIT: "admitted, and reported",
 }

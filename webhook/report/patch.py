@@ -13,7 +13,7 @@ from webhook.report.wording import shown
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z_-]*\Z")
 _HEAD = (
-    "Values that make findings of airlock go; made by airlock fix, which changes nothing itself.",
+    "Values that fix findings of airlock; made by airlock fix, which changes nothing itself.",
     "Look at each, then: helm upgrade RELEASE CHART -f your-values.yaml -f this-file.yaml",
 )
 _NOWHERE = "Nothing was found that values could fix."
@@ -64,7 +64,7 @@ def commands(lines: Iterable[str], rest: Iterable[str]) -> str:
     """Return *lines* for a shell, after comments that say what is not among them."""
     comments = [f"# {shown(line)}" for line in dict.fromkeys(rest)]
     head = [
-        "# Images by the digests that run; made by airlock fix, which changes nothing itself.",
+        "# Images by the digests that run now; made by airlock fix, which changes nothing itself.",
         "# The next helm upgrade undoes this: airlock fix --pin prints the same as values.",
     ]
     return "\n".join((*head, *comments, *dict.fromkeys(lines))) + "\n"

@@ -15,12 +15,12 @@ _TRUSTING = frozenset({"IfNotPresent", "Never"})  # pull policies under which a 
 
 # Each class of image with what it means, worst first.
 _KINDS = (
-    ("proven", "seen to run as two images: the tag was pushed again"),
-    ("mutable", "the tag is made to be pushed again"),
-    ("unreadable", "no image reference at all"),
-    ("unrecognised", "nobody knows what such a tag promises"),
+    ("proven", "ran as two images: somebody pushed the tag again"),
+    ("mutable", "tags like this are pushed again"),
+    ("unreadable", "not an image reference"),
+    ("unrecognised", "a tag of no known kind"),
     ("immutable", "a full version, a commit id or a dated build"),
-    ("digest", "names one image for good"),
+    ("digest", "always names the same image"),
 )
 
 

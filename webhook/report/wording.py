@@ -96,7 +96,7 @@ def headline(survey: "Survey") -> str:
     unjudged, empty = _unjudged(survey), empty_clusters(survey)
     told = f"{unjudged}; {_headline(survey)}" if unjudged else _headline(survey)
     if empty and survey.pods:
-        return f"{told}; no running pods of Airflow were seen in {', '.join(map(shown, empty))}"
+        return f"{told}; no running Airflow pods were seen in {', '.join(map(shown, empty))}"
     return told
 
 
@@ -114,7 +114,7 @@ def _unjudged(survey: "Survey") -> str:
 
 def _headline(survey: "Survey") -> str:
     if not survey.pods:
-        return "no running pods of Airflow were seen"
+        return "no running Airflow pods were seen"
     if survey.lost:
         return f"{survey.lost} of {plural(survey.pods, 'running pod')} would not come back"
     if survey.enforced:

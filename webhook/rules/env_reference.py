@@ -1,13 +1,14 @@
 """env-reference: a variable that refers to a ConfigMap, Secret or file that its container cannot have.
 
 The kubelet does not start a container whose `configMapKeyRef`, `secretKeyRef`, `envFrom` or `fileKeyRef` cannot be
-resolved: the pod hangs in CreateContainerConfigError. A reference with `optional: true` is none of that. A Pod can only
-refer to its own namespace; where `lookIn` names another namespace that has an object of that name, the answer says so,
-with the entry for the required-env manifest that brings the value over. Names and keys are compared, never values. What
-airlock may not see is unknown, and never called missing: `serve` knows the namespaces that the chart's `envReference`
-names, `audit` and `diagnose` what their user may read, `check` the ConfigMaps and Secrets of its input. Of a file only
-the pod spec is looked at: its volume must be there, and another container must mount it to write the file. The kubelet
-tries again, and what airlock knows may be seconds old, so this is a warning at most.
+resolved: the pod hangs in CreateContainerConfigError. References with `optional: true` are not findings. A Pod can only
+refer to objects in its own namespace; if a namespace in `lookIn` has an object of that name, the finding says so, with
+the entry for the required-env manifest that brings the value over. The rule compares names and keys, never values.
+
+What airlock cannot see is unknown, and never reported as missing: `serve` knows the namespaces in the chart's
+`envReference`, `audit` and `diagnose` what their user can read, `check` the ConfigMaps and Secrets in its input. For a
+file, the rule checks only the pod spec: the volume must exist, and another container must mount it to write the file.
+The kubelet retries, and what airlock knows may be seconds old, so this is at most a warning.
 
 Passes, with a ConfigMap callbacks that has the key endpoint, in the pod's namespace::
 

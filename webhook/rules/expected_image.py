@@ -1,4 +1,4 @@
-"""expected-image: a component that runs, or would run, another image than the release declares.
+"""expected-image: a component that runs, or would run, a different image than the release declares.
 
 The release manifest (kind Release) says which image a component must run, by digest, tag or revision, and since when.
 A delivery pipeline writes it before it rolls out. The rule looks at the component's own container. For a while after

@@ -1,11 +1,11 @@
 """image-drift: one image reference that runs as two images at the same time.
 
-A tag that was pushed again runs as the old image wherever a node had it in its cache, and as the new one elsewhere: two
-pods of one spec behave differently, and no manifest shows it. Only an audit can see this, in what the nodes say they
-run; at admission the rule has nothing to say, and so it never denies. Digests are compared between nodes of one
-container runtime and one platform; a bare `sha256:` id, which is that of a configuration, says nothing. Where nodes may
-not be read, digests that differ between nodes are told with that reservation, and as `audit` at most. One reference
-that drifts is one finding, however many workloads run it; its digests, nodes and workloads are inside.
+After somebody pushes a tag again, nodes that have the old image in their cache keep running it, and the others run the
+new one: two pods with the same spec behave differently, and no manifest shows it. Only the nodes' reports do, so only
+an audit finds this, and the rule never denies. It compares digests between nodes with the same container runtime and
+platform; a bare `sha256:` id identifies a configuration, so it cannot be compared. If airlock cannot read nodes,
+digests that differ between nodes are at most an `audit` finding, which says so. One reference that drifts is one
+finding, however many workloads run it, with its digests, nodes and workloads inside.
 
 Passes::
 

@@ -1,12 +1,12 @@
-"""image-skew: a component that runs another image than the rest of its Airflow.
+"""image-skew: a component that runs a different image than the rest of its Airflow.
 
-Scheduler, workers and the other components read the same DAGs and plugins, and must run the same code. Compared are the
-components' own containers in one Helm release of one namespace, with the scheduler's or, without one, with those of the
-API server, webserver, DAG processor, triggerer or worker, in this order; the digests decide where they can be compared,
-else the references. A rollout changes one component after another, so both sides must have run for longer than `grace`.
-The executor's tasks are new all the time: for them the scheduler alone must have, and an image of another repository is
-taken for a `pod_override`. Pods of the KubernetesPodOperator, jobs and support run what they like. Only an audit can
-see this, so the rule never denies.
+Scheduler, workers and the other components read the same DAGs and plugins, so they must run the same code. Within one
+Helm release in one namespace, the rule compares each component's own container with the scheduler's or, without a
+scheduler, with the API server's, webserver's, DAG processor's, triggerer's or worker's, in this order. It compares
+digests if it can, else references. A rollout changes one component after another, so both must have run for longer than
+`graceMinutes`. The executor's task pods are always new: for them only the scheduler must have run that long, and an
+image from another repository counts as a `pod_override`. Pods of the KubernetesPodOperator, jobs and support can run
+any image. Only an audit finds this, so the rule never denies.
 
 Passes::
 

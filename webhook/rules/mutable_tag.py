@@ -1,14 +1,16 @@
-"""mutable-tag: an image whose tag may be pushed again, under a pull policy that trusts the node's cache.
+"""mutable-tag: an image whose tag can be pushed again, with a pull policy that trusts the node's cache.
 
-The node looks for the tag in its own cache and, with `IfNotPresent` or `Never`, runs what it finds there: two nodes run
-two images under one name, and a new push changes nothing. Judged are containers, init containers, ephemeral containers
-and image volumes. A digest is never a violation, whatever tag stands before it; no tag is `latest`; what is no image
-reference at all is a violation under any pull policy. A tag that no entry and no row of the built-in table knows is
-judged by `unrecognised`. A tag that was seen to run as two images is mutable whatever its name says, with that as
-evidence. At admission the evidence is what the controller remembers, and counts as `evidence` says: a warning at most
-by default. In an audit it is never stricter than a warning.
-Of databases, caches and proxies beside Airflow (`support`) only Airflow's own images are judged, such as Flower's.
-With `requireDigest: true` no tag is trusted, and an image without a digest is a violation under any pull policy.
+With `IfNotPresent` or `Never`, the node runs the image that it has in its cache for this tag: two nodes can run two
+images under one name, and a new push changes nothing. The rule checks containers, init containers, ephemeral containers
+and image volumes. A digest is never a violation, whatever tag stands before it. An image without a tag is `latest`.
+Something that is not an image reference is a violation under any pull policy. For a tag that matches neither an entry
+of the policy nor the built-in table, the mode is that of `unrecognised`.
+
+A tag that ran as two images is mutable whatever its name says, and the finding shows that evidence. At admission this
+is what the controller remembers, in the mode of `evidence`: by default at most a warning. In an audit it is always at
+most a warning. Among databases, caches and proxies (`support`), the rule checks only Airflow's own images, such as
+Flower's. With `requireDigest: true` it trusts no tag, and an image without a digest is a violation under any pull
+policy.
 
 Passes::
 
@@ -98,7 +100,7 @@ def _is_airflows(text: str, subject: Subject) -> bool:
 def _unknown(place: ImagePlace) -> Finding:
     """Return the finding on a pull policy that the API server takes for none of its own; a file may have one."""
     path = f"{place.path.removesuffix('.image').removesuffix('.reference')}.{_POLICY_FIELDS[place.field == 'volumes']}"
-    text = f"{quote(place.policy or '')} is no pull policy: the API server will refuse each such pod"
+    text = f"{quote(place.policy or '')} is not a pull policy: the API server will refuse each such pod"
     return Finding(path, text, f"write one of {', '.join(_POLICIES)}", place.container)
 
 

@@ -1,15 +1,15 @@
 """pin-digest: workers and tasks get the digest that their scheduler runs, so that a tag cannot give them another image.
 
-`/mutate` does it when a Pod is made, if the policy says so: the mode is `off` until `rules.pin-digest` names another
-one, whatever `mode` says. `enforce` and `warn` pin, `audit` only says what would be pinned. Pinned are the images of a
-worker or task pod that are exactly the scheduler's repository and tag, if that tag is mutable, in the release that the
-pod's labels name; a pod without such a label is left alone. The digest is one that a node reports for that repository,
-which the controller has seen, so no registry is asked. While the schedulers of the release run two images, as in a
-rollout, nothing is pinned, which is a warning. On nodes of several platforms only a digest that is known to be of an
-index is used. Only pods are changed, so GitOps sees no difference. The annotation `airlock/pinned` names the
+`/mutate` does this when a Pod is created, if the policy says so: the mode is `off` until `rules.pin-digest` sets
+another one, whatever `mode` says. `enforce` and `warn` pin, `audit` only reports what would be pinned. airlock pins an
+image of a worker or task pod that is exactly the scheduler's repository and tag, if that tag is mutable, within the
+release that the pod's labels name; it does not change a pod without such a label. The digest is one that a node reports
+for that repository and that the controller has seen, so airlock asks no registry. While the schedulers of the release
+run two images, as in a rollout, it pins nothing, and warns. If nodes have several platforms, it uses only a digest that
+is known to be an index. It changes only pods, so GitOps sees no difference. The annotation `airlock/pinned` names the
 containers.
 
-Passes, while the scheduler runs main as sha256:1111... (the second is what becomes of the first)::
+Passes, while the scheduler runs main as sha256:1111... (airlock turns the first into the second)::
 
     containers: [{name: base, image: "apache/airflow:main"}]
     containers: [{name: base, image: "apache/airflow@sha256:1111..."}]

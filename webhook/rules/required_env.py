@@ -1,15 +1,16 @@
 """required-env: a variable that the required-env manifest declares and the final pod does not have.
 
-`/mutate` injects what is missing when a Pod is made; this rule looks at what came out of that, and of whatever other
-webhooks did afterwards. A variable that is missing is a finding. One that is set to something else is none under
-`onConflict: keep`, one under `deny`, and under `override` it says that somebody undid the injection. A source that
-cannot be had is a finding by `onMissing`. What a task lacks whose pod the registration leaves out of `/mutate` is a
-warning at most, and says so. One that stands where the kubelet does not expand it is a warning at most.
-What a known ConfigMap gives by `envFrom` counts as set; where that is not known, a template gets a warning under
-`keep`, since the added variable would hide it. On a template only what injection will not mend is a finding. Updates of
-running pods are left alone: their variables cannot be changed. An audit tells of running pods that lack a variable, or
-have another value than the manifest gives now (which variable, never its value); a pod that is made anew gets it, so
-that is never stricter than a warning.
+`/mutate` adds missing variables when a Pod is created; this rule checks the final pod, after all other webhooks. A
+missing variable is a finding. One with a different value is a finding with `onConflict: deny` but not with `keep`; with
+`override`, the finding says that something undid the injection. If airlock cannot read the source of a `from`, the
+finding has the mode of `onMissing`. A variable that a task lacks because the registration leaves tasks out of `/mutate`
+is at most a warning, which says so. So is one in a position where the kubelet does not expand its references.
+
+A variable that a known ConfigMap sets through `envFrom` counts as set; if that is not known, a template gets a warning
+under `keep`, because the added variable would hide it. On a template, a finding is only what injection will not fix.
+The rule ignores updates of running pods, because their variables cannot change. An audit reports running pods that lack
+a variable, or have a different value than the manifest has now (it names the variable, never the value); a new pod
+would get it, so this is at most a warning.
 
 Passes, with `env: [{name: DEPLOY_ENV, value: prod}]` in the manifest::
 
@@ -86,10 +87,10 @@ def _judge(need: Need, subject: Subject) -> Iterator[Finding]:
         ceiling = Mode.WARN
         text, fix = f"{name}{reason} may be set by envFrom ({need.doubt}), and the added one hides that", _HIDDEN_FIX
     elif state is State.DIFFERENT and variable.on_conflict == "deny":
-        text = f"{name}{reason} is set to something else than the manifest declares"
+        text = f"{name}{reason} is set to another value than the manifest declares"
         fix = f"remove {name} from the container, or set it as declared"
     elif state is State.DIFFERENT and variable.on_conflict == "override" and subject.stage is Stage.POD:
-        text = f"{name}{reason} was changed after airlock had set it"
+        text = f"{name}{reason} was changed after airlock set it"
         fix = "look for another mutating webhook that sets it, or let airlock's be invoked again (reinvocationPolicy)"
     else:
         return
@@ -119,15 +120,15 @@ def _judge_live(need: Need, subject: Subject, reason: str) -> Iterator[Finding]:
     variable, name = need.variable, quote(need.variable.name)
     is_marked = variable.name in marked(subject.workload.metadata, INJECTED)
     if need.state is State.MISSING:
-        away = "airlock was away, or asked for less, when it was made"
-        undone = "its annotation airlock/injected names it, so something removed it after airlock had added it"
+        away = "airlock was down, or did not require it yet, when the pod was created"
+        undone = "its annotation airlock/injected names it, so something removed it after airlock added it"
         text = f"{name}{reason} is missing in a running pod{_unless(need)}: {undone if is_marked else away}"
         yield _finding(need, subject, text, advice.missing_fix(subject.role, variable.name), Mode.WARN)
     elif need.state is State.DIFFERENT:
-        text = f"{name}{reason} has another value in a running pod than the manifest gives now"
+        text = f"{name}{reason} has another value in a running pod than the manifest has now"
         kept = variable.on_conflict == "keep"
         if is_marked:
-            text += "; its annotation airlock/injected says that airlock gave it the earlier one"
+            text += "; its annotation airlock/injected says that airlock set the earlier one"
         fix = (
             "if that is an earlier manifest's value, recreate the pod" if kept and not is_marked else "recreate the pod"
         )

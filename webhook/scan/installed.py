@@ -44,11 +44,11 @@ POLICY: Kind[Policy] = Kind(
     "policy", "airlock-policy", read_policy, DEFAULT, "the built-in policy", "judged by the built-in policy"
 )
 REQUIRED_ENV: Kind[RequiredEnv] = Kind(
-    "required-env", "airlock-required-env", read_manifest, EMPTY, "none", "no variable is taken for required"
+    "required-env", "airlock-required-env", read_manifest, EMPTY, "none", "no variables are required"
 )
 
 RELEASE: Kind[Release] = Kind(
-    "release", "airlock-release", read_release, NONE, "none", "no image is taken for expected", optional=True
+    "release", "airlock-release", read_release, NONE, "none", "images are not compared with a release", optional=True
 )
 
 
@@ -99,7 +99,7 @@ def _accepted(supply: Supply, kind: Kind[T], namespace: str, why: str) -> Given[
         text = read_accepted(_data(supply, namespace, ACCEPTED) or {}, kind.name)
         if text is not None:
             words = f"ConfigMap {namespace}/{ACCEPTED}, revision {revision(text)}"
-            return Given(kind.read(text), words, f"{why}; replicas go by what was last good")
+            return Given(kind.read(text), words, f"{why}; replicas use the last good one")
     except (ListError, DocumentError):
         pass
     return _instead(kind, why, why)

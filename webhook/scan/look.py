@@ -158,7 +158,7 @@ class _Looking:
                 self._remark(f"namespace {name}", f"whether admission sees it is not known: {error}", usable=True)
             return True
         if raw is None:
-            self._remark(f"namespace {name}", "there is none of this name", usable=False)
+            self._remark(f"namespace {name}", "no namespace has this name", usable=False)
             return False
         self._learn(raw)
         return True

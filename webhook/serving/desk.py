@@ -23,7 +23,9 @@ VALIDATE, MUTATE, GUARD = "/validate", "/mutate", "/guard"
 QUICK_BYTES = 64 * 1024
 _QUICK_PLACES = 100  # containers and volumes
 
-_BROKEN = Obstacle("could not be judged: airlock failed on it, and its log says why", "report it to who runs airlock")
+_BROKEN = Obstacle(
+    "could not be judged: airlock failed on it, and its log says why", "report it to the people who run airlock"
+)
 
 
 class UnpreparedError(Exception):

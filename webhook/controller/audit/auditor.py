@@ -218,7 +218,7 @@ class Auditor:
         if self._feed.trouble:
             troubles["pods"] = self._feed.trouble
         if snapshot.unremembered:
-            troubles["room"] = f"{snapshot.unremembered} pods are left out: they are of too many kinds to be kept"
+            troubles["room"] = f"{snapshot.unremembered} pods are left out: there are too many different ones to keep"
         return snapshot
 
     def _surveys(

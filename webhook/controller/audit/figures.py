@@ -104,7 +104,7 @@ class AuditMetrics(Collector):
         self._last: datetime | None = None
         self._seconds = 0.0
         self._complete: bool | None = None
-        text = "Audits by what became of them"
+        text = "Audits, by outcome"
         self._runs = CounterMetric("airlock_audit_runs", text, ["outcome"], registry=registry)
         for outcome in Outcome:
             self._runs.labels(outcome.value)
@@ -133,7 +133,7 @@ class AuditMetrics(Collector):
         yield findings
         lost = GaugeMetricFamily(
             "airlock_audit_would_not_return",
-            "Running pods that would be denied if they were made again now",
+            "Running pods that would be denied if they were recreated now",
             labels=["namespace"],
         )
         for namespace, count in sorted(found.lost.items()):
@@ -141,8 +141,8 @@ class AuditMetrics(Collector):
         yield lost
         last = self._last.timestamp() if self._last is not None else None
         pods, seconds, capped = (found.pods, self._seconds, found.capped) if self._last is not None else (None,) * 3
-        yield _gauge("pods", "Pods of Airflow that run, as the last audit saw them", pods)
-        yield _gauge("last_run_timestamp_seconds", "When the last audit was done", last)
+        yield _gauge("pods", "Running Airflow pods in the last audit", pods)
+        yield _gauge("last_run_timestamp_seconds", "When the last audit finished", last)
         yield _gauge("duration_seconds", "How long the last audit took", seconds)
         yield _gauge("complete", "1 when the last audit knew all pods", self._complete)
         yield _gauge("series_capped", "1 when namespaces are summed up as 'other'", capped)
