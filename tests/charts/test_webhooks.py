@@ -231,7 +231,7 @@ PULLED = {"image": {"repository": "registry.example.com/airlock"}}
         (values_of("production"), ["webhooks.allowFailAtInstall is set"]),
         (PULLED | {"serve": {"replicas": 1}}, ["There are fewer than 2 replicas"]),
         (PULLED | {"serve": {"replicas": 1, "autoscaled": True}}, ["serve.autoscaled is set"]),
-        (PULLED | {"serve": {"hostNetwork": True}}, ["serve.hostNetwork is set: each replica needs a node of its own"]),
+        (PULLED | {"serve": {"hostNetwork": True}}, ["serve.hostNetwork is set: each replica needs its own node"]),
         (PULLED | {"certificates": {"leafLife": "30m"}}, ["certificates.leafLife is 30m"]),
         (
             values_of("everywhere"),
