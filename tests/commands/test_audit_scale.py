@@ -17,13 +17,13 @@ from tests.harness.populace import NAMESPACES, PODS, Crowd, crowd, settle
 
 pytestmark = pytest.mark.cluster  # with a control plane of its own
 
-SECONDS, MEBIBYTES = 60, 150
+SECONDS, MEBIBYTES = 30, 150  # of the process's own CPU: other work on the machine counts for nothing
 # What a child's rusage says is never less than what its parent had when it was made.
 MEASURED = """
-import atexit, pathlib, re
+import atexit, pathlib, re, time
 from webhook.__main__ import main
 peak = lambda: re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]
-atexit.register(lambda: print(peak()))
+atexit.register(lambda: print(peak(), time.process_time()))
 main()
 """
 ENFORCING = "{apiVersion: airlock/v1, kind: Policy, mode: enforce}"
@@ -52,23 +52,22 @@ def town() -> Iterator[Town]:
 
 
 def audited(town: Town, folder: Path, *arguments: str | Path) -> tuple[dict[str, Any], float, float]:
-    """Return the report of `airlock audit` in a process of its own, its seconds and its peak of memory in MiB."""
+    """Return the report of `airlock audit` in its own process, its seconds of CPU and its peak of memory in MiB."""
     policy, report = folder / "policy.yaml", folder / "report.json"
     policy.write_text(ENFORCING)
     command = ["audit", "--policy", policy, "-o", "json", "--output-file", report, *arguments]
     environ = {**os.environ, "KUBECONFIG": str(town.plane.kubeconfig)}
-    began = time.monotonic()
     run = subprocess.run(
         [sys.executable, "-c", MEASURED, *map(str, command)], env=environ, check=False, capture_output=True, text=True
     )
-    seconds = time.monotonic() - began
     assert run.returncode == 1, run.stderr
-    return json.loads(report.read_text()), seconds, int(run.stdout) / 1024
+    kibibytes, seconds = map(float, run.stdout.split())
+    return json.loads(report.read_text()), seconds, kibibytes / 1024
 
 
 def test_everything_wrong_is_found_among_five_thousand_pods_and_nothing_else(town: Town, tmp_path: Path) -> None:
     report, seconds, memory = audited(town, tmp_path, "-A")
-    print(f"audited in {seconds:.1f} s and {memory:.0f} MiB")  # noqa: T201 - same
+    print(f"audited in {seconds:.1f} s of CPU and {memory:.0f} MiB")  # noqa: T201 - same
     assert (report["complete"], report["summary"]["seen"]) == (True, PODS)
     assert {drift["image"] for drift in report["drifts"]} == town.crowd.drifting
     assert all(drift["certain"] for drift in report["drifts"])

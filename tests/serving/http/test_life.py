@@ -205,7 +205,7 @@ def test_ctrl_c_ends_at_once_and_quietly_even_with_a_request_under_way(*, as_a_t
         begin = monotonic()
         (os.killpg if as_a_terminal_does else os.kill)(server.process.pid, signal.SIGINT)
         assert server.wait() == 0
-        assert monotonic() - begin < 10
+        assert monotonic() - begin < 30  # and not the minute that the request takes
         assert "Traceback" not in server.log()
         assert server.told()[-1] == {"stopped": True}
 
