@@ -121,7 +121,7 @@ def test_namespaces_are_looked_at_one_by_one_where_only_their_names_may_be_liste
     found = report("-A", "--policy", policy, kubeconfig=account)
     assert namespaces(found) == {namespace}
     unseen = places(found, "unusable")
-    assert "may not be listed" in unseen["pods in kube-system"]
+    assert "cannot be listed" in unseen["pods in kube-system"]
     assert f"pods in {namespace}" not in unseen
 
 

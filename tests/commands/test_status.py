@@ -246,7 +246,7 @@ def test_a_source_that_cannot_be_had_is_told_by_one_event_until_that_is_over_and
         (event,) = wait_for(lambda: late(made, "Warning"), 60, "the Event")
         assert event["note"] == f"ConfigMap {name} does not exist"
         assert event["regarding"]["name"] == "airlock-required-env"
-        assert f"a source cannot be had: {event['note']}" in controller.probe("/readyz")[1]
+        assert f"a source cannot be read: {event['note']}" in controller.probe("/readyz")[1]
         assert controller.metric(state % "missing") == 1
         (line,) = [line for line in status(made).report["lines"] if line["name"] == name]
         assert line["since"] <= event["eventTime"]

@@ -11,7 +11,7 @@ from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.pods.sighting import Airflow, Part
 
-_UNKNOWN = "not known"  # what an unread cluster goes by
+_UNKNOWN = "not known"  # what stands for an unread cluster
 
 
 def together(surveys: Mapping[str, Survey]) -> Survey:

@@ -13,10 +13,10 @@ class Change:
     """What becomes different for one group."""
 
     group: Group  # by the new policy
-    denied: int  # running pods that the new policy would deny and the present one admits
+    denied: int  # running pods that the new policy would deny and the current one admits
     admitted: int  # and the other way round
     new: tuple[Found, ...]  # what only the new policy tells, or tells in another mode
-    gone: tuple[Found, ...]  # what only the present one does
+    gone: tuple[Found, ...]  # what only the current one finds
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _key(group: Group) -> tuple[str, str, str, str, bool]:
 
 def code(found: Preview, new: Survey, fail_on: Mode | None) -> int:
     """Return the exit code of *found*, with *new* the survey by the new policy: 2 when something could not be seen,
-    1 when the new policy finds what the present one does not, as strict as *fail_on*, else 0.
+    1 when the new policy finds what the current one does not, as strict as *fail_on*, else 0.
     """  # noqa: D205  # one sentence
     if not new.complete:
         return 2

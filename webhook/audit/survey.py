@@ -125,7 +125,7 @@ class Survey:
     clusters: Mapping[str, "Survey"] = field(default_factory=dict)  # by name, for a survey of several
 
     def basis_of(self, group: Group) -> Basis:
-        """Return where and by what *group* was judged."""
+        """Return where *group* was judged, and by which policy."""
         return self.clusters[group.cluster].basis if group.cluster in self.clusters else self.basis
 
     @property

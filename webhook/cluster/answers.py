@@ -137,6 +137,6 @@ def told(error: Exception) -> str:
     """Return what the innermost cause says: urllib3 wraps it, and repeats the address."""
     while (cause := getattr(error, "reason", None) or error.__cause__) and isinstance(cause, Exception):
         error = cause
-    # The client tells of a connection that never was as "(0)\nReason: SSLError\n[SSL: ...] ...\n".
+    # The client reports a connection that failed as "(0)\nReason: SSLError\n[SSL: ...] ...\n".
     text = error.reason if isinstance(error, ApiException) and not error.status else error
     return str(text).strip().rpartition("\n")[2] or type(error).__name__

@@ -28,7 +28,7 @@ _EVENTS = "/apis/events.k8s.io/v1/namespaces/{}/events"
 
 
 class ClusterError(ValueError):
-    """It is unclear which cluster to talk to, or as which user."""
+    """It is unclear which cluster to connect to, or with which user."""
 
 
 class UnidentifiedError(PermissionError):
@@ -75,7 +75,7 @@ class Cluster:
     def read(self, path: str, *, query: Mapping[str, str] | None = None) -> Page:
         """Get *path* and return the whole answer as it came; raises UnreachableError when there is none.
 
-        A list is asked for in compressed form: a tenth of the bytes for clusters that are far away.
+        Lists come compressed: a tenth of the bytes for clusters that are far away.
         """
         response = self._send("GET", _target(path, query), None, JSON, accept_encoding="gzip")
         try:

@@ -29,7 +29,7 @@ class Found:
     content: dict[str, bytes] = field(default_factory=dict)
 
     def read(self, file: str) -> bytes | None:
-        """Return the bytes of *file*, None when it is not a regular file or may not be read."""
+        """Return the bytes of *file*, None when it is not a regular file or cannot be read."""
         if file not in self.content:
             try:
                 path = Path(file)

@@ -11,7 +11,7 @@ from webhook.sources.name import ConfigMapName, SourceError, is_namespace, parse
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-INSTALLED = "installed"  # what --compare takes for the policy that the installation goes by
+INSTALLED = "installed"  # what --compare takes for the policy of the installation
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -171,7 +171,7 @@ def serve(  # noqa: PLR0913 - an argument for each option
 
     configure(log_level)
     if client_name and client_ca is None:
-        raise click.UsageError("--client-name needs --client-ca: without it no client is asked for a certificate")
+        raise click.UsageError("--client-name needs --client-ca: without it airlock asks no client for a certificate")
     if self_signed:
         _ensure_certificate(cert_dir, service_name)
     inside, instance = "KUBERNETES_SERVICE_HOST" in os.environ, os.environ.get("HOSTNAME") or socket.gethostname()

@@ -96,13 +96,13 @@ class Keeper:
 
     @property
     def policy(self) -> Policy | None:
-        """The policy that replicas go by: the last good one, if need be that of an earlier life of this process."""
+        """The policy that replicas use: the last good one, if necessary from an earlier life of this process."""
         found = self._in_force("policy")
         return found[0] if found is not None and isinstance(found[0], Policy) else None
 
     @property
     def standing(self) -> Standing | None:
-        """All documents that replicas go by; None while one of them is not known."""
+        """All documents that replicas use; None while one of them is not known."""
         policy, manifest = self._in_force("policy"), self._in_force("required-env")
         release = self._in_force("release")
         if policy is None or manifest is None or release is None:

@@ -99,7 +99,7 @@ class Observer:
         self._sightings = Sightings()
 
     def look(self) -> Scene:
-        """Return what is there now; raises OSError when a part of it cannot be had, since then no plan is safe.
+        """Return what is there now; raises OSError when a part of it cannot be read, since then no plan is safe.
 
         The replicas are asked last: what they serve is then no older than what the Secrets said.
         """

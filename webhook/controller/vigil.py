@@ -20,7 +20,7 @@ log = structlog.stdlib.get_logger("airlock.controller")
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is told by one Event: its reason, and the object that it is about; *of* tells those of one object apart."""
+    """What one Event reports: its reason, and the object that it is about; *of* tells Events of one object apart."""
 
     reason: str
     about: ObjectRef

@@ -1,4 +1,4 @@
-"""Looks at the whole installation every few turns: fills airlock-status, and tells of sources that cannot be had."""
+"""Checks the whole installation every few turns: fills airlock-status, and reports sources that cannot be read."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ from webhook.status.record import KEY, NAME, Record, bounded, dated, same, write
 from webhook.status.verdict import report
 
 TURNS = 8  # between two looks: 16 s at the usual pace
-LOOKS = 2  # until an Event tells of a source
+LOOKS = 2  # until a source gets an Event
 ALIVE = 60.0  # seconds between two writes when nothing has changed
 
 
@@ -40,7 +40,7 @@ class Witness:
         self._label = label
         self._telemetry = telemetry
         self._audits = audits
-        self._sources = Vigil(announce, LOOKS, "a source cannot be had", "a source can be had again")
+        self._sources = Vigil(announce, LOOKS, "a source cannot be read", "a source can be read again")
         self._turn = 0
         self._before: Record | None = None
         self._there: tuple[Line, ...] = ()
@@ -48,7 +48,7 @@ class Witness:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Which sources cannot be had, for `/readyz`."""
+        """Which sources cannot be read, for `/readyz`."""
         return self._sources.lines
 
     def look(self, now: datetime) -> None:
@@ -65,7 +65,7 @@ class Witness:
         self._write((*seen.lines, *audits), seen.answering, now)
 
     def _troubles(self, lines: Iterable[Line]) -> dict[Trouble, str]:
-        """Return the sources that cannot be had: an Event on the manifest tells of each."""
+        """Return the sources that cannot be read: each gets an Event on the manifest."""
         about = ObjectRef("v1", "ConfigMap", self._site.namespace, REQUIRED_ENV.config_map)
         wrong = (line for line in lines if line.subject == SOURCE and line.state is State.WRONG)
         return {Trouble("SourceUnavailable", about, line.name): line.text for line in wrong}

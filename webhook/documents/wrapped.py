@@ -22,7 +22,7 @@ class Wrapped:
     kind: str = ""  # that its place gives it; "" where the document says it
     path: str = ""  # of the document in the file; "" where it is the file
     line: int = 0  # where it begins, for one that is not written line by line; 0 for any other
-    misread: tuple[Problem, ...] = ()  # what Helm, which goes by YAML 1.1, takes for something else
+    misread: tuple[Problem, ...] = ()  # what Helm, which reads YAML 1.1, takes for something else
 
 
 def unwrapped(data: bytes) -> tuple[Wrapped, ...]:

@@ -31,7 +31,7 @@ def show(value: object) -> str:
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """Return a question that offers what of *allowed* is close to *word*, or nothing.
+    """Return a question that offers the word of *allowed* that is closest to *word*, or nothing.
 
     >>> nearest("exemption", ["mode", "exemptions"])
     "; did you mean 'exemptions'?"

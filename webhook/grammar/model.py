@@ -128,7 +128,7 @@ class Document(Model):
 
 
 def failure(flaws: Iterable[Flaw]) -> ValidationError:
-    """Return the error by which a validator tells of several *flaws* at once."""
+    """Return the error by which a validator reports several *flaws* at once."""
     details = [InitErrorDetails(type=flaw.error, loc=flaw.path, input=None) for flaw in flaws]
     return ValidationError.from_exception_data("document", details)
 

@@ -43,7 +43,7 @@ class _Holder:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What sets the settings of one Airflow, the strongest first, and what of it the input does not hold."""
+    """What sets the settings of one Airflow, the strongest first, and which of it is not in the input."""
 
     values: tuple[Values, ...]
     images: Images = NO_IMAGES

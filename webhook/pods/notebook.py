@@ -118,7 +118,7 @@ def write_notes(notes: Notes) -> str:
 
 
 def read_notes(text: str, now: datetime, window: timedelta) -> Notes:
-    """Return what of *text* can be understood, is within the *window* before *now*, and is not too much."""
+    """Return the entries of *text* that are readable, within the *window* before *now*, and within the limit."""
     try:
         page = msgspec.json.decode(text, type=_Page)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -106,7 +106,7 @@ def write_pins(pins: Mapping[Airflow, Pin]) -> str:
 
 
 def read_pins(text: str) -> dict[Airflow, Pin]:
-    """Return what of *text* can be understood: each entry that is not as it should be is left out."""
+    """Return the readable entries of *text*; malformed ones are left out."""
     try:
         page = msgspec.json.decode(text, type=_Page)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

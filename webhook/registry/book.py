@@ -11,7 +11,7 @@ from webhook.registry.client import AwayError, RegistryError
 from webhook.registry.revision import Revision
 
 MOST = 2000  # images that are remembered
-AGAIN = timedelta(minutes=10).total_seconds()  # until a tag, which may move, is asked for again
+AGAIN = timedelta(minutes=10).total_seconds()  # until airlock asks again about a tag, which may move
 RETRY = timedelta(minutes=5).total_seconds()  # until a registry that did not say is asked again
 
 

@@ -19,12 +19,12 @@ class RefusedError(PermissionError):
 
 @dataclass(frozen=True, slots=True)
 class Basic:
-    """User and password are asked for."""
+    """The registry wants a user and a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """A token is asked for, which *realm* gives at *path*."""
+    """The registry wants a token, which *realm* issues at *path*."""
 
     realm: Origin
     path: str  # with the query that it came with

@@ -198,7 +198,9 @@ def _layers(survey: Survey) -> Iterator[Text]:
 def _drift(drift: Drift, survey: Survey) -> list[Line]:
     count, where = len(drift.sightings), f"{drift.cluster}: " if drift.cluster else ""
     certain = f"runs as {count} images: its tag was pushed again, and some nodes serve the old one from their cache"
-    doubt = f"may run as {count} images: nodes may not be read, and on nodes of two platforms these may be one image"
+    doubt = (
+        f"may run as {count} images: airlock cannot read nodes, and on nodes of two platforms these may be one image"
+    )
     lines: list[Line] = [(2, Text(f"{shown(where + drift.image)} {certain if drift.certain else doubt}"))]
     return [*lines, *((4, _sighting(one, survey)) for one in drift.sightings)]
 

@@ -44,7 +44,7 @@ class Match(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How an image compares, and what that was told by."""
+    """How an image compares, and by what evidence."""
 
     match: Match
     why: str = ""  # "its registry says revision 9e107d9", or what is missing to compare

@@ -59,7 +59,7 @@ def _judge(place: ImagePlace, digest: str, live: Live) -> Iterator[Finding]:
     certain = any(one.group for one in drift) or is_certain(drift)
     told = "; and ".join(_sighting(one) for one in drift[:_DIGESTS])
     more = f"; and as {len(drift) - _DIGESTS} more" if len(drift) > _DIGESTS else ""
-    doubt = "" if certain else "; nodes may not be read, and on nodes of two platforms these may be one image"
+    doubt = "" if certain else "; airlock cannot read nodes, and on nodes of two platforms these may be one image"
     yield Finding(
         place.path,
         f"{quote(familiar(image), LONGEST)}: {told}{more}{doubt}",

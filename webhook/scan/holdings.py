@@ -16,7 +16,7 @@ from webhook.scan.pages import ListError
 from webhook.scan.supply import CONFIG_MAPS, SECRETS, Supply
 
 PLACE = "env-reference"  # of remarks about references that could not be looked at
-MOST = 1000  # objects that are asked for one by one
+MOST = 1000  # objects that are read one by one
 
 _COLLECTIONS = {CONFIG_MAP: CONFIG_MAPS, SECRET: SECRETS}
 _NAMED = 3
@@ -113,7 +113,7 @@ class Holder:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             named = f"{', '.join(map(quote, names[:_NAMED]))}{more}"
             text = (
-                f"whether {plural(len(names), kind)} in namespace {namespace} can be had is not known ({named}): {why}"
+                f"whether {plural(len(names), kind)} in namespace {namespace} can be read is not known ({named}): {why}"
             )
             yield Remark(Place(PLACE, 0), text, usable=True)
 

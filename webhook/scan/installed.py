@@ -54,7 +54,7 @@ RELEASE: Kind[Release] = Kind(
 
 @dataclass(frozen=True, slots=True)
 class Given(Generic[T]):
-    """A document, and in words which it is; *warning* says why it may not be the one in force."""
+    """A document, and its name in words; *warning* says why it may not be the one in force."""
 
     value: T
     words: str
@@ -68,7 +68,7 @@ class _ConfigMap(msgspec.Struct, frozen=True):
 
 
 def installed(supply: Supply, kind: Kind[T], namespace: str, *, expected: bool | None) -> Given[T]:
-    """Return the document of *kind* that the installation in *namespace* goes by, else what stands in for it.
+    """Return the document of *kind* that the installation in *namespace* uses, else its replacement.
 
     *expected* is whether there is an installation, None when that is not known.
     """
@@ -94,7 +94,7 @@ def installed(supply: Supply, kind: Kind[T], namespace: str, *, expected: bool |
 
 
 def _accepted(supply: Supply, kind: Kind[T], namespace: str, why: str) -> Given[T]:
-    """Return what was last good, which replicas go by while the present document is bad."""
+    """Return the last good document, which replicas use while the current one is bad."""
     try:
         text = read_accepted(_data(supply, namespace, ACCEPTED) or {}, kind.name)
         if text is not None:
@@ -123,7 +123,7 @@ def _data(supply: Supply, namespace: str, name: str) -> Mapping[str, str] | None
 def read_seen(supply: Supply, namespace: str) -> Observed:
     """Return what the controller of the installation in *namespace* has written down of registries, as far as it shows.
 
-    What may not be read is not known: rules that would use it say so.
+    What cannot be read is unknown: rules that would use it say so.
     """
     try:
         data = _data(supply, namespace, PINS) or {}

@@ -53,7 +53,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """Which pods are kept, and what of them."""
+    """Which pods are kept, and which parts of them."""
 
     pod: Callable[[LivePod], bool]  # whether it is Airflow's
     template: Callable[[Workload], bool]  # whether it makes pods of Airflow
@@ -187,11 +187,11 @@ class _Looking:
             yield None
 
     def _one_by_one(self, namespaces: list[str] | None, error: ListError) -> Iterator[str]:
-        """Read the pods of each namespace by itself, since those of all together may not be listed."""
+        """Read the pods of each namespace by itself, since the user cannot list those of all together."""
         if namespaces is None:
             instead = [self._scope.home] if self._scope.home else []
             where = f"; only namespace {self._scope.home} was looked at" if instead else ""
-            self._remark("pods in all namespaces", f"may not be listed{where}: {error}", usable=False)
+            self._remark("pods in all namespaces", f"cannot be listed{where}: {error}", usable=False)
             yield from (name for name in instead if self._read(name))
             return
         yield from (name for name in namespaces if self._read(name))
@@ -201,7 +201,7 @@ class _Looking:
             self._take(self._supply.items(PODS, namespace))
         except ListError as error:
             refused = error.status in _REFUSED
-            text = f"may not be listed: {error}" if refused else f"not all could be read: {error}"
+            text = f"cannot be listed: {error}" if refused else f"not all could be read: {error}"
             self._remark(f"pods in {namespace}", text, usable=False)
             return not refused
         return True

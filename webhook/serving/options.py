@@ -26,7 +26,7 @@ class ServiceOptions:
     events: EventsTo
     inside: bool  # whether this process runs in a pod
     instance: str  # this replica's name
-    accepted: ConfigMapName | None = None  # the last good documents, to start from when the present ones are bad
+    accepted: ConfigMapName | None = None  # the last good documents, to start with when the current ones are bad
     release: ConfigMapName | Path | None = None  # None: no image is expected
     pins: ConfigMapName | None = None  # what the controller has seen
     sightings: ConfigMapName | None = None  # same

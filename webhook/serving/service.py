@@ -185,7 +185,7 @@ class Airlock:
         return [ConfigMapWatch(self._cluster(), src.namespace, src.name, changed, seen=seen)]
 
     def _start_from_accepted(self, source: Source[Any]) -> None:
-        """Put the last accepted document in force when the present one is bad from the start; in the watch's thread."""
+        """Put the last accepted document in force when the current one is bad from the start; in the watch's thread."""
         place = self._options.accepted
         if place is None or source.ready or not source.problems:
             return
@@ -195,7 +195,7 @@ class Airlock:
             why = "it has none that can be read" if answer.ok else answer.why
             log.error("document", document=source.name, text=f"{source.name}: no help from {place}: {why}")
             return
-        said = f"{source.name}: the present one is bad, so revision {source.revision} of {place} is in force"
+        said = f"{source.name}: the current one is bad, so revision {source.revision} of {place} is in force"
         log.warning("document", document=source.name, text=said)
         about = self._about.get(source.name)
         if self._events is not None and about is not None:
@@ -203,7 +203,7 @@ class Airlock:
         self._rebuild()
 
     def _reloaded(self, reload: Reload) -> None:
-        """Count, log and announce that a document changed, and decide by what is in force now."""
+        """Count, log and announce that a document changed, and decide by the current ones from now on."""
         self._metrics.reloaded(reload.document, reload.outcome)
         good = reload.outcome is Outcome.ACCEPTED
         (log.info if good else log.error)("document", document=reload.document, text=reload.text)

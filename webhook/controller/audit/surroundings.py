@@ -17,7 +17,7 @@ from webhook.scan.pages import ListError, Listing
 EVERY = 300.0  # seconds
 NODES, NAMESPACES = "/api/v1/nodes", "/api/v1/namespaces"
 
-_PAGE = 50  # a node tells of up to fifty images
+_PAGE = 50  # a node reports up to fifty images
 _MOST_STRANGE = 10_000  # nodes that we asked for and did not find
 
 
@@ -56,7 +56,7 @@ class NodeBook:
         return changed
 
     def group(self, name: str) -> str:
-        """Return the group of the node *name*, which is asked for if it is new; "" when that cannot be known."""
+        """Return the group of the node *name*, which is read if it is new; "" when that cannot be known."""
         group = self.nodes.groups.get(name)
         if group is None and name and self._readable and name not in self._strange:
             group = self._ask(name)

@@ -55,10 +55,10 @@ def news(survey: Survey) -> Iterator[News]:
 
 
 def _mark(group: Group, rule: str, violations: list[Violation]) -> str:
-    """Return what stays the same while *rule* finds the same in the pods of *group*, whichever they are."""
+    """Return what stays the same as long as *rule* finds the same in the pods of *group*, even if the pods change."""
     images = sorted({violation.cause.image for violation in violations})
     name = _RUN.sub("", group.name) if group.kind == "Job" else group.name
-    if group.kind == "Pod" and rule in RULES and RULES[rule].live:  # it is about the image, whichever DAG runs it
+    if group.kind == "Pod" and rule in RULES and RULES[rule].live:  # it is about the image, no matter which DAG runs it
         name = group.airflow.release
     facts: list[object] = [group.namespace, group.kind, name, group.component, rule, images]
     if any(violation.cause.brief == UNCOMPARED for violation in violations):

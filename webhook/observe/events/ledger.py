@@ -65,7 +65,7 @@ class Write:
 
 @dataclass(slots=True)
 class _Series:
-    """One Event and what of it is yet to be told."""
+    """One Event, and the part of it that is not written yet."""
 
     first: Occurrence
     last: datetime

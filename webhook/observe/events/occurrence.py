@@ -96,7 +96,7 @@ def announcement(reason: str, note: str, about: ObjectRef, at: datetime, *, good
 
 
 def event(told: Occurrence, count: int, last: datetime, instance: str) -> dict[str, Any]:
-    """Return the `events.k8s.io/v1` Event that tells of *count* occurrences, the *last* of them being the latest."""
+    """Return the `events.k8s.io/v1` Event for *count* occurrences, the latest of them at *last*."""
     ref = told.regarding
     facts = {
         "apiVersion": ref.api_version,
