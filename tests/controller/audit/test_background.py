@@ -342,7 +342,7 @@ def test_where_nodes_may_not_be_read_digests_are_compared_with_a_reservation(
             doubtful = series("image-drift", "audit", "scheduler", kubelets.namespace)
             wait_for(lambda: process.metric(doubtful) == 1, 30, "drift with a reservation")
             assert process.metric("airlock_audit_complete") == 1
-            wait_for(lambda: "nodes may not be read" in str(report(made, kubelets.namespace)), 10, "the report")
+            wait_for(lambda: "airlock cannot read nodes" in str(report(made, kubelets.namespace)), 10, "the report")
     finally:
         made.apply(*rights(made.namespace, made.configuration, made.plane.kubernetes))
 
