@@ -70,10 +70,10 @@ def section(console: Console, title: Text, entries: Iterable[list[Line]], noun: 
 def standing(basis: "Basis") -> Text:
     """Return the line of an audit of one cluster on whether airlock is installed there, as *basis* says."""
     if basis.installed is None:
-        return Text("whether airlock is installed here could not be seen", "dim")
+        return Text("it could not be seen whether airlock is installed here", "dim")
     if basis.installed:
         return Text("airlock is installed here", "dim")
     if basis.left:
         text = "airlock's documents are here, but it is not registered: `airlock status` says what is missing"
         return Text(text, "red")
-    return Text("airlock is not installed here: this is what it would do, were it installed with this policy", "yellow")
+    return Text("airlock is not installed here: this is what it would do with this policy if it were", "yellow")
