@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec import structs
 
 from tests.admission.test_bad_input import BAD, UNREADABLE
 from tests.harness.reviews import deployment, owned, review, scheduler, task
@@ -82,15 +83,15 @@ def test_a_pod_is_read_the_same_in_one_pass_as_in_two() -> None:
 
 
 def read(body: bytes) -> Request | type[ReviewError]:
-    """Return the request in *body*, without the number of the byte at which it cannot be read."""
+    """Return the request in *body*, without the bytes themselves, and the number of the one that cannot be read."""
     try:
-        request = decode(body)
+        request = structs.replace(decode(body), body=b"")
     except ReviewError:
         return ReviewError
     obstacle = request.obstacle
     if obstacle is None:
         return request
-    return replace(request, obstacle=replace(obstacle, text=re.sub("[0-9]+", "", obstacle.text)))
+    return structs.replace(request, obstacle=replace(obstacle, text=re.sub("[0-9]+", "", obstacle.text)))
 
 
 def test_a_gate_says_the_same_however_often_it_is_asked(ears: Ears, gate: Gate) -> None:

@@ -92,9 +92,13 @@ class Gate:
         """
         if request.obstacle is not None:
             return record("/validate", request, None, self._unread(request))
-        if request.workload is not None and _stage(request, request.workload) is Stage.UPDATE:
-            return self._validate_update(request, request.workload, when)
-        case = self._case(request, moment_of(when))
+        workload = request.workload
+        if workload is None:
+            return record("/validate", request, None, CLEAN)
+        stage = _stage(request, workload)
+        if stage is Stage.UPDATE:
+            return self._validate_update(request, workload, when)
+        case = self._case(request, workload, stage, moment_of(when))
         verdict = CLEAN if case is None else self._verdict(case, when)
         return record("/validate", request, case, verdict)
 
@@ -144,7 +148,7 @@ class Gate:
         are those in force on the day of `live.now` (UTC).
         """
         request = sighted(live.pod)
-        case = self._case(request, live.now, live)
+        case = self._case(request, live.pod.workload, Stage.LIVE, live.now, live)
         verdict = CLEAN if case is None else self._verdict(case, live.now)
         return with_marks(record(AUDIT, request, case, verdict), case)
 
@@ -176,9 +180,12 @@ class Gate:
         """Return the decision on a new Pod and the operations that add what it lacks; *when* is as for `validate`."""
         if request.obstacle is not None:
             return record("/mutate", request, None, CLEAN, unread_mutation(request)), []
-        case = self._case(request, moment_of(when))
+        workload = request.workload
         # Any mirror pod is left alone here: a kubelet deletes one that was changed (admission/serviceaccount).
-        if case is None or case.subject.stage is not Stage.POD or is_mirror(case.subject.workload):
+        if workload is None or _stage(request, workload) is not Stage.POD or is_mirror(workload):
+            return record("/mutate", request, None, CLEAN, Mutation.IGNORED), []
+        case = self._case(request, workload, Stage.POD, moment_of(when))
+        if case is None:
             return record("/mutate", request, None, CLEAN, Mutation.IGNORED), []
         if is_crowd(case.subject):
             return record("/mutate", request, case, CLEAN, Mutation.UNREADABLE), []
@@ -198,11 +205,11 @@ class Gate:
         covering = self._covers(name, namespace, component, "" if pin is None else pin.image)
         return not covering or not any(exemption.in_force(day_of(when)) for exemption in covering)
 
-    def _case(self, request: Request, now: datetime, live: Live | None = None) -> Case | None:
-        workload = request.workload
-        if workload is None or (request.by_node and is_mirror(workload)):
+    def _case(
+        self, request: Request, workload: Workload, stage: Stage, now: datetime, live: Live | None = None
+    ) -> Case | None:
+        if request.by_node and is_mirror(workload):
             return None
-        stage = _stage(request, workload) if live is None else Stage.LIVE
         role, distrusted = self._trust.role(request, workload, stage)
         if role is None:
             return None
@@ -216,15 +223,13 @@ class Gate:
             pin=pin_of(role, workload, request, self._observed, self._policy),
             left_out=self._tasks_left_out and stage is Stage.POD and is_left_out(workload.metadata),
         )  # fmt: skip
-        return Case(request, subject, distrusted, self._ceiling(request, subject))
+        ceiling = _highest(role) if stage is not Stage.TEMPLATE else self._ceiling(request, subject)
+        return Case(request, subject, distrusted, ceiling)
 
     def _ceiling(self, request: Request, subject: Subject) -> Mode:
-        highest = _highest(subject.role)
-        if subject.stage is not Stage.TEMPLATE:
-            return highest
         # An update that leaves the pod template as it was (labels, finalizers, replicas) always passes.
         same = request.old is not None and request.old.spec == subject.workload.spec
-        return Mode.WARN if same else highest.capped(Mode(self._policy.workloads))
+        return Mode.WARN if same else _highest(subject.role).capped(Mode(self._policy.workloads))
 
 
 def _highest(role: Role) -> Mode:

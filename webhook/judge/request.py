@@ -1,7 +1,9 @@
 """What the API server asks about, without the envelope."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+
+import msgspec
 
 from webhook.pods.live import LivePod
 from webhook.pods.lookalike import is_commanded, is_likely
@@ -20,8 +22,7 @@ class Obstacle:
     same: bool = False  # whether an UPDATE is known to leave the spec as it was
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What is asked: the facts of the envelope, and the object when it is a workload that is made or changed."""
 
     uid: str
@@ -40,7 +41,7 @@ class Request:
     rendered: bool = False  # whether a file says that Helm rendered it from a chart called airflow
     repositories: frozenset[str] = frozenset()  # of Airflow's own images in its release, where files say so
     provenance: Provenance = UNKNOWN  # of its images, where files say so
-    body: Data = field(default=b"", repr=False, compare=False)  # of a light review: what workloads leave out
+    body: Data = b""  # of a light review: what workloads leave out
 
     @property
     def looks_like_airflow(self) -> bool:

@@ -37,12 +37,13 @@ class Trust:
     def role(self, request: Request, workload: Workload, stage: Stage) -> tuple[Role | None, Component | None]:
         """Return the role to apply, and the component that the labels claimed but did not earn; not for updates."""
         claimed = self._claim(request, workload)
-        if claimed.role is None and any(_hides_labels(problem.path) for problem in workload.unreadable):
+        role = claimed.role
+        if role is None and any(_hides_labels(problem.path) for problem in workload.unreadable):
             return NOBODY, None
         trusted, task_creator = self._creates(request.username)
         if task_creator and (stage is Stage.POD or (stage is Stage.TEMPLATE and workload.kind in _OF_OPERATORS)):
             return _task(claimed, workload), _unearned(claimed)
-        if claimed.role is None:
+        if role is None:
             return None, None
         # A task's label on what a chart's controller made is a mistake, or an attempt to go without variables.
         part = claimed.part if claimed.task is None or not _is_vague(claimed.part) else None

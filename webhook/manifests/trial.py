@@ -6,12 +6,13 @@ labels of Airflow counts as a task, as admission treats a pod that no controller
 mode that its Pod will meet, and a Pod is first completed as `/mutate` would do.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import jsonpatch
 import msgspec
+from msgspec.structs import replace
 
 from webhook.documents.policy import Policy
 from webhook.grammar.pattern import UserGlob

@@ -1,7 +1,7 @@
 """Answers reviews: bytes in, one pure decision, bytes out; the same for every lane that a request can take."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
@@ -72,7 +72,7 @@ class Desk:
             return self._deciding[path](gate, asked, began)
         except Exception as error:  # noqa: BLE001 - told below; what cannot be judged must not pass for that reason
             self._parts.failed(path, error)
-            return self._deciding[path](gate, replace(asked, obstacle=_BROKEN), began)
+            return self._deciding[path](gate, structs.replace(asked, obstacle=_BROKEN), began)
 
     def quickly(self, path: str, body: bytes) -> Answer | None:
         """Return the answer to a small review; None when it is none or may take long, for `answer` to answer."""
