@@ -86,7 +86,7 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
     Exits with 0 if it found no cause, with 1 if it found one, with 2 if it could not read what you asked for.
     """  # noqa: D301 - click reads the backspace
     from webhook.commands.audit_input import Choice, papers
-    from webhook.commands.diagnosis import Asked, run
+    from webhook.commands.diagnose_run import Asked, run
     from webhook.commands.pipes import refuse_twice
     from webhook.commands.reading import contents
     from webhook.diagnosis.evidence import Patient
