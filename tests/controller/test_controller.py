@@ -22,7 +22,8 @@ from webhook.cluster import connect
 from webhook.controller.api import Api, Written
 
 QUICK = ("--propagation", "1", "--settling", "2")
-SHORT = (*QUICK, "--ca-life", "30s", "--leaf-life", "12s")
+# A third of a leaf's life is there for a turn of the controller, the kubelet's part and a replica's look.
+SHORT = (*QUICK, "--ca-life", "45s", "--leaf-life", "18s")
 # The last third of a leaf's life must outlast the time in which nobody lives long enough to renew it.
 LASTING = (*QUICK, "--ca-life", "120s", "--leaf-life", "45s")
 MORTAL = (sys.executable, "-m", "tests.harness.controller_process")
@@ -61,7 +62,7 @@ def rotate_under_load(made: Installation, rotations: int) -> None:
             Load(beside, told.namespace, told.pod, told.expected, rate=25) as other,
         ):
             seen, leaves = set(authorities(made)), {serial(made)}
-            deadline = time.monotonic() + 40 * rotations
+            deadline = time.monotonic() + 60 * rotations
             # What was under way before the load does not count: both must follow while it lasts.
             while min(len(seen), len(leaves)) <= rotations or other.sent <= 100 or not whole(made):
                 assert time.monotonic() < deadline, controller.log.read_text()
