@@ -173,6 +173,28 @@ def test_a_report_lies_in_the_namespace_it_is_about_and_takes_the_place_of_the_c
         wait_for(lambda: open_report(made, faulty.namespace) is None, 30, "the Report to go with the pods")
 
 
+def test_a_report_of_an_earlier_version_gets_its_label_and_keeps_those_of_others(
+    made: Installation, faulty: Kubelets, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("served")
+    path = f"/apis/openreports.io/v1alpha1/namespaces/{faulty.namespace}/reports/airlock"
+    with made.controlled(*AUDIT):
+        wait_for(lambda: open_report(made, faulty.namespace), 30, "the Report")
+    good(made.patch(path, {"metadata": {"labels": {"team": "platform", "airlock/installation": None}}}))
+
+    def labels() -> dict[str, str]:
+        found: dict[str, str] = (open_report(made, faulty.namespace) or {})["metadata"]["labels"]
+        return found
+
+    with made.controlled(*AUDIT):
+        wait_for(lambda: labels().get("airlock/installation") == made.namespace, 30, "the label")
+    assert labels()["team"] == "platform"
+    before = (open_report(made, faulty.namespace) or {})["metadata"]["resourceVersion"]
+    with made.controlled(*AUDIT) as process:
+        wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= 3, 30, "three audits")
+    assert (open_report(made, faulty.namespace) or {})["metadata"]["resourceVersion"] == before
+
+
 def test_a_report_that_somebody_changes_meanwhile_is_not_overwritten_blindly(
     made: Installation, faulty: Kubelets, served: None
 ) -> None:

@@ -87,7 +87,7 @@ class OpenReports:
             found = self._api.get(f"{GROUP}/reports", query | ({"continue": token} if token else {})) or {}
             for item in found.get("items") or ():
                 notes = item["metadata"].get("annotations") or {}
-                if item["metadata"].get("labels") != self._labels:
+                if not self._labels.items() <= (item["metadata"].get("labels") or {}).items():
                     notes = {}  # of an earlier version: it is written again
                 if _is_ours(item):
                     known = _Known(notes.get(CONTENT, ""), notes.get(SUBSTANCE, ""), self._clock())
@@ -114,7 +114,8 @@ class OpenReports:
         collection = f"{GROUP}/namespaces/{namespace}/reports"
         present = self._api.get(f"{collection}/{NAME}")
         metadata: Object = {"name": NAME, "annotations": {CONTENT: wanted.content, SUBSTANCE: wanted.substance}}
-        metadata["labels"] = self._labels
+        kept = {} if present is None else present["metadata"].get("labels") or {}
+        metadata["labels"] = {**kept, **self._labels}
         body = {"apiVersion": OPEN_REPORTS, "kind": "Report", "metadata": metadata, **fields}
         if present is None:
             return self._api.create(collection, body)
