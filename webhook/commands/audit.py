@@ -11,6 +11,7 @@ from webhook.commands.options import INSTALLED, documents
 from webhook.commands.output import report_options, write, write_table
 
 if TYPE_CHECKING:
+    from webhook.audit.preview import Preview
     from webhook.audit.survey import Survey
     from webhook.report.wording import Options
 
@@ -125,21 +126,12 @@ def audit(  # noqa: PLR0913 - an argument for each option
     from webhook.report.wording import Options, shown
     from webhook.rules.finding import Mode
 
-    for nonsense, why in (
-        (everywhere and namespaces, "-A and -n exclude each other"),
-        (files and (contexts or kubeconfig), "-f looks at a dump, which has no context and no kubeconfig"),
-        (
-            compare is not None and output not in ("table", "json"),
-            f"--compare can be shown as table or json, not as {output}",
-        ),
-        (compare is not None and dags, "--compare is about the policy, which says nothing about --dags"),
-        (
-            compare == INSTALLED and policy is None and as_mode is None,
-            "--compare installed needs the --policy that is to be compared, or --as",
-        ),
-    ):
-        if nonsense:
-            raise click.UsageError(why)
+    if everywhere and namespaces:
+        raise click.UsageError("-A and -n exclude each other")
+    if files and (contexts or kubeconfig):
+        raise click.UsageError("-f looks at a dump, which has no context and no kubeconfig")
+    if compare is not None:
+        _refuse_to_compare(compare, output, dags, changes=policy is not None or as_mode is not None)
     refuse_twice(*files, policy, required_env, release, compare)
     mode = None if fail_on == "never" else Mode(fail_on)
     options = Options(mode or Mode.ENFORCE, fixes=not no_fixes, summary=summary, exempted=show_exempted)
@@ -158,21 +150,35 @@ def audit(  # noqa: PLR0913 - an argument for each option
         from webhook.commands import dags as dag_folder
 
         new = replace(new, callbacks=dag_folder.read(dags, new))
-    if not old:
-        _write(new, output, output_file, options)
-        sys.exit(code(new, mode))
-    from webhook.audit import preview as previews
+    if old:
+        from webhook.audit import preview as previews
 
-    found = previews.preview(old[0], new)
+        found = previews.preview(old[0], new)
+        _write_preview(found, output, output_file, options)
+        sys.exit(previews.code(found, new, mode))
+    _write(new, output, output_file, options)
+    sys.exit(code(new, mode))
+
+
+def _refuse_to_compare(compare: str, output: str, dags: tuple[str, ...], *, changes: bool) -> None:
+    """Refuse what cannot be compared; *changes* is whether there is an edit to compare."""
+    if output not in ("table", "json"):
+        raise click.UsageError(f"--compare can be shown as table or json, not as {output}")
+    if dags:
+        raise click.UsageError("--compare is about the policy, which says nothing about --dags")
+    if compare == INSTALLED and not changes:
+        raise click.UsageError("--compare installed needs the --policy that is to be compared, or --as")
+
+
+def _write_preview(found: "Preview", output: str, file: Path | None, options: "Options") -> None:
     if output == "json":
         from webhook.report import audit_json
 
-        write(audit_json.render_preview(found), output_file)
+        write(audit_json.render_preview(found), file)
     else:
         from webhook.report import audit_table
 
-        write_table(lambda console: audit_table.show_preview(console, found, options), output_file)
-    sys.exit(previews.code(found, new, mode))
+        write_table(lambda console: audit_table.show_preview(console, found, options), file)
 
 
 def _write(survey: "Survey", output: str, file: Path | None, options: "Options") -> None:
