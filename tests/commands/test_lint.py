@@ -176,8 +176,8 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path, story: Path) -> 
 def test_a_folder_is_walked_through_links_and_without_what_is_hidden(tmp_path: Path) -> None:
     for name in ("a.py", "deep/b.py", ".hidden/c.py", ".d.py", "__pycache__/e.py", "f.txt"):
         written(tmp_path / "dags" / name, STORY)
-    written(tmp_path / "shared" / "g.py", STORY)
-    (tmp_path / "dags" / "linked").symlink_to("../shared")
+    written(tmp_path / "common" / "g.py", STORY)
+    (tmp_path / "dags" / "linked").symlink_to(tmp_path / "common")
     written(tmp_path / "dags" / "venv" / "pyvenv.cfg", "")
     written(tmp_path / "dags" / "venv" / "h.py", STORY)
     seen = report(tmp_path / "dags")

@@ -18,20 +18,11 @@ from tests.harness.certificates import whole
 from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import MANIFEST, POLICY, Installation, Process, age, installation
 from tests.harness.controller_rights import ACCOUNT
-from tests.harness.gate import config_map
+from tests.harness.gate import ONE_SOURCE, config_map
 from tests.harness.server import Server, serving, wait_for
 from webhook.__main__ import main
 
 SELECTOR = {"app.kubernetes.io/name": "airlock", "app.kubernetes.io/component": "serve"}
-SOURCE = """\
-apiVersion: airlock/v1
-kind: RequiredEnv
-env:
-  - name: CALLBACK
-    namespaces: [airflow]
-    reason: callbacks run in the scheduler
-    from: {configMap: {namespace: %s, name: callbacks, key: endpoint}}
-"""
 
 
 def address() -> str:
@@ -48,6 +39,13 @@ def called(made: Installation) -> list[dict[str, Any]]:
         path = "/" + hook["clientConfig"]["url"].rpartition("/")[2]
         hook["clientConfig"] = {"service": {"namespace": made.namespace, "name": "airlock", "path": path, "port": 443}}
     return found
+
+
+def reader(made: Installation, name: str) -> Path:
+    """Make the ServiceAccount *name*, which has no rights, and return its kubeconfig."""
+    metadata = {"name": name, "namespace": made.namespace}
+    made.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    return made.plane.token_kubeconfig(made.namespace, name)
 
 
 def pod(made: Installation, number: int, server: Server) -> dict[str, Any]:
@@ -220,7 +218,7 @@ def test_a_source_is_missing_then_lacks_its_key_then_is_read_by_every_replica(
 ) -> None:
     del servers
     name = f"ConfigMap {made.namespace}/callbacks"
-    with document(made, "airlock-required-env", "required-env.yaml", SOURCE % made.namespace, MANIFEST):
+    with document(made, "airlock-required-env", "required-env.yaml", ONE_SOURCE % made.namespace, MANIFEST):
         told = wait_for(lambda: settled(made, "1 missing"), 20, "the replicas to look")
         assert told.lines("source") == [("wrong", f"{name} does not exist")]
         assert told.code == 1
@@ -239,7 +237,7 @@ def test_a_source_that_cannot_be_had_is_told_by_one_event_until_that_is_over_and
 ) -> None:
     del servers
     name = f"{made.namespace}/late"
-    manifest = (SOURCE % made.namespace).replace("name: callbacks", "name: late")
+    manifest = (ONE_SOURCE % made.namespace).replace("name: callbacks", "name: late")
     state = f'airlock_source{{name="late",namespace="{made.namespace}",state="%s"}}'
     may_read(made, ACCOUNT, "late")
     with document(made, "airlock-required-env", "required-env.yaml", manifest, MANIFEST):
@@ -273,16 +271,14 @@ def test_a_replica_that_may_not_read_a_source_is_wrong_also_for_a_reader_who_may
     made: Installation, servers: tuple[Server, Server], tmp_path: Path
 ) -> None:
     del servers
-    made.apply(
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "poor", "namespace": made.namespace}}
-    )
+    kubeconfig = reader(made, "poor")
     own = ("--namespace", made.namespace)
     made.plane.kubectl("create", "role", "poor", *own, "--verb=list,watch,get", "--resource=configmaps")
     made.plane.kubectl("create", "rolebinding", "poor", *own, "--role=poor", f"--serviceaccount={made.namespace}:poor")
     manifest = f"configmap:{made.namespace}/airlock-required-env"
-    environ = {"PATH": os.environ["PATH"], "KUBECONFIG": str(made.plane.token_kubeconfig(made.namespace, "poor"))}
+    environ = {"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig)}
     with (
-        document(made, "airlock-required-env", "required-env.yaml", SOURCE % "kube-public", MANIFEST),
+        document(made, "airlock-required-env", "required-env.yaml", ONE_SOURCE % "kube-public", MANIFEST),
         serving(tmp_path, "--required-env", manifest, environ=environ, ready=False) as poor,
     ):
         wait_for(lambda: "sources: 1 forbidden" in poor.probe("/readyz")[1], 20, "the refusal")
@@ -296,9 +292,7 @@ def test_what_a_reader_without_rights_may_not_see_is_unknown_and_never_fine(
     made: Installation, servers: tuple[Server, Server]
 ) -> None:
     del servers
-    account = {"apiVersion": "v1", "kind": "ServiceAccount"}
-    made.apply(account | {"metadata": {"name": "nobody", "namespace": made.namespace}})
-    told = status(made, kubeconfig=made.plane.token_kubeconfig(made.namespace, "nobody"))
+    told = status(made, kubeconfig=reader(made, "nobody"))
     assert told.code == 2
     assert told.report["verdict"] == "unknown"
     assert told.report["headline"].startswith("whether airlock is judging cannot be known: ")
@@ -312,10 +306,8 @@ def test_a_reader_of_one_config_map_sees_what_the_controller_saw_last_and_how_ol
     made: Installation, servers: tuple[Server, Server]
 ) -> None:
     del servers
-    account = {"apiVersion": "v1", "kind": "ServiceAccount"}
-    made.apply(account | {"metadata": {"name": "reader", "namespace": made.namespace}})
+    kubeconfig = reader(made, "reader")
     may_read(made, "reader", "airlock-status")
-    kubeconfig = made.plane.token_kubeconfig(made.namespace, "reader")
     told = wait_for(lambda: fine(status(made, kubeconfig=kubeconfig)), 30, "the controller to look")
     assert told.report["headline"] == "airlock is judging: 2 replicas answer, and the API server asks them"
     texts = [text for subject in ("registration", "replica", "caBundle", "policy") for _, text in told.lines(subject)]

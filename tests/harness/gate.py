@@ -36,6 +36,16 @@ env:
   - {name: CPU_LIMIT, valueFrom: {resourceFieldRef: {resource: limits.cpu}}, onConflict: deny}
 """
 ENDPOINT = "https://callbacks.example.com/$(HOME)"
+# A manifest of one variable; %s is the namespace of its ConfigMap.
+ONE_SOURCE = """\
+apiVersion: airlock/v1
+kind: RequiredEnv
+env:
+  - name: CALLBACK
+    namespaces: [airflow]
+    reason: callbacks run in the scheduler
+    from: {configMap: {namespace: %s, name: callbacks, key: endpoint}}
+"""
 
 
 def config_map(namespace: str, name: str, data: dict[str, str]) -> dict[str, Any]:

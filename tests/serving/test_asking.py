@@ -6,18 +6,9 @@ from typing import Any
 
 from tests.harness.control_plane import ControlPlane
 from tests.harness.control_plane.waiting import until
+from tests.harness.gate import ONE_SOURCE
 from tests.harness.reviews import review, scheduler
 from tests.harness.server import Server, serving
-
-MANIFEST = """\
-apiVersion: airlock/v1
-kind: RequiredEnv
-env:
-  - name: CALLBACK
-    namespaces: [airflow]
-    reason: callbacks run in the scheduler
-    from: {configMap: {namespace: %s, name: callbacks, key: endpoint}}
-"""
 
 
 def test_a_right_that_is_given_later_counts_from_the_first_pod_that_asks_and_all_pods_together_make_one_try(
@@ -27,7 +18,7 @@ def test_a_right_that_is_given_later_counts_from_the_first_pod_that_asks_and_all
     kubectl("create", "configmap", "callbacks", "-n", namespace, "--from-literal=endpoint=here")
     kubectl("create", "serviceaccount", "replica", "-n", namespace)
     manifest = tmp_path / "required-env.yaml"
-    manifest.write_text(MANIFEST % namespace)
+    manifest.write_text(ONE_SOURCE % namespace)
     kubeconfig = control_plane.token_kubeconfig(namespace, "replica")
     environ = {"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig)}
     # The second option only says that a cluster is meant.
