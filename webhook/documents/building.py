@@ -1,6 +1,6 @@
-"""Builds what validates documents, which pydantic else does when the first one of a kind is read.
+"""Builds the validators of documents, which pydantic otherwise builds when it reads the first document of a kind.
 
-Programs whose threads read documents do so first: only newer versions of pydantic let one thread build at a time.
+A program with several threads calls this first: in older versions of pydantic, two threads may build at the same time.
 """
 
 from webhook.documents.policy import Policy
@@ -11,7 +11,7 @@ from webhook.variables.origin import SHAPES
 
 
 def build() -> None:
-    """Build it; does nothing the second time."""
+    """Build them; a second call does nothing."""
     for document in (Policy, RequiredEnv, Release):
         document.model_rebuild()
     for shape in SHAPES.values():

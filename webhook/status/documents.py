@@ -84,7 +84,7 @@ def word(seen: Seen) -> str:
 
 
 def _source(label: str, seen: Seen, *, whole: bool) -> Line:
-    if whole and (isinstance(seen, Unseen) or seen is Absence.FORBIDDEN):  # to whoever looks, not to the replicas
+    if whole and (isinstance(seen, Unseen) or seen is Absence.FORBIDDEN):  # only the reader may not see it
         return Line(SOURCE, State.OK, f"{label} was read by every replica that answers")
     if isinstance(seen, Absence):
         return Line(SOURCE, State.WRONG, f"{label} {seen.value}")

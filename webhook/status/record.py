@@ -50,7 +50,7 @@ class _Page(msgspec.Struct, frozen=True):
 
 
 def read_record(text: str) -> Record | None:
-    """Return what *text* holds; None when nobody can read it. Whoever wrote it, it is fit to be printed."""
+    """Return the record in *text*, safe to print even if it was forged; None if *text* is not a record."""
     try:
         page = msgspec.json.decode(text, type=_Page)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
