@@ -141,6 +141,38 @@ def test_where_no_cluster_answers_the_message_and_the_dag_files_are_read_all_the
     assert run("--dags", tmp_path, kubeconfig=tmp_path / "none.yaml").stdout == ""
 
 
+QUIET = """
+from airflow import DAG
+with DAG({dag_id}):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "answer"),
+    [
+        ({"other.py": QUIET.format(dag_id="'other'")}, "cannot know"),
+        ({"other.py": BAD_DAG.replace("sales_daily", "other")}, "cannot know"),  # whose fault is another DAG's
+        ({"other.py": QUIET.format(dag_id="'sales_' + 'daily'")}, "cannot know"),
+        ({"other.py": QUIET.format(dag_id="'sales_daily'")}, "not the cause"),
+        ({"sales_daily.py": QUIET.format(dag_id="Path(__file__).stem")}, "not the cause"),
+        ({"other.py": BAD_DAG}, "the cause"),
+    ],
+)
+def test_files_without_the_dag_say_nothing_about_it(files: dict[str, str], answer: str, tmp_path: Path) -> None:
+    (tmp_path / "message.txt").write_text(
+        newer(info(DENIED), task="<TaskInstance: sales_daily.load_orders r [queued]>")
+    )
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    for name, text in files.items():
+        (dags / name).write_text(text)
+    asked = ("--message", tmp_path / "message.txt", "--dags", dags)
+    assert list(answers(*asked, kubeconfig=tmp_path / "none.yaml").values())[3] == answer
+    told = run(*asked, kubeconfig=tmp_path / "none.yaml").stdout
+    assert ("no DAG file that was read has the id 'sales_daily'" in told) == (answer == "cannot know")
+
+
 SHARED = """
 from airflow import DAG
 from airflow.decorators import dag

@@ -82,6 +82,7 @@ class Callbacks:
     """What the DAG files say: the fourth layer, which nothing that runs shows."""
 
     linted: "Linted"
+    without: str = ""  # the DAG that was asked about, if no file has its id: it may be made elsewhere
 
     @property
     def files(self) -> int:

@@ -16,12 +16,18 @@ from webhook.pods.image import ImageError, parse
 _READERS = (Component.SCHEDULER, Component.DAG_PROCESSOR, Component.WORKER, Component.TASK)
 
 
-def read(paths: tuple[str, ...], survey: Survey) -> Callbacks:
-    """Return what the DAG files in *paths* say, for the Airflow that runs in *survey*."""
+def read(paths: tuple[str, ...], survey: Survey, dag_id: str = "") -> Callbacks:
+    """Return what the DAG files in *paths* say, for the Airflow that runs in *survey*; *dag_id* is asked about."""
     files = found(paths)
     folder = Folder(files.read, files.roots, folders_of_plugins(files))
     linted = lint(folder, files.names, Facts(image=next(_versions(survey), None)))
-    return Callbacks(joined(linted, unusable=files.unusable, skipped=files.skipped))
+    without = "" if any(_has(folder, file, dag_id) for file in files.names) else dag_id
+    return Callbacks(joined(linted, unusable=files.unusable, skipped=files.skipped), without)
+
+
+def _has(folder: Folder, file: str, dag_id: str) -> bool:
+    """Return whether *file* has the text *dag_id*, which may also come from the file's own name."""
+    return dag_id in file or dag_id.encode(errors="replace") in (folder.data(file) or b"")
 
 
 def _versions(survey: Survey) -> Iterator[Versions]:

@@ -58,22 +58,25 @@ def _seen(asked: Asked, messages: tuple[Message, ...]) -> Diagnosis:
     with reading() as told, ground_of(asked.choice, told) as ground:
         # Its warnings are among what could not be seen, which every format tells.
         (survey,) = surveys(ground, asked.papers, lambda _: None)
-        survey = _with_callbacks(survey, asked)
         patient = replace(asked.patient, namespaces=ground.scope.namespaces or ())
         patient = _of_pod(ground, patient) if patient.pod else _patient(patient, message, survey)
+        survey = _with_callbacks(survey, asked, patient)
         clues = _clues(ground, patient, survey, message)
         return diagnosed(patient, replace(clues, others=max(0, len(messages) - 1)))
 
 
 def _unseen(asked: Asked, messages: tuple[Message, ...], why: str) -> Diagnosis:
     """Return what *messages* and DAG files alone tell, as no cluster could be read."""
-    survey = _with_callbacks(unread("no cluster, only at the message", why, datetime.now(UTC)), asked)
+    survey = unread("no cluster, only at the message", why, datetime.now(UTC))
     patient = _patient(replace(asked.patient, namespaces=asked.choice.namespaces), messages[-1], survey)
+    survey = _with_callbacks(survey, asked, patient)
     return diagnosed(patient, Clues(survey, messages[-1], others=len(messages) - 1, looked=False))
 
 
-def _with_callbacks(survey: Survey, asked: Asked) -> Survey:
-    return replace(survey, callbacks=dag_folder.read(asked.dags, survey)) if asked.dags else survey
+def _with_callbacks(survey: Survey, asked: Asked, patient: Patient) -> Survey:
+    if not asked.dags:
+        return survey
+    return replace(survey, callbacks=dag_folder.read(asked.dags, survey, patient.dag_id))
 
 
 def _messages(asked: Asked) -> tuple[Message, ...]:

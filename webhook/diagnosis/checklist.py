@@ -11,7 +11,7 @@ from webhook.audit.layers import State, layers
 from webhook.diagnosis.evidence import CALLBACK, Clues, Evidence, Patient, evidence
 from webhook.diagnosis.message import Message
 from webhook.manifests.outcome import Remark
-from webhook.pods.text import plural
+from webhook.pods.text import plural, quote
 
 _DENIALS = (400, 422)  # what admission webhooks answer with
 
@@ -70,8 +70,12 @@ def diagnose(patient: Patient, clues: Clues) -> Diagnosis:
     for number, layer in enumerate(layers(clues.survey), 1):
         mine = tuple(dict.fromkeys(one for which, one in shown if which == number))
         answer, told = _answer(layer.state, layer.told, mine)
-        if number == CALLBACK and clues.survey.callbacks is None:
+        callbacks = clues.survey.callbacks
+        if number == CALLBACK and callbacks is None:
             told = (*told, "name it by --dags")
+        elif number == CALLBACK and callbacks is not None and callbacks.without and answer is Answer.NOT:
+            why = f"no DAG file that was read has the id {quote(callbacks.without)}; --dags takes several folders"
+            answer, told = Answer.UNKNOWN, (why,)
         items.append(Item(number, layer.name, layer.question, answer, mine, told, layer.marks))
     basis = clues.survey.basis
     return Diagnosis(
