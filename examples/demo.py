@@ -8,9 +8,9 @@ import sys
 import time
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -50,45 +50,63 @@ def main(port: int, metrics_port: int, folder: Path, *, once: bool) -> None:
             show(console, title, name, ask(context, bound, folder, name, user))
         if not once:
             say_how_to_go_on(console, bound, probes, folder)
-            sys.exit(server.wait())
+            sys.exit(end_of(server))
 
 
 @contextmanager
 def serving(port: int, metrics_port: int, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
-    """Run `airlock serve` on the examples while the block runs; give the process and its two ports."""
+    """Run `airlock serve` on the examples while the block runs; give the process and its two ports.
+
+    When this process is told to end, the server is, and what it then does not answer ends the block.
+    """
     command = [sys.executable, "-m", "webhook", "serve", "--self-signed", "--cert-dir", str(folder / "certs")]
     command += ["--policy", str(HERE / "policy.yaml"), "--required-env", str(HERE / "required-env.yaml")]
     command += ["--host", "127.0.0.1", "--port", str(port), "--metrics-port", str(metrics_port), "--events", "log"]
     log = folder / "airlock.log"
     with log.open("wb") as output, subprocess.Popen(command, stderr=output) as server:  # noqa: S603 - our own program
-        end_with(server)
+        told = end_with(server)
         try:
             ports = comes_up(server, log)
             if ports is None:
-                server.terminate()
-                server.wait()
-                told = log.read_text()
-                way_out = TAKEN if "in use" in told else ""
-                sys.exit(f"airlock did not start; its log says:\n{told}{way_out}")
+                text = log.read_text()
+                way_out = TAKEN if "in use" in text else ""
+                sys.exit(0 if told else f"airlock did not start; its log says:\n{text}{way_out}")
             yield server, *ports
-        except KeyboardInterrupt:
-            pass
+        except (OSError, HTTPException):
+            if not told:
+                raise
         finally:
-            server.send_signal(signal.SIGINT)  # and Popen's block waits for its end
+            server.send_signal(signal.SIGINT)
+            end_of(server)
 
 
-def end_with(server: subprocess.Popen[bytes]) -> None:
-    """On SIGTERM and SIGHUP, end *server* and then this process, as Ctrl-C does.
+def end_with(server: subprocess.Popen[bytes]) -> list[int]:
+    """Have SIGTERM, SIGHUP and Ctrl-C end *server*, and nothing else; return where their numbers will stand.
 
-    The server is told first, for Python drops an exception that a signal raises while an object is being deleted.
+    An exception from a handler would not do: Python drops it where an object is being deleted, and it may leave a lock
+    of `Popen` held that its end waits for.
     """
+    told: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
+        del frame
+        told.append(number)
         server.send_signal(signal.SIGINT)
-        signal.default_int_handler(number, frame)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, end)
+    return told
+
+
+def end_of(server: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of *server* and hear signals meanwhile; return its exit code.
+
+    A wait without limit would not hear one that comes just before it begins: the kernel has delivered it then, and
+    Python calls no handler before the wait is over.
+    """
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return server.wait(1)
 
 
 def comes_up(server: subprocess.Popen[bytes], log: Path) -> tuple[int, int] | None:

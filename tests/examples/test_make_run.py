@@ -61,3 +61,9 @@ def test_a_terminal_ends_the_server_too(tmp_path: Path, number: signal.Signals) 
         os.killpg(make.pid, number)  # as a terminal does: to all that run in it
         make.wait(30)
         wait_for(lambda: not is_served(port), 30, "the server to end")
+
+
+def test_a_signal_that_comes_just_before_the_wait_for_the_server_is_heard() -> None:
+    command = [sys.executable, "-m", "tests.examples.told_as_it_waits"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")

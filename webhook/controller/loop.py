@@ -115,7 +115,7 @@ class Controller:
             document.stop()
 
     def stop(self) -> None:
-        """Have `run` return; also for signal handlers."""
+        """Have `run` return; from any other thread."""
         self._stopping = True
         self._awake.set()
 

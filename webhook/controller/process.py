@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import threading
 
 import structlog
 
@@ -17,17 +18,19 @@ from webhook.serving.http.metrics_port import ProbeServer
 
 log = structlog.stdlib.get_logger("airlock.controller")
 
+_ENDS = (signal.SIGTERM, signal.SIGINT)
+
 
 def run(options: Options, cluster: Cluster, metrics: socket.socket) -> None:
     """Work until SIGTERM or SIGINT; *metrics* listens already."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)  # also in the threads that are started from here on
     build()
     telemetry = Telemetry(options.site.configurations)
     instance = os.environ.get("HOSTNAME") or socket.gethostname()
     events = Events(Writer(cluster.create_event, cluster.patch_event), lambda _: "", telemetry.event, instance)
     controller = Controller(options, cluster, telemetry, events)
     probes = ProbeServer(metrics, create_probes(lambda: controller.readiness, telemetry.exposition))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: controller.stop())
+    threading.Thread(target=_stop_when_told, args=(controller,), name="signals", daemon=True).start()
     log.info("listening", metrics_port=probes.port)
     probes.start()
     events.start()
@@ -35,3 +38,13 @@ def run(options: Options, cluster: Cluster, metrics: socket.socket) -> None:
     events.stop(timeout=2.0)
     probes.stop()
     cluster.close()
+
+
+def _stop_when_told(controller: Controller) -> None:
+    """Stop *controller* at the first signal that ends the process.
+
+    A handler could set its event while the main thread holds that event's lock, and one that comes just before the
+    main thread begins to wait is not called until that is over.
+    """
+    signal.sigwait(_ENDS)
+    controller.stop()

@@ -77,6 +77,7 @@ class Worker(PollingWorker):
         """On SIGTERM, begin to drain; runs between any two lines of the main thread, so it only takes a note."""
         del sig, frame
         if not self.booted:
+            self.alive = False  # for Python may drop what a handler raises
             sys.exit(0)
         if self.drain is None:
             self.drain = Drain(self.options.drain_seconds, self.options.drain_limit, monotonic())
