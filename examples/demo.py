@@ -67,7 +67,7 @@ def serving(port: int, metrics_port: int, folder: Path) -> Iterator[tuple[subpro
         told = end_with(server)
         try:
             ports = comes_up(server, log)
-            if ports is None:
+            if ports is None or told:
                 text = log.read_text()
                 way_out = TAKEN if "in use" in text else ""
                 sys.exit(0 if told else f"airlock did not start; its log says:\n{text}{way_out}")

@@ -32,6 +32,7 @@ def sender(waiting: mmap, after: int) -> int:
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it runs in the background ignore it
     waiting = mmap(-1, 2)  # whether the wait begins, and whether the sender is there
     for after in WINDOW:
         waiting[0] = waiting[1] = 0
