@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Iterator
+from functools import cache
 from itertools import chain, pairwise
 from textwrap import dedent
 from typing import Any
@@ -48,17 +48,19 @@ def _docs(model: type[Any]) -> dict[str, str]:
     return {field.alias or name: found[name] for name, field in fields.items()}
 
 
-def _written(model: type[Model]) -> Iterator[tuple[str, str]]:
-    """Yield each field of *model* that has a string below it, and that string."""
+@cache  # to find a class in its file, inspect parses all of that
+def _written(model: type[Model]) -> tuple[tuple[str, str], ...]:
+    """Return each field of *model* that has a string below it, and that string."""
     try:
         tree = ast.parse(dedent(inspect.getsource(model)))
     except OSError:  # made by create_model, which takes descriptions as arguments
-        return
+        return ()
     bodies = (node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
-    for field, below in chain.from_iterable(map(pairwise, bodies)):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
-            text = ast.literal_eval(below.value)
-            yield field.target.id, inspect.cleandoc(text)
+    return tuple(
+        (field.target.id, inspect.cleandoc(ast.literal_eval(below.value)))
+        for field, below in chain.from_iterable(map(pairwise, bodies))
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr)
+    )
 
 
 def schema_of(document: type[Document], identity: str) -> dict[str, Any]:
