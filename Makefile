@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 RUN := .run
 PORT ?= 8443
 METRICS_PORT ?= 9090
+INSTALLATIONS := tests/controller tests/harness tests/installed
 GATED := --only decision --only paths --only handshakes
 PROVED := $(addprefix --only ,library reviews settling applied drained killed edits)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-node test-all test-charts test-long test-callers check format cluster node release bench bench-check bench-baseline prove prove-check test-lowest clean
+.PHONY: help run test test-node test-all test-installations test-rest test-charts test-long test-callers check format cluster node release bench bench-check bench-baseline prove prove-check test-lowest clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -35,9 +36,15 @@ test-node: $(VENV)/.ready ## test the chart on a real node, with restarts, drain
 	@tests/harness/control_plane/build control-plane node
 	@$(BIN)/python -m pytest -m "node and not long" $(ARGS)
 
-test-all: $(VENV)/.ready ## both of these in one run, as CI does
+test-all: $(VENV)/.ready ## both of these, as CI does, in two processes beside each other: most tests wait for a cluster
 	@tests/harness/control_plane/build control-plane node
-	@$(BIN)/python -m pytest -m "not long and not callers" $(ARGS)
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=line test-installations test-rest
+
+test-installations: $(VENV)/.ready # the half of test-all that installs and operates airlock, with the node
+	@$(BIN)/python -m pytest -m "not long and not callers" $(INSTALLATIONS)
+
+test-rest: $(VENV)/.ready # the other half
+	@$(BIN)/python -m pytest -m "not long and not callers" $(INSTALLATIONS:%=--ignore=%)
 
 test-charts: $(VENV)/.ready ## apply every printed fix to the Airflow charts in CHARTS=FOLDER, each unpacked in its own folder
 	@CHARTS="$(CHARTS)" $(BIN)/python -m pytest tests/rules/test_fixes.py $(ARGS)
