@@ -1,9 +1,8 @@
 """One survey of several clusters says of each what its own survey says, and of all no more than that."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.harness import surveys
 from tests.harness.livepods import NOW

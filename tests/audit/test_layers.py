@@ -1,11 +1,11 @@
 """The four layers of an audit: nothing that was not looked at is ever "not found"."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from tests.harness import surveys
 from tests.harness.livepods import NOW, ago, digest, live, node, running, task

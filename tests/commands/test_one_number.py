@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -12,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from tests.harness import places, surveys
 from tests.harness.reviews import REPLICASET, review

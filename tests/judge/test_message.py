@@ -1,12 +1,11 @@
 """What is said, in which order, and in which bounds."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import structs
+from msgspec.structs import replace
 
 from webhook.judge import message
 from webhook.judge.decision import Decision, ObjectRef, TaskRef
@@ -62,7 +61,7 @@ def decision(*violations: Violation, **changes: Any) -> Decision:
         task=None,
         verdict=Verdict(violations),
     )
-    return structs.replace(made, **changes)
+    return replace(made, **changes)
 
 
 def task(*violations: Violation, dag: TaskRef = TASK) -> Decision:
@@ -114,7 +113,7 @@ def test_a_field_that_no_container_has_stands_before_what_is_wrong_with_it() -> 
 def test_a_first_line_has_at_most_200_characters_and_the_rule_of_a_finding_whatever_the_names(
     violations: list[Violation], name: str, dag: str, job: str
 ) -> None:
-    ref = structs.replace(POD, name=name)
+    ref = replace(POD, name=name)
     for made in (decision(*violations, regarding=ref), task(*violations, dag=TaskRef(dag, job))):
         line = message.note(made).split("\n")[0]
         assert len(line) <= 200
@@ -205,7 +204,7 @@ def test_warnings_stay_in_the_bounds_that_the_api_server_keeps(violations: list[
 
 @given(found, names)
 def test_a_note_has_at_most_1024_bytes_and_no_half_character(violations: list[Violation], name: str) -> None:
-    text = message.note(decision(*violations, regarding=structs.replace(POD, name=name)))
+    text = message.note(decision(*violations, regarding=replace(POD, name=name)))
     assert len(text.encode()) <= 1024
 
 

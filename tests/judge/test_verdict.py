@@ -1,12 +1,12 @@
 """One cause, one finding: what is merged, and what is not."""
 
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.harness.reviews import REPLICASET, owned, review
 from webhook.admission.review import decode

@@ -2,14 +2,13 @@
 
 import math
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import structs
+from msgspec.structs import replace
 
 from tests.harness.decisions import DENIED
 from webhook.observe.events import ledger as book
@@ -54,7 +53,7 @@ class Desk:
 
 def told(key: str, now: float, namespace: str | None = None) -> Occurrence:
     found = occurrence(DENIED, NOON + timedelta(seconds=now))
-    where = found.regarding if namespace is None else structs.replace(found.regarding, namespace=namespace)
+    where = found.regarding if namespace is None else replace(found.regarding, namespace=namespace)
     return replace(found, key=key, regarding=where)
 
 

@@ -1,6 +1,5 @@
 """What an Event says, and in which bounds."""
 
-import dataclasses
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -32,7 +31,7 @@ TASK = TaskRef("sales daily", "load_orders")
 def said(
     about: Decision = DENIED, note: str = "1 problem", count: int = 1, instance: str = "airlock-0"
 ) -> dict[str, object]:
-    return event(dataclasses.replace(occurrence(about, NOON), note=note), count, NOON, instance)
+    return event(replace(occurrence(about, NOON), note=note), count, NOON, instance)
 
 
 def test_an_event_has_what_the_api_demands() -> None:

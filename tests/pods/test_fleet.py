@@ -1,11 +1,11 @@
 """What runs as what: sightings, parts, and what they prove."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.harness.livepods import NOW, REPOSITORY, ago, digest, live, node, running, task
 from webhook.judge.gate import Gate

@@ -4,13 +4,13 @@ import json
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.metadata import version
 from io import StringIO
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from tests.harness import places, surveys

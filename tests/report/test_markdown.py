@@ -1,12 +1,12 @@
 """The comment on a pull request: short, folded, and harmless whatever names it shows."""
 
 import re
-from dataclasses import replace
 
 import click.testing
 import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from msgspec.structs import replace
 
 from tests.harness import places, surveys
 from webhook.__main__ import main

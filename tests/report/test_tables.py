@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from importlib import resources
 from io import StringIO
@@ -11,6 +10,7 @@ from typing import Any
 
 import click.testing
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from tests.harness import places, surveys

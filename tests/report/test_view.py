@@ -1,9 +1,9 @@
 """What the page of an audit counts and draws."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.harness import surveys
 from tests.harness.livepods import NOW, digest

@@ -1,10 +1,10 @@
 """The words of a fix go by the evidence: the chart, the container, its list, and where its value came from."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from webhook.documents.policy import read_policy
 from webhook.pods.airflow import Chart, Component, Role

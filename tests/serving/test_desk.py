@@ -3,13 +3,12 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from msgspec import structs
+from msgspec.structs import replace
 
 from tests.admission.test_bad_input import BAD, UNREADABLE
 from tests.harness.reviews import deployment, owned, review, scheduler, task
@@ -85,13 +84,13 @@ def test_a_pod_is_read_the_same_in_one_pass_as_in_two() -> None:
 def read(body: bytes) -> Request | type[ReviewError]:
     """Return the request in *body*, without the bytes themselves, and the number of the one that cannot be read."""
     try:
-        request = structs.replace(decode(body), body=b"")
+        request = replace(decode(body), body=b"")
     except ReviewError:
         return ReviewError
     obstacle = request.obstacle
     if obstacle is None:
         return request
-    return structs.replace(request, obstacle=replace(obstacle, text=re.sub("[0-9]+", "", obstacle.text)))
+    return replace(request, obstacle=replace(obstacle, text=re.sub("[0-9]+", "", obstacle.text)))
 
 
 def test_a_gate_says_the_same_however_often_it_is_asked(ears: Ears, gate: Gate) -> None:

@@ -1,7 +1,6 @@
 """An edit of a ConfigMap, as a review asks about it: bytes -> Edit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -11,8 +10,7 @@ from webhook.pods.skim import Data
 from webhook.pods.workload import Metadata
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """What is asked about a ConfigMap that is made or changed; of anything else, no more than that it is none."""
 
     uid: str
@@ -22,7 +20,7 @@ class Edit:
     name: str
     username: str
     dry_run: bool
-    data: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str] = msgspec.field(default_factory=dict)
     old: Mapping[str, str] | None = None  # before an UPDATE
     obstacle: str = ""  # why the data are not known, after "the object": "cannot be read: ..."
 

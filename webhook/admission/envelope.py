@@ -5,7 +5,6 @@ operation and user in front of the object, so that they are known when the rest 
 """
 
 import re
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
@@ -79,8 +78,7 @@ class _Review(msgspec.Struct, Generic[_Kind], frozen=True, rename="camel"):
     request: _Kind | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """A review that was opened; *unread* says why its objects are not to be read, "" that they are."""
 
     request: RawRequest

@@ -1,7 +1,8 @@
 """The policy's own guard: a bad edit of the documents in their ConfigMaps is refused when it is made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.admission.edit import Edit
 from webhook.documents.cautions import Caution, cautions
@@ -15,8 +16,7 @@ _WARNING = 256  # characters; what is longer the API server cuts
 _LINE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Guarded:
+class Guarded(msgspec.Struct, frozen=True):
     """A document that a ConfigMap holds: what it is, its key, and what reads it or raises DocumentError."""
 
     document: str
@@ -24,8 +24,7 @@ class Guarded:
     read: Callable[[str], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """What becomes of an edit: *denial* says why not, "" admits it; *warnings* are a line each."""
 
     denial: str = ""

@@ -1,7 +1,9 @@
 """Judges one look at a cluster by one policy: what runs, and what would create pods."""
 
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.audit.injected import with_injected
 from webhook.audit.reach import reach
@@ -20,13 +22,12 @@ from webhook.pods.observed import NOTHING, Observed
 from webhook.variables.known import ConfigMaps
 
 
-@dataclass(frozen=True, slots=True)
-class Law:
+class Law(msgspec.Struct, frozen=True):
     """What to judge by."""
 
     policy: Policy = DEFAULT
     required: RequiredEnv = EMPTY  # without the variables whose source cannot be read
-    config_maps: ConfigMaps = field(default_factory=dict)  # those that `from` names
+    config_maps: ConfigMaps = msgspec.field(default_factory=dict)  # those that `from` names
     release: Release = NONE
     observed: Observed = NOTHING
 

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from webhook.audit.group import Group
 from webhook.audit.survey import Basis, Reach, Skew, Survey

@@ -1,18 +1,18 @@
 """Which namespaces admission sees, by the registration in the cluster and the labels of its namespaces."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 ENTRY = "pods.validate.airlock"  # the chart's entries for Pods end so
 PATH = "/validate"
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(msgspec.Struct, frozen=True):
     """A LabelSelector of the API."""
 
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     expressions: tuple[tuple[str, str, frozenset[str]], ...] = ()  # key, operator, values
 
     def matches(self, labels: Mapping[str, str]) -> bool:
@@ -48,8 +48,7 @@ def read_selector(body: Mapping[str, Any] | None) -> Selector:
     return Selector(body.get("matchLabels") or {}, expressions)
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+class Registration(msgspec.Struct, frozen=True):
     """What the cluster's validating webhooks say of airlock."""
 
     namespace: str  # where its Service is; "" when it is called by URL
@@ -73,13 +72,12 @@ def read_registration(configurations: Iterable[Mapping[str, Any]]) -> Registrati
     return Registration(namespace, tuple(selectors)) if selectors else None
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(msgspec.Struct, frozen=True):
     """Which namespaces admission sees, as far as that may be known."""
 
     registration: Registration | None = None  # None: airlock is not installed
     known: bool = False  # whether the registration could be read at all
-    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # labels by name
+    namespaces: Mapping[str, Mapping[str, str]] = msgspec.field(default_factory=dict)  # labels by name
 
     def sees(self, namespace: str) -> bool | None:
         """Return whether Pods in *namespace* are judged; None when that is not known."""

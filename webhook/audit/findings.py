@@ -6,8 +6,9 @@ must be named, such as in a metric, it is the first.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from webhook.audit.group import Found, Group, Lifted
 from webhook.judge.verdict import Exempted, Key, Violation
@@ -18,8 +19,7 @@ from webhook.rules.catalogue import RULES
 T = TypeVar("T", Found, Lifted)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """One finding of an audit: of one workload, or, by a rule that is `shared`, of all that show the same cause."""
 
     violation: Violation  # with the places of the first workload
@@ -36,8 +36,7 @@ class Told:
         return sum(found.pods for _, found in self.shown)
 
 
-@dataclass(frozen=True, slots=True)
-class Excused:
+class Excused(msgspec.Struct, frozen=True):
     """One finding that an exemption covers, and the workloads that show it."""
 
     exempted: Exempted

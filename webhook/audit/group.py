@@ -1,6 +1,6 @@
 """Airflow's pods of one owner, or of one task, and what they have in common: never one value for each pod."""
 
-from dataclasses import dataclass
+import msgspec
 
 from webhook.judge.decision import ObjectRef, TaskRef
 from webhook.judge.verdict import Exempted, Violation
@@ -9,8 +9,7 @@ from webhook.pods.sighting import Airflow
 from webhook.rules.finding import Mode
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A violation that pods of one group have in common."""
 
     violation: Violation
@@ -18,16 +17,14 @@ class Found:
     example: str  # the name of one of them
 
 
-@dataclass(frozen=True, slots=True)
-class Lifted:
+class Lifted(msgspec.Struct, frozen=True):
     """A finding that an exemption covers, in pods of one group."""
 
     exempted: Exempted
     pods: int
 
 
-@dataclass(frozen=True, slots=True)
-class ImageUse:
+class ImageUse(msgspec.Struct, frozen=True):
     """An image that containers of one name in one group run."""
 
     container: str
@@ -38,8 +35,7 @@ class ImageUse:
     pods: int
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Airflow's pods of one owner, or of one task; or, with no pods, an object that would make some."""
 
     namespace: str

@@ -1,8 +1,9 @@
 """Containers that run but are in no template of their owner: another webhook added them, and sets their images."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from webhook.audit.group import Found, Group
 from webhook.audit.survey import Survey

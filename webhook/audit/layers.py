@@ -5,8 +5,9 @@ never "not found".
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from webhook.audit.survey import Survey
 from webhook.pods.text import plural
@@ -26,8 +27,7 @@ class State(StrEnum):
     INCOMPARABLE = "not comparable"
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """One of the four causes that lay behind one message, and whether it is here."""
 
     name: str

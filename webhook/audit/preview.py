@@ -1,15 +1,15 @@
 """What an edit of the policy would change: compares two surveys of one look, group by group."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.audit.group import Found, Group
 from webhook.audit.survey import Survey
 from webhook.rules.finding import Mode
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """What becomes different for one group."""
 
     group: Group  # by the new policy
@@ -19,8 +19,7 @@ class Change:
     gone: tuple[Found, ...]  # what only the current one finds
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(msgspec.Struct, frozen=True):
     """Everything that an edit would change."""
 
     old: str  # the policies in words

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from webhook.audit.findings import Excused, Told, excused, findings, workloads
 from webhook.audit.group import Group
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from webhook.lint.linted import Linted
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(msgspec.Struct, frozen=True):
     """One reference that runs as several images on nodes whose digests compare."""
 
     image: str
@@ -28,8 +28,7 @@ class Drift:
     cluster: str = ""  # its name, in a survey of several
 
 
-@dataclass(frozen=True, slots=True)
-class Skew:
+class Skew(msgspec.Struct, frozen=True):
     """One Airflow whose components run different images for longer than they may."""
 
     airflow: Airflow
@@ -37,8 +36,7 @@ class Skew:
     behind: tuple[Part, ...]  # what others run instead
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(msgspec.Struct, frozen=True):
     """Where an audit looked and which policy it used, in words that are shown."""
 
     source: str  # "context prod-eu", "dump pods.json"
@@ -48,8 +46,7 @@ class Basis:
     left: bool = False  # whether documents of an installation are there, though nobody is registered
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(msgspec.Struct, frozen=True):
     """How far a look reached: what it means that something was not found."""
 
     off: tuple[tuple[str, tuple[str, ...]], ...] = ()  # rules, and the namespaces in which the policy turns them off
@@ -65,8 +62,7 @@ class Reach:
         return next((namespaces for name, namespaces in self.off if name == rule), ())
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """One fault of a callback in the DAG files."""
 
     mode: Mode
@@ -77,8 +73,7 @@ class Fault:
     tasks: frozenset[str]  # same, of tasks
 
 
-@dataclass(frozen=True, slots=True)
-class Callbacks:
+class Callbacks(msgspec.Struct, frozen=True):
     """What the DAG files say: the fourth layer, which nothing that runs shows."""
 
     linted: "Linted"
@@ -108,8 +103,7 @@ class Callbacks:
         return tuple(Remark(Place(one.place.file, one.place.line), one.text) for one in self.linted.unusable)
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(msgspec.Struct, frozen=True):
     """Everything that one audit saw."""
 
     basis: Basis
@@ -120,10 +114,10 @@ class Survey:
     skews: tuple[Skew, ...] = ()
     inconclusive: tuple[tuple[str, int], ...] = ()  # images and how many of their containers say no digest
     remarks: tuple[Remark, ...] = ()  # what could not be seen
-    reach: Reach = field(default_factory=Reach)
+    reach: Reach = msgspec.field(default_factory=Reach)
     callbacks: Callbacks | None = None  # None: no DAG folder was given
     enforced: int | None = None  # running pods that would not come back if every rule enforced; None: not worked out
-    clusters: Mapping[str, "Survey"] = field(default_factory=dict)  # by name, for a survey of several
+    clusters: Mapping[str, "Survey"] = msgspec.field(default_factory=dict)  # by name, for a survey of several
 
     def basis_of(self, group: Group) -> Basis:
         """Return where *group* was judged, and by which policy."""

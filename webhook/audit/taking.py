@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic
 
+import msgspec
+
 from webhook.audit.coverage import Coverage
 from webhook.audit.group import Found, Group, ImageUse, Lifted
 from webhook.audit.survey import Basis, Drift, Skew, Survey
@@ -26,13 +28,12 @@ MOST_NODES = 20  # that a group names
 HASH = "pod-template-hash"
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """What one look at a cluster saw."""
 
     pods: tuple[LivePod, ...]
-    nodes: Nodes = field(default_factory=Nodes)
-    coverage: Coverage = field(default_factory=Coverage)
+    nodes: Nodes = msgspec.field(default_factory=Nodes)
+    coverage: Coverage = msgspec.field(default_factory=Coverage)
     remembered: tuple[Sighting, ...] = ()  # of earlier looks
     others: int = 0  # pods that were looked at and are not Airflow's
     remarks: tuple[Remark, ...] = ()  # what could not be seen

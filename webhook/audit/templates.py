@@ -1,7 +1,8 @@
 """What would create pods but has none with the same fault: scaled to zero, refused, or the executor's template."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from webhook.audit.coverage import Coverage
 from webhook.audit.group import Found, Group, Lifted

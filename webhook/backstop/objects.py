@@ -1,9 +1,10 @@
 """What all exported policies share: what is exported, and which requests and users they match."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+import msgspec
 
 from webhook.backstop import who
 from webhook.documents.policy import Policy
@@ -12,16 +13,14 @@ API = "admissionregistration.k8s.io"
 LABELS = "(has(object.metadata.labels) ? object.metadata.labels : {})"
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(msgspec.Struct, frozen=True):
     """Objects to apply, and in sentences what they do not say although the policy does."""
 
     objects: tuple[Mapping[str, Any], ...]
     left_out: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """The choices of the person who exports."""
 
     today: date  # UTC: exemptions that have ended are left out

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -20,8 +19,7 @@ class UnreachableError(OSError):
     """There was no answer: the connection was refused, cut or silent for too long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the API server said: an object, or a Status that tells what is wrong."""
 
     status: int
@@ -43,8 +41,7 @@ class Answer:
         return text
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """What the API server said, not parsed: for lists, where little is needed."""
 
     status: int

@@ -3,13 +3,13 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
+import msgspec
 from kubernetes.client import ApiClient, ApiException, Configuration
 from kubernetes.config import load_kube_config
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME, SERVICE_TOKEN_FILENAME, InClusterConfigLoader
@@ -153,8 +153,7 @@ def connect(
     return Cluster(configuration, in_cluster=in_cluster)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """The default namespace, as in kubectl."""
 
     context: str  # its name; "" inside of a cluster without a kubeconfig

@@ -1,7 +1,6 @@
 """`airlock audit`: judges what runs in a cluster as the webhook would judge it if it were created again."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,6 +146,8 @@ def audit(  # noqa: PLR0913 - an argument for each option
         click.echo(shown(error), err=True)
         sys.exit(2)
     if dags:
+        from msgspec.structs import replace
+
         from webhook.commands import dags as dag_folder
 
         new = replace(new, callbacks=dag_folder.read(dags, new))

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.audit.assessment import Law, judge
 from webhook.audit.survey import Basis, Survey
@@ -41,8 +43,7 @@ from webhook.scan.server import Progress, Server
 from webhook.scan.supply import Supply
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """Where to look."""
 
     context: str | None
@@ -52,8 +53,7 @@ class Choice:
     files: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(msgspec.Struct, frozen=True):
     """Where to look, made out: *source* in words, and *now*, which for a dump is when it was written."""
 
     supply: Supply
@@ -63,8 +63,7 @@ class Ground:
     remarks: tuple[Remark, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Papers:
+class Papers(msgspec.Struct, frozen=True):
     """What to judge by, as asked for: what stood in files, else (None) what is installed."""
 
     policy: Given[Policy] | None
@@ -75,8 +74,7 @@ class Papers:
     secrets: bool = False  # look up the Secrets that pods refer to
 
 
-@dataclass(frozen=True, slots=True)
-class _Documents:
+class _Documents(msgspec.Struct, frozen=True):
     policies: tuple[Given[Policy], ...]  # the one to judge by, and the one to compare with
     required: Given[RequiredEnv]
     release: Given[Release]

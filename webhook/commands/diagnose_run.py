@@ -1,11 +1,11 @@
 """What `airlock diagnose` does once it is called: finds the patient and the clues, in a cluster or a dump."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from webhook.audit.clusters import unread
 from webhook.audit.survey import Survey
@@ -28,8 +28,7 @@ from webhook.scan.supply import CORE_EVENTS, EVENTS, PODS
 _MOST_EVENTS = 8  # that are shown
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What to diagnose, and where; *patient* has no namespaces yet."""
 
     choice: Choice

@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 from xml.etree import ElementTree as ET
 
 import click
+import msgspec
 
 from webhook.commands.reading import contents, document
 from webhook.documents.fixture import Case, PolicyTest, read_policy_test
@@ -23,8 +23,7 @@ from webhook.sources.file import FileError
 _LONGEST = 2000  # characters of a line
 
 
-@dataclass(frozen=True, slots=True)
-class Suite:
+class Suite(msgspec.Struct, frozen=True):
     """What came of one file."""
 
     file: str

@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import click
+import msgspec
 
 from webhook.commands.pipes import STDIN, is_pipe, standard_input, through
 from webhook.documents.doubts import doubts
@@ -16,8 +16,7 @@ from webhook.sources.file import BIGGEST, FileError, read
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Read(Generic[T]):
+class Read(msgspec.Struct, Generic[T], frozen=True):
     """A document and which it is, in words."""
 
     value: T

@@ -2,11 +2,11 @@
 
 import json
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from webhook.commands.inputs import take
 from webhook.commands.reading import contents, document

@@ -1,7 +1,8 @@
 """Stores the accepted documents, the last good policy and manifest, for replicas that start later."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.controller.api import Api, MissingError, Written, filled
 from webhook.documents.accepted import KEYS, Accepted, read_accepted, write_accepted
@@ -22,8 +23,7 @@ BUILT_IN: Mapping[str, object] = {"policy": DEFAULT, "required-env": EMPTY, "rel
 OPTIONAL = frozenset({"release"})  # documents that an installation may not have
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """A good document: its text, and what it says."""
 
     text: str
@@ -60,8 +60,7 @@ class Document:
         self.source.take(state.known, KEYS[self.name], "" if isinstance(state, Present) else state.why)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """The documents by which replicas judge, and what they are called."""
 
     policy: Policy

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from certs.issue import issue_ca, issue_leaf
 from certs.names import Names
@@ -16,8 +17,7 @@ from webhook.controller.api import FIELD_MANAGER, INSTALLATION, Api, Object, Wri
 from webhook.controller.scene import Scene, Site
 
 
-@dataclass(frozen=True, slots=True)
-class Lives:
+class Lives(msgspec.Struct, frozen=True):
     """For how long certificates are made."""
 
     ca: timedelta = CA_LIFE

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from certs.trust import Trust, read_trust
 
 GROUP = "/apis/admissionregistration.k8s.io/v1"
@@ -18,8 +20,7 @@ VALIDATING = "ValidatingWebhookConfiguration"
 VALIDATE = "/validate"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """What entries of airlock's call: its Service, or a replica outside of the cluster by its HOST:PORT."""
 
     namespace: str
@@ -27,8 +28,7 @@ class Target:
     outside: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One entry of a webhook configuration that calls airlock."""
 
     index: int

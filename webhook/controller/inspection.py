@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol, TypeVar
+
+import msgspec
 
 from certs.certificate import CertificateError
 from certs.names import Names
@@ -43,8 +44,7 @@ class Connection(api.Connection, pages.Connection, Protocol):
     """An API server; both raise OSError when it cannot be reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What to look at; *inside* the cluster replicas are reached without the API server."""
 
     site: Site
@@ -54,8 +54,7 @@ class Asked:
     as_airlock: bool = False  # whether a source that the caller may not read is one that airlock may not read
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(msgspec.Struct, frozen=True):
     """What was seen: the lines, how many replicas answered, and the ConfigMaps that `from` names."""
 
     lines: tuple[Line, ...]
@@ -63,10 +62,9 @@ class Inspection:
     sources: Mapping[tuple[str, str], documents.Seen]
 
 
-@dataclass(frozen=True, slots=True)
-class _Replicas:
+class _Replicas(msgspec.Struct, frozen=True):
     found: tuple[Replica, ...] | Unseen
-    presented: Mapping[str, bytes] = field(default_factory=dict)  # the certificate (PEM), by place
+    presented: Mapping[str, bytes] = msgspec.field(default_factory=dict)  # the certificate (PEM), by place
 
 
 def inspect(cluster: Connection, asked: Asked) -> Inspection:

@@ -1,7 +1,8 @@
 """The settings of `airlock controller`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from certs.names import Names
 from certs.pace import Pace
@@ -11,8 +12,7 @@ from webhook.controller.scene import Site
 from webhook.sources.name import ConfigMapName
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """What the controller looks after, and how."""
 
     site: Site
@@ -20,8 +20,8 @@ class Options:
     accepted: ConfigMapName | None
     documents: Mapping[str, ConfigMapName]  # by the document's name
     certificates: bool = True  # False: somebody else sees to them
-    lives: Lives = field(default_factory=Lives)
-    pace: Pace = field(default_factory=Pace)
+    lives: Lives = msgspec.field(default_factory=Lives)
+    pace: Pace = msgspec.field(default_factory=Pace)
     interval: float = 2.0  # seconds between two looks
     break_glass_label: str = "airlock/skip"
-    audit: AuditOptions | None = field(default_factory=AuditOptions)  # None: what runs is not looked at
+    audit: AuditOptions | None = msgspec.field(default_factory=AuditOptions)  # None: what runs is not looked at

@@ -1,8 +1,10 @@
 """Reads the state for one plan: the Secrets, the webhook configurations and what each replica serves."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import reduce
+
+import msgspec
 
 from certs.certificate import CertificateError, read_facts
 from certs.names import Names
@@ -16,8 +18,7 @@ from webhook.controller.configurations import KINDS, Configuration, Target, read
 from webhook.controller.replicas import addresses, addresses_of, ask_all
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(msgspec.Struct, frozen=True):
     """Where airlock's objects lie."""
 
     namespace: str
@@ -61,12 +62,11 @@ class Site:
         return f"/api/v1/namespaces/{self.namespace}/{resource}{name and f'/{name}'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True):
     """What a plan rests on, and what it takes to carry it out."""
 
-    observed: Observed = field(default_factory=Observed)
-    known: dict[str, Authority] = field(default_factory=dict)  # every authority that was seen anywhere, by its mark
+    observed: Observed = msgspec.field(default_factory=Observed)
+    known: dict[str, Authority] = msgspec.field(default_factory=dict)  # seen anywhere, by their marks
     signers: tuple[Signer, ...] = ()
     ca: Object | None = None
     tls: Object | None = None

@@ -1,9 +1,9 @@
 """Tells of what keeps airlock from working: once when it has lasted, and once when it is over."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import structlog
 
 from webhook.controller.configurations import KINDS, Configuration
@@ -18,8 +18,7 @@ MISSING = "RegistrationMissing"
 log = structlog.stdlib.get_logger("airlock.controller")
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(msgspec.Struct, frozen=True):
     """What one Event reports: its reason, and the object that it is about; *of* tells Events of one object apart."""
 
     reason: str

@@ -4,8 +4,9 @@ What was not looked at is never "not the cause", and the first cause hides none 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from webhook.audit.layers import State, layers
 from webhook.diagnosis.evidence import CALLBACK, Clues, Evidence, Patient, evidence
@@ -24,8 +25,7 @@ class Answer(StrEnum):
     UNKNOWN = "cannot know"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One layer of the checklist."""
 
     number: int
@@ -37,8 +37,7 @@ class Item:
     marks: tuple[str, ...] = ()  # what airlock's annotations on pods say about it, a hint
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(msgspec.Struct, frozen=True):
     """The answer: what was said at the time, and the four layers."""
 
     patient: Patient

@@ -1,7 +1,6 @@
 """Events that a cluster still holds, read for what they say of one task."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -48,8 +47,7 @@ class _Event(msgspec.Struct, frozen=True, rename="camel"):
 _decoder = msgspec.json.Decoder(_Event)
 
 
-@dataclass(frozen=True, slots=True)
-class Occurred:
+class Occurred(msgspec.Struct, frozen=True):
     """One Event."""
 
     at: datetime  # when it was last seen

@@ -1,7 +1,8 @@
 """What shows a layer to be at work: findings of what runs, sentences of the time, faults in DAG files."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.audit.findings import Excused, Told
 from webhook.audit.group import Group
@@ -27,8 +28,7 @@ LAYERS = {
 CALLBACK = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """One thing that shows a layer to be at work."""
 
     where: str  # the workload, the file, or the message that it comes from
@@ -37,8 +37,7 @@ class Evidence:
     mode: Mode = Mode.AUDIT
 
 
-@dataclass(frozen=True, slots=True)
-class Patient:
+class Patient(msgspec.Struct, frozen=True):
     """Whose trouble is looked at; what is "" was not named."""
 
     namespaces: tuple[str, ...]
@@ -72,8 +71,7 @@ class Patient:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Clues:
+class Clues(msgspec.Struct, frozen=True):
     """Everything that a diagnosis rests on."""
 
     survey: Survey
@@ -115,8 +113,7 @@ def _where(found: Told | Excused, patient: Patient) -> str:
     return titles[0] if len(titles) == 1 else f"{titles[0]} and {len(titles) - 1} more"
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(msgspec.Struct, frozen=True):
     where: str
     rule: str
     text: str

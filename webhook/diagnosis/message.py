@@ -14,8 +14,9 @@ wrapped, and the task may be missing: a browser hides `<TaskInstance: ...>`, whi
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+
+import msgspec
 
 _MOST = 1 << 20  # characters that are read; an API server's answer and its headers have some thousands
 _ESCAPED = 4  # JSON in JSON in JSON: a log line of a message of a body, and one to spare
@@ -49,8 +50,7 @@ _BREAK = re.compile(r"[ \t\r]*\n[ \t\r]*")
 _QUOTED = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})')
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
+class Denial(msgspec.Struct, frozen=True):
     """An admission webhook's answer inside a message."""
 
     webhook: str  # as it is registered: "pods.validate.airlock"
@@ -62,8 +62,7 @@ class Denial:
         return self.webhook == "airlock" or self.webhook.endswith(".airlock") or ".airlock." in self.webhook
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """What the message says."""
 
     ids: str  # DAG and task as the message has them, joined by a dot: either may hold dots itself; "" if it names none

@@ -1,14 +1,14 @@
 """Where ConfigMaps hold documents: each under its key, and the last accepted ones together in one of our own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 POLICY_KEY, MANIFEST_KEY, RELEASE_KEY = "policy.yaml", "required-env.yaml", "release.yaml"
 KEYS = {"policy": POLICY_KEY, "required-env": MANIFEST_KEY, "release": RELEASE_KEY}  # by the document's name
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """A document that was found good: its name, its text and the text's revision."""
 
     document: str

@@ -1,8 +1,9 @@
 """What a valid document says but its author hardly means: it is in force anyway, and reported with its line. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from webhook.documents.policy import Policy
 from webhook.documents.required_env import RequiredEnv
@@ -22,8 +23,7 @@ _GENERAL_KEYS = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Caution:
+class Caution(msgspec.Struct, frozen=True):
     """A place in a document, and what is doubtful there; *new* ones are refused when an edit brings them in."""
 
     problem: Problem

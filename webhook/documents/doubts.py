@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from webhook.grammar.yamlnode import compose
 
@@ -17,8 +18,7 @@ _LEFT_BEHIND = (
 _EMPTY = "is empty; if that is meant, say so in reason"
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(msgspec.Struct, frozen=True):
     """One field, by its path, and what is odd about it."""
 
     path: str

@@ -1,9 +1,9 @@
 """Documents inside of other files: in ConfigMaps as kubectl prints them, and in the values of airlock's chart."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import yaml
 
 from webhook.grammar.model import API_VERSION, Problem, place
@@ -14,8 +14,7 @@ KEYS = {"policy.yaml": "Policy", "required-env.yaml": "RequiredEnv", "release.ya
 _PARTS = {"policy": "Policy", "requiredEnv": "RequiredEnv"}  # of the chart's values
 
 
-@dataclass(frozen=True, slots=True)
-class Wrapped:
+class Wrapped(msgspec.Struct, frozen=True):
     """A document, and where it stands in its file."""
 
     text: str | bytes  # as far down as in the file, so that lines are those of the file

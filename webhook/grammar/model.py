@@ -3,9 +3,10 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self, TypeVar
 
+import msgspec
+from msgspec.structs import replace
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -30,8 +31,7 @@ _FLAW = "flaw"  # our own error types among pydantic's: the sentence is ready
 _UNKNOWN_FIELD = "unknown_field"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One thing wrong with a document."""
 
     line: int  # 0: nowhere in particular
@@ -57,8 +57,7 @@ class DocumentError(ValueError):
         return all(problem.unknown_field for problem in self.problems)
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(msgspec.Struct, frozen=True):
     """What is wrong with fields that are each right by themselves; *path* begins where the flaw is looked for."""
 
     path: Path

@@ -1,10 +1,10 @@
 """Texts with a grammar of their own: Kubernetes names, parts of image references, people's words, dates and times."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
+import msgspec
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -25,8 +25,7 @@ _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _WORD = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 
 
-@dataclass(frozen=True, slots=True)
-class Grammar:
+class Grammar(msgspec.Struct, frozen=True):
     """What a text must match as a whole, and how to say so."""
 
     pattern: str

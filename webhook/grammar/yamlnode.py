@@ -5,9 +5,9 @@ the text as events: libyaml's composer recurses without a limit and accepts dupl
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import yaml
 
 from webhook.grammar.yamltext import BREAK, TextError, core, decode, kind_of
@@ -39,8 +39,7 @@ _WAYS_OUT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """Something that cannot be read, or that can be read in two ways."""
 
     line: int  # 0: the document as a whole
@@ -48,14 +47,13 @@ class Fault:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """A value and where it was written; an alias is the node of its anchor."""
 
     line: int
     value: Any
-    children: Mapping[str | int, "Node"] = field(default_factory=dict)
-    keys: Mapping[str, int] = field(default_factory=dict)  # the lines of a mapping's keys
+    children: Mapping[str | int, "Node"] = msgspec.field(default_factory=dict)
+    keys: Mapping[str, int] = msgspec.field(default_factory=dict)  # the lines of a mapping's keys
 
     size: int = 1  # nodes, itself and expanded aliases included
     height: int = 0

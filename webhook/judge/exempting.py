@@ -1,9 +1,10 @@
 """Checks a finding against the exemptions: it counts, or one of them covers it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+
+import msgspec
 
 from webhook.documents.exemption import Exemption
 from webhook.judge.trust import REMEMBERED
@@ -27,8 +28,7 @@ def covers(exemptions: tuple[Exemption, ...]) -> Covers:
     return covering
 
 
-@dataclass(frozen=True, slots=True)
-class Covering:
+class Covering(msgspec.Struct, frozen=True):
     """The exemptions as they stand on the day *today* (UTC), and the workload that is judged."""
 
     covers: Covers

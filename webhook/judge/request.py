@@ -1,6 +1,5 @@
 """What the API server asks about, without the envelope."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 import msgspec
@@ -12,8 +11,7 @@ from webhook.pods.skim import Data
 from webhook.pods.workload import Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
+class Obstacle(msgspec.Struct, frozen=True):
     """Why an object was not read to its end, and what is known of it all the same."""
 
     text: str  # after "the object": "cannot be read: ..."

@@ -1,8 +1,9 @@
 """Which rules are in force where: the policy's modes, and each rule's check by its options, worked out once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from webhook.documents.policy import Policy
 from webhook.judge.trust import REMEMBERED
@@ -11,8 +12,7 @@ from webhook.rules.finding import Mode
 from webhook.rules.rule import Check, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class InForce:
+class InForce(msgspec.Struct, frozen=True):
     """One rule that is not off in a namespace."""
 
     rule: Rule

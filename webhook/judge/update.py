@@ -1,8 +1,9 @@
 """What to judge when a pod changes, and in which role: by its old or its new labels, whichever is stricter."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import islice
+
+import msgspec
 
 from webhook.judge.bounds import MOST_PLACES
 from webhook.judge.request import Request
@@ -18,8 +19,7 @@ _SEPARATELY = 100  # containers and volumes
 Judge = Callable[[Role, Workload, tuple[ImagePlace, ...]], Verdict]
 
 
-@dataclass(frozen=True, slots=True)
-class Strictest:
+class Strictest(msgspec.Struct, frozen=True):
     """The strictest verdict on a pod that changes, and the role that it is for."""
 
     role: Role

@@ -8,8 +8,10 @@ over all.
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.pods.image import ImageError, parse
 from webhook.rules.finding import Finding, Mode
@@ -18,8 +20,7 @@ from webhook.rules.keys import Keys
 Key = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(msgspec.Struct, frozen=True):
     """One place of a workload that shows a cause."""
 
     path: str  # the field: spec.containers[0].image
@@ -27,8 +28,7 @@ class Where:
     detail: str = ""  # what is particular to this place: as sha256:0123456789ab
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """What is wrong and why, what to do, and every place where it shows."""
 
     text: str  # what is wrong, without places and fix
@@ -73,8 +73,7 @@ def cause_of(finding: Finding) -> Cause:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(msgspec.Struct, frozen=True):
     """A cause that *rule* found and that counts, and what it does."""
 
     rule: str
@@ -89,8 +88,7 @@ class Violation:
         return self.rule, self.mode, self.pods or "", self.note, *self.cause.key
 
 
-@dataclass(frozen=True, slots=True)
-class Exempted:
+class Exempted(msgspec.Struct, frozen=True):
     """A cause that *rule* found and that does not count because of the exemption named *exemption*."""
 
     rule: str
@@ -123,8 +121,7 @@ def at(one: T, places: Iterable[Where]) -> T:
     return replace(one, cause=replace(one.cause, places=tuple(places)))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The whole answer to one request: violations in object order, and what was exempted."""
 
     violations: tuple[Violation, ...] = ()

@@ -2,7 +2,8 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.lint.values import UNKNOWN, Arguments, Function, Items, Mapping, Value, join
 
@@ -11,8 +12,7 @@ class BindError(ValueError):
     """Python would raise TypeError; the text is what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """The values of parameters; those that no argument was given for take their defaults."""
 
     names: dict[str, Value]

@@ -3,7 +3,7 @@
 The facts were read in Airflow 2.8.4 to 2.11.2 and 3.0.0 to 3.3.2, and run on 2.11.2 and 3.3.2 (`make test-callers`).
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from webhook.lint.record import Slot
 from webhook.lint.values import UNKNOWN, Items, Mapping, Text, Value
@@ -18,8 +18,7 @@ _SLA_PASSES = "(dag, task_list: str, blocking_task_list: str, slas: list[SlaMiss
 _PARSERS = (Component.SCHEDULER, Component.DAG_PROCESSOR)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """The caller, in words and in values."""
 
     passes: str

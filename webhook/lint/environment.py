@@ -1,7 +1,8 @@
 """Which environment variables each component is known to have."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from webhook.pods.airflow import Component
 from webhook.rules.finding import Mode
@@ -16,20 +17,18 @@ _ALWAYS = frozenset({
 _SERVICES = ("_SERVICE_HOST", "_SERVICE_PORT", "_PORT")  # of every Service in the namespace
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(msgspec.Struct, frozen=True):
     """The variables of one component's own container."""
 
     names: frozenset[str] = frozenset()
     open: bool = False  # whether it may have others: an envFrom that cannot be read
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(msgspec.Struct, frozen=True):
     """What manifests and the required-env manifest declare."""
 
-    manifests: dict[Component, Declared] = field(default_factory=dict)
-    required: dict[Component, frozenset[str]] = field(default_factory=dict)
+    manifests: dict[Component, Declared] = msgspec.field(default_factory=dict)
+    required: dict[Component, frozenset[str]] = msgspec.field(default_factory=dict)
 
     def missing(self, name: str, components: Iterable[Component]) -> "Missing | None":
         """Return why a callback that runs in one of *components* lacks the variable *name*; None if it may have it."""
@@ -64,8 +63,7 @@ class Environment:
         return name in declared.names or name in self.required.get(component, ())
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(msgspec.Struct, frozen=True):
     """A variable that components lack."""
 
     components: tuple[Component, ...]

@@ -1,14 +1,13 @@
 """What is known besides the files that are read."""
 
-from dataclasses import dataclass
+import msgspec
 
 from webhook.lint.environment import Environment
 from webhook.lint.record import Given
 from webhook.lint.versions import ANY, Versions, of_imports
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What is known besides the files."""
 
     asked: Versions | None = None  # what somebody said; it is believed

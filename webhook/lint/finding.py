@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.lint.values import Place
 from webhook.rules.finding import Mode
@@ -38,8 +41,7 @@ class Also:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One fault of one callback, with every place that shows it."""
 
     fault: Fault

@@ -1,7 +1,8 @@
 """A folder of DAG files becomes an outcome: findings, what comments spare, what could not be read."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from webhook.lint.facts import Facts
 from webhook.lint.finding import Also, Finding, merged

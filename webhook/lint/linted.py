@@ -2,22 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.lint.finding import Also, Finding
 from webhook.rules.finding import Mode
 
 
-@dataclass(frozen=True, slots=True)
-class Spared:
+class Spared(msgspec.Struct, frozen=True):
     """A finding that a comment spares, and why."""
 
     finding: Finding
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Linted:
+class Linted(msgspec.Struct, frozen=True):
     """What is to be said of the files."""
 
     files: int = 0

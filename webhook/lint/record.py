@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from webhook.lint.values import Arguments, Function, Module, Place, Value
 
 
@@ -31,8 +33,7 @@ class Given:
     task: str = ""  # same
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(msgspec.Struct, frozen=True):
     """A use of text that only an object or a list stands."""
 
     name: str  # of the text: task_list
@@ -42,8 +43,7 @@ class Use:
     line_of: bool = False  # whether it is a line of the text, after a split
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
+class Misfit(msgspec.Struct, frozen=True):
     """A call that hands on what Airflow passes to a function that does not take it."""
 
     function: Function
@@ -58,8 +58,7 @@ class Kind(StrEnum):
     VARIABLE = "Airflow Variable"
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(msgspec.Struct, frozen=True):
     """A variable that is read, without a default."""
 
     kind: Kind

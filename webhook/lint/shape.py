@@ -1,7 +1,8 @@
 """What stands where a callback belongs: several, one that can be called, or something else."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.lint import names
 from webhook.lint.binding import BindError, bind, prepend, signature
@@ -33,8 +34,7 @@ _TASKS = (Slot.TASK, Slot.DEFAULT_ARGS)
 _LONGEST = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
+class Misfit(msgspec.Struct, frozen=True):
     """A value that nobody can call, in words."""
 
     value: Value

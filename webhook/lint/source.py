@@ -6,28 +6,27 @@ import re
 import sys
 import tokenize
 import warnings
-from dataclasses import dataclass, field
+
+import msgspec
 
 SIZE = 2 * 1024 * 1024  # bytes; a tree takes some fifty times as much memory
 _CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 _COMMENT = re.compile(r"#\s*airlock:\s*ignore\[(?P<rules>[^\]]*)\]\s*:?-*\s*(?P<reason>.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(msgspec.Struct, frozen=True):
     """A comment that spares the findings of its line."""
 
     line: int
     reason: str  # "" where none is given, which spares nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """A file that could be read."""
 
     file: str
     tree: ast.Module
-    ignores: dict[int, Ignore] = field(default_factory=dict)  # by the line that they are about
+    ignores: dict[int, Ignore] = msgspec.field(default_factory=dict)  # by the line that they are about
 
 
 class SourceError(ValueError):

@@ -7,30 +7,28 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+import msgspec
+
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(msgspec.Struct, frozen=True):
     """Something that the files do not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(msgspec.Struct, frozen=True):
     """A literal: a string, a number, None, ..."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """A string that Airflow passes where its name promises a list."""
 
     name: str  # of what Airflow passes: task_list
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """A string that was made from a Text: a line of it, or one of its characters."""
 
     name: str
@@ -122,15 +120,13 @@ class Partial:
     open: bool = False  # whether there may be arguments that cannot be told
 
 
-@dataclass(frozen=True, slots=True)
-class External:
+class External(msgspec.Struct, frozen=True):
     """Something that is imported from outside of the folder, by its dotted path."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """What a call of something external returned."""
 
     path: str
@@ -144,8 +140,7 @@ class File:
     module: "Module"
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(msgspec.Struct, frozen=True):
     """The None that a call of *function* returned; or the TypeError that it raised, in words."""
 
     function: str
@@ -153,16 +148,14 @@ class Nothing:
     is_coroutine: bool = False  # whether it is no None, but a coroutine that nobody has awaited
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(msgspec.Struct, frozen=True):
     """A method of a built-in value, or of something external: `text.split`, `dag.partial`."""
 
     owner: "Value"
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(msgspec.Struct, frozen=True):
     """One of several, by a condition that the file does not decide."""
 
     options: tuple["Value", ...]

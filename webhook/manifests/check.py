@@ -1,10 +1,10 @@
 """Reads all files of one check, then judges them together, because one file may complete another."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from datetime import date
 
 import msgspec
+from msgspec.structs import replace
 
 from webhook.admission.review import ReviewError, decode
 from webhook.documents.policy import ComponentRow, Policy
@@ -29,15 +29,14 @@ from webhook.pods.workload import TEMPLATES, UnreadableError
 from webhook.variables.known import ConfigMaps
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What to judge by."""
 
     policy: Policy
     required: RequiredEnv
     today: date  # UTC; a moment, where the release matters
     namespace: str = "default"  # of objects that name none
-    config_maps: ConfigMaps = field(default_factory=dict)  # those that are known besides the input
+    config_maps: ConfigMaps = msgspec.field(default_factory=dict)  # those that are known besides the input
     release: Release = NONE
     observed: Observed = NOTHING
 

@@ -5,7 +5,6 @@ values, and counts an alias each time.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -27,8 +26,7 @@ _BOOLEANS |= {form(word): value for word, value in _BOOLEANS.items() for form in
 _NOT_TEXT = frozenset("~nNtTfFyYoO0123456789+-.")  # a plain scalar that begins otherwise is text
 
 
-@dataclass(frozen=True, slots=True)
-class Text(Node):
+class Text(Node, frozen=True):
     """A literal block scalar, whose lines are lines of the file."""
 
     first: int = 0  # the line of its first line

@@ -3,7 +3,8 @@
 from base64 import b64decode
 from binascii import Error
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.grammar.yamlnode import Node
 from webhook.manifests.composer import Text
@@ -16,8 +17,7 @@ _PLAIN = {"ConfigMap": ("data",), "Secret": ("stringData",)}
 _ENCODED = {"ConfigMap": ("binaryData",), "Secret": ("data",)}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A key of a ConfigMap or a Secret."""
 
     manifest: Manifest

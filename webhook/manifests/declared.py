@@ -1,8 +1,9 @@
 """What manifests declare for each component of Airflow: its variables, its image, and its executor."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from webhook.manifests import data
 from webhook.manifests.check import Check
@@ -19,8 +20,7 @@ _SOURCES = {"configMapRef": "ConfigMap", "secretRef": "Secret"}
 Keys = Mapping[tuple[str, str, str], frozenset[str]]  # of ConfigMaps and Secrets, by kind, namespace and name
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(msgspec.Struct, frozen=True):
     """The own container of one component."""
 
     component: Component
@@ -30,8 +30,7 @@ class Process:
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(msgspec.Struct, frozen=True):
     """What manifests declare."""
 
     processes: tuple[Process, ...] = ()

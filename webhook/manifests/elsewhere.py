@@ -1,8 +1,9 @@
 """Documents that describe an Airflow but not its pods: which tool renders them, and with which command."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from webhook.grammar.yamlnode import Node
 from webhook.manifests.objects import Manifest, mapping
@@ -28,8 +29,7 @@ _COMMON_VALUES = frozenset(
 _ENOUGH = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(msgspec.Struct, frozen=True):
     """A kind of object that something else renders."""
 
     group: str  # its end: "fluxcd.io" is that of helm.toolkit.fluxcd.io
@@ -99,8 +99,7 @@ def _check(namespace: str) -> str:
     return f"airlock check -n {namespace} -"
 
 
-@dataclass(frozen=True, slots=True)
-class _Release:
+class _Release(msgspec.Struct, frozen=True):
     """A chart to be installed; "" for what is not said."""
 
     name: str

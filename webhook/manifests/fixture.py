@@ -1,7 +1,6 @@
 """Runs a policy's tests: each case takes the path of a request, from an AdmissionReview to the verdict."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -16,8 +15,7 @@ from webhook.judge.message import sentence
 from webhook.judge.verdict import Verdict, Violation
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What came of one case."""
 
     name: str

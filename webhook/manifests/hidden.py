@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.grammar.yamlnode import Node
 from webhook.manifests import data, kin
@@ -24,8 +26,7 @@ _LONGEST_KEY = 253  # characters; the API server takes no longer one
 _TEMPLATE_KEY = re.compile(r"(?:.*[._-])?pod[_-]?template(?:[_-]?file)?(?:[._-].*)?\.(?:ya?ml|json)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Holder:
+class _Holder(msgspec.Struct, frozen=True):
     """A ConfigMap or a Secret with its keys, or a file of settings."""
 
     manifest: Manifest
@@ -41,8 +42,7 @@ class _Holder:
         return next((entry for key, entry in self.entries.items() if key.lower().endswith(CONFIG)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     """What sets the settings of one Airflow, the strongest first, and which of it is not in the input."""
 
     values: tuple[Values, ...]

@@ -1,6 +1,6 @@
 """The schedulers of the input, whose variables are settings, and other workloads that show an Airflow's image."""
 
-from dataclasses import dataclass
+import msgspec
 
 from webhook.grammar.yamlnode import Node
 from webhook.manifests import shape
@@ -15,8 +15,7 @@ from webhook.pods.workload import Container, PodSpec
 Name = tuple[str, str]  # kind and name: ("ConfigMap", "airflow-config")
 
 
-@dataclass(frozen=True, slots=True)
-class Leader:
+class Leader(msgspec.Struct, frozen=True):
     """A workload whose image is that of its Airflow; in a scheduler the executor runs."""
 
     manifest: Manifest
@@ -35,8 +34,7 @@ class Leader:
             return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Images:
+class Images(msgspec.Struct, frozen=True):
     """What an Airflow runs, as far as the input says."""
 
     repositories: frozenset[str] = frozenset()

@@ -1,8 +1,9 @@
 """Documents -> manifests: the objects in them, each with its file, out of Lists and AdmissionReviews."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from webhook.admission.envelope import API_VERSION
 from webhook.grammar.yamlnode import Node
@@ -16,8 +17,7 @@ _DEPTH = 6  # levels of an object below which no other object is looked for
 _OPAQUE = frozenset({"AdmissionReview", "ControllerRevision", "CustomResourceDefinition", "ConfigMap", "Secret"})
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True):
     """One object, or the envelope it was sent in."""
 
     file: str
@@ -65,8 +65,7 @@ def texts(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
     return {str(key): one for key, one in mapping(value).items() if isinstance(one, str)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(msgspec.Struct, frozen=True):
     """What the objects of one document have in common."""
 
     file: str
@@ -74,8 +73,7 @@ class _Origin:
     namespace: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stray:
+class Stray(msgspec.Struct, frozen=True):
     """A document that is not an object: it has no apiVersion and kind."""
 
     place: Place

@@ -1,7 +1,8 @@
 """The results of judging manifests: values that every format prints."""
 
 from collections import Counter
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.place import Place
@@ -9,16 +10,14 @@ from webhook.pods.airflow import Chart, Component
 from webhook.rules.finding import Mode
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(msgspec.Struct, frozen=True):
     """Another place that has to do with a finding."""
 
     place: Place
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(msgspec.Struct, frozen=True):
     """A violation, where it stands, and what else it comes from."""
 
     violation: Violation
@@ -31,8 +30,7 @@ class Reported:
         return self.places[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Spared:
+class Spared(msgspec.Struct, frozen=True):
     """A finding that an exemption covers, and where it stands."""
 
     exempted: Exempted
@@ -44,8 +42,7 @@ class Spared:
         return self.places[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """One Airflow workload and what is wrong with it."""
 
     place: Place
@@ -74,8 +71,7 @@ class Judged:
         return f"{self.component} {self.kind} {where}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(msgspec.Struct, frozen=True):
     """Something said of a place: why it cannot be used, or why it was passed over."""
 
     place: Place
@@ -87,8 +83,7 @@ class Remark:
         return f"{self.place}: {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """Everything that one run saw."""
 
     objects: int = 0

@@ -1,15 +1,15 @@
 """Where something is: file and line, looked up by the path of a field."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.grammar.yamlnode import Node
 
 _STEP = re.compile(r"\[(?P<index>\d+)\]|(?P<field>[^.\[\]]+)")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, order=True):
     """A line of a file, or what stands for one in a cluster."""
 
     file: str

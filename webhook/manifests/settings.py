@@ -6,8 +6,10 @@ Airflow reads a variable before the file, and an option of today's section befor
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.grammar.yamlnode import Node
 from webhook.manifests.data import Entry
@@ -31,8 +33,7 @@ _WITHOUT_PODS = frozenset(
 _FALSE = ("f", "false", "0")  # configuration.py, getboolean
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """The value of a setting and where it stands; None for one that comes from what is not in the input."""
 
     value: str | None
@@ -44,8 +45,7 @@ class Setting:
 Values = Mapping[str, Setting]  # variables by name, or options of airflow.cfg by "section.option"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """What the executor reads when it makes a worker pod; None: nothing says so."""
 
     repository: Setting | None = None
@@ -150,8 +150,7 @@ _KEY_REFS = {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
 _FROM_REFS = {"configMapRef": "ConfigMap", "secretRef": "Secret"}
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(msgspec.Struct, frozen=True):
     """The variables of Airflow that a container has, and what may set others: "Secret extra", not in the input."""
 
     values: Values

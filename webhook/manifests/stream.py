@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
+
+import msgspec
 
 from webhook.grammar.yamlnode import Node
 from webhook.manifests.composer import NODES, BoundError, Composer, StopError, Text
@@ -26,24 +27,21 @@ _ACTION = re.compile(r"\{\{-?\s*(?:/\*|(?:if|else|end|with|range|define|template
 _BRACES = re.compile(r"^[^#'\"\r\n]{0,400}?(?<!\{)(\{\{(?!\{)|\{%)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """One document of a file."""
 
     root: Node
     template: str = ""  # the chart's file it was rendered from, by helm's comment
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
+class Unusable(msgspec.Struct, frozen=True):
     """What cannot be read, and why."""
 
     line: int  # 0: the file as a whole
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unrendered:
+class Unrendered(msgspec.Struct, frozen=True):
     """A Helm template before rendering, or values with Helm's words for the chart to fill."""
 
     line: int

@@ -6,7 +6,6 @@ labels of Airflow counts as a task, as admission treats a pod that no controller
 mode that its Pod will meet, and a Pod is first completed as `/mutate` would do.
 """
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -38,8 +37,7 @@ from webhook.rules.finding import Mode
 _CONTROLLER = "airlock:check:controller"
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """An object as a request, and where its fields stand."""
 
     request: Request

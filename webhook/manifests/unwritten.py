@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 from msgspec import structs
@@ -15,8 +14,7 @@ _VARIABLE = re.compile(r"\$[{(]?\w")
 _NAME, _IMAGE = 63, 120
 
 
-@dataclass(frozen=True, slots=True)
-class Unwritten:
+class Unwritten(msgspec.Struct, frozen=True):
     """A place without an image that could be judged."""
 
     path: str

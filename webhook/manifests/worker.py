@@ -6,8 +6,9 @@ provider's labels come on top (apache-airflow-providers-cncf-kubernetes: kube_co
 construct_pod; apache/airflow#58625).
 """
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from webhook.grammar.yamlnode import Node
 from webhook.manifests.data import Entry
@@ -23,8 +24,7 @@ _POLICY = "spec.containers[0].imagePullPolicy"
 _LABELS = {"kubernetes_executor": "True"}  # of the provider's labels the one that says whose the pod is
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(msgspec.Struct, frozen=True):
     """A worker pod, and what its parts come from."""
 
     pod: dict[str, Any]

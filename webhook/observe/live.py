@@ -1,15 +1,14 @@
 """Metrics that are computed at each scrape, so that they are current."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
+import msgspec
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(msgspec.Struct, frozen=True):
     """A document, its revision in force, and for how many seconds that has been stale."""
 
     document: str

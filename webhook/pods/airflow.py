@@ -1,8 +1,9 @@
 """What a pod of Airflow is: components, roles, the owners they can have, and the rows that map labels to them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from webhook.pods.workload import OwnerReference
 
@@ -61,8 +62,7 @@ GROUPS = {
 _BETWEEN = {"Deployment": "ReplicaSet", "CronJob": "Job"}
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(msgspec.Struct, frozen=True):
     """The part a workload plays in an Airflow."""
 
     component: Component
@@ -104,8 +104,7 @@ def _between(kinds: frozenset[str]) -> frozenset[str]:
     return frozenset(_BETWEEN[kind] for kind in kinds if kind in _BETWEEN)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One row of the table: pods with all of *labels* play the role that label *key* names."""
 
     chart: Chart

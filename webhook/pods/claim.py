@@ -1,9 +1,9 @@
 """What a workload claims to be, by the labels of a chart, of the policy's rows, or of tasks."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from webhook.pods import charts
 from webhook.pods.airflow import TASKS, Chart, Component, Role, Row

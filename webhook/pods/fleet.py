@@ -5,9 +5,11 @@ It compares digests only where `webhook.pods.nodes` says that they compare. Time
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.pods.airflow import Component
 from webhook.pods.live import LivePod
@@ -25,13 +27,12 @@ LEADERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(msgspec.Struct, frozen=True):
     """All sightings by image, each image's by group and first; all parts by Airflow and component, oldest first."""
 
-    sightings: Mapping[str, tuple[Sighting, ...]] = field(default_factory=dict)
-    parts: Mapping[tuple[Airflow, Component], tuple[Part, ...]] = field(default_factory=dict)
-    inconclusive: Mapping[str, int] = field(default_factory=dict)  # containers without a digest to compare, by image
+    sightings: Mapping[str, tuple[Sighting, ...]] = msgspec.field(default_factory=dict)
+    parts: Mapping[tuple[Airflow, Component], tuple[Part, ...]] = msgspec.field(default_factory=dict)
+    inconclusive: Mapping[str, int] = msgspec.field(default_factory=dict)  # how many lack a digest, by image
 
     def drift(self, image: str, group: str) -> tuple[Sighting, ...]:
         """Return the digests that *image* runs as at the same time on nodes of *group*; none unless there are two.
@@ -105,8 +106,7 @@ def _order(part: Part) -> tuple[str, str, str, datetime, str, str]:
     return (airflow.namespace, airflow.release, part.component, part.first, part.image, part.digest or "")
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(msgspec.Struct, frozen=True):
     """A pod that runs, for a rule: the pod itself, and what runs beside it."""
 
     pod: LivePod

@@ -5,8 +5,9 @@ The facts about that library come from its reference.go, regexp.go and normalize
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from webhook.pods.text import quote
 
@@ -30,8 +31,7 @@ class ImageError(ValueError):
     """A text that is not an image reference; says which part of it is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(msgspec.Struct, frozen=True):
     """An image reference, normalised: what names one repository has one *domain* and *path*, however it was written.
 
     Capitals make no difference in a host, so *domain* is lower-case. Only a host that nothing but its capitals tells

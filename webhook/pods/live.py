@@ -5,10 +5,10 @@ Fields have the API's types; of a pod with other types, it reads what `webhook.p
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from webhook.pods import skim
 from webhook.pods.references import is_reference, refers_to_files
@@ -79,8 +79,7 @@ _decoder = msgspec.json.Decoder(_Pod)
 _named = msgspec.json.Decoder(_Named)
 
 
-@dataclass(frozen=True, slots=True)
-class RunningImage:
+class RunningImage(msgspec.Struct, frozen=True):
     """What the node says that one container runs."""
 
     image_id: str  # as the node has it; "" when it does not say
@@ -99,8 +98,7 @@ class RunningImage:
         return match[1] if match else None
 
 
-@dataclass(frozen=True, slots=True)
-class LivePod:
+class LivePod(msgspec.Struct, frozen=True):
     """A pod of a cluster."""
 
     workload: Workload

@@ -6,7 +6,6 @@ too, such as a container called `worker`.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 
@@ -49,8 +48,7 @@ _JOBS = frozenset({"db", "initdb", "upgradedb", "users"})
 _BASE = "base"  # what the executor and the operator call the container of a task
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(msgspec.Struct, frozen=True):
     """What a container shows of itself."""
 
     name: str
@@ -59,8 +57,7 @@ class Traits:
     words: tuple[str, ...] = ()  # command and arguments
 
 
-@dataclass(frozen=True, slots=True)
-class Likeness:
+class Likeness(msgspec.Struct, frozen=True):
     """Why a pod looks like Airflow, and as what."""
 
     why: tuple[str, ...]

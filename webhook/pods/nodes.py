@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -39,8 +38,7 @@ class _Node(Struct, frozen=True):
 _decoder = msgspec.json.Decoder(_Node)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """What is to be known of one node."""
 
     name: str
@@ -48,8 +46,7 @@ class Node:
     same: tuple[frozenset[str], ...] = ()  # digests that are one image there
 
 
-@dataclass(frozen=True, slots=True)
-class Nodes:
+class Nodes(msgspec.Struct, frozen=True):
     """All nodes of a cluster, as far as they may be read.
 
     Two digests of one reference are two images only if they are of one kind: a runtime says the digest of the index or
@@ -57,8 +54,8 @@ class Nodes:
     compared between nodes of one runtime and one platform, and those that a node lists as names of one image are one.
     """
 
-    groups: Mapping[str, str] = field(default_factory=dict)  # by the node's name
-    representatives: Mapping[str, str] = field(default_factory=dict)  # digest -> the one that stands for it
+    groups: Mapping[str, str] = msgspec.field(default_factory=dict)  # by the node's name
+    representatives: Mapping[str, str] = msgspec.field(default_factory=dict)  # digest -> the one that stands for it
 
     def group(self, node: str) -> str:
         """Return the group of *node*; "" when it is not known."""

@@ -5,7 +5,6 @@ Anyone may have written what it reads back, so it skips each entry that is not v
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,12 +42,11 @@ class _Page(msgspec.Struct, frozen=True):
     told: dict[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Notes:
+class Notes(msgspec.Struct, frozen=True):
     """What is kept: sightings, and when what was told was last so, by its mark."""
 
-    sightings: Mapping[Key, Sighting] = field(default_factory=dict)
-    told: Mapping[str, int] = field(default_factory=dict)  # seconds since 1970
+    sightings: Mapping[Key, Sighting] = msgspec.field(default_factory=dict)
+    told: Mapping[str, int] = msgspec.field(default_factory=dict)  # seconds since 1970
 
 
 class Memory:

@@ -1,7 +1,7 @@
 """What the controller has seen of a cluster and of registries that rules may use: facts, never guesses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import msgspec
 
@@ -15,8 +15,7 @@ MOST_ORIGINS = 2000
 _LONGEST = 256  # characters of a revision
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """What a registry says that an image was built from."""
 
     digest: str = ""  # of the index, or of the only manifest
@@ -28,13 +27,12 @@ class Origin:
 NOT_ASKED = Origin(why="no registry has been asked about it yet")
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(msgspec.Struct, frozen=True):
     """What is known; nothing by default."""
 
-    origins: Mapping[str, Origin] = field(default_factory=dict)  # by reference, as `key` writes it
-    pins: Mapping[Airflow, Pin] = field(default_factory=dict)  # what schedulers run
-    sightings: Fleet = field(default_factory=Fleet)  # which digests images ran as; without what runs now
+    origins: Mapping[str, Origin] = msgspec.field(default_factory=dict)  # by reference, as `key` writes it
+    pins: Mapping[Airflow, Pin] = msgspec.field(default_factory=dict)  # what schedulers run
+    sightings: Fleet = msgspec.field(default_factory=Fleet)  # which digests images ran as; without what runs now
     holdings: Holdings = NO_HOLDINGS  # which ConfigMaps and Secrets there are, by name and key; it may change
 
     def origin(self, image: Image) -> Origin:

@@ -1,7 +1,8 @@
 """Finds the component's own container in a pod, among sidecars that others add."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from webhook.pods.airflow import Component, Role
 from webhook.pods.charts import component_of

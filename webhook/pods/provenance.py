@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 _SOURCE = re.compile(r"[^/]+(?P<charts>(?:/charts/[^/]+)*)/templates/")
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(msgspec.Struct, frozen=True):
     """What is known besides the pod itself; None and "": nothing."""
 
     under: str | None = None  # the key below which the chart's values stand: "" for the chart itself, "airflow", "a.b"

@@ -1,9 +1,10 @@
 """What a pod's variables refer to, and which ConfigMaps and Secrets we know, by name and key."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
+
+import msgspec
 
 from webhook.pods.workload import Container, NameRef, PodSpec
 
@@ -19,8 +20,7 @@ _FIELDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """One reference of one container."""
 
     kind: str  # ConfigMap, Secret, or file
@@ -47,14 +47,13 @@ class Holdings(Protocol):
         """Return the keys of an object, or why they are not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """Objects by kind and namespace: their keys by name, never a value.
 
     *whole* names where all of them are known; *partial* says that these are files, and others may exist.
     """
 
-    objects: Mapping[tuple[str, str], Mapping[str, Keys]] = field(default_factory=dict)
+    objects: Mapping[tuple[str, str], Mapping[str, Keys]] = msgspec.field(default_factory=dict)
     whole: frozenset[tuple[str, str]] = frozenset()
     missing: frozenset[tuple[str, str, str]] = frozenset()  # kind, namespace and name of what does not exist
     partial: bool = False

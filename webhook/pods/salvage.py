@@ -1,15 +1,13 @@
 """Reads what it can of an object whose fields have wrong types; an API server never sends one."""
 
 import re
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """A field whose type is not what the API says."""
 
     path: str  # "spec.containers[0].image"; "" for the whole object

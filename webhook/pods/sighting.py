@@ -1,8 +1,10 @@
 """What one container ran when it was seen: a reference as a digest, for one Airflow, on nodes whose digests compare."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.pods.airflow import Chart, Component, Role
 from webhook.pods.image import Image, ImageError, parse
@@ -15,8 +17,7 @@ MOST_NODES = 8  # that a sighting names; it counts all
 RELEASES = ("release", "app.kubernetes.io/instance")
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(msgspec.Struct, frozen=True):
     """One reference that runs, or ran lately, as one digest on nodes whose digests compare."""
 
     image: str  # the reference, normalised, with its tag
@@ -38,8 +39,7 @@ class Sighting:
         return self.first <= other.last and other.first <= self.last
 
 
-@dataclass(frozen=True, slots=True)
-class Airflow:
+class Airflow(msgspec.Struct, frozen=True):
     """One Airflow: a Helm release in a namespace; *release* is "" where no label says it."""
 
     namespace: str
@@ -47,8 +47,7 @@ class Airflow:
     cluster: str = ""  # its name, in a survey of several
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """What one component of one Airflow runs in its own container."""
 
     airflow: Airflow
@@ -68,8 +67,7 @@ class Part:
         return self.image == other.image
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """One container of one pod, or of several alike: what it was told to run, and what its node says it does."""
 
     image: Image

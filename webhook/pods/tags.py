@@ -1,9 +1,9 @@
 """Classes of image tags, in one table: which tags name one image for good, and which get pushed again."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+import msgspec
 import re2
 
 
@@ -15,8 +15,7 @@ class TagClass(StrEnum):
     UNRECOGNISED = "unrecognised"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """A row of the table: a noun for people, the class, and an RE2 pattern for whole tags in lower case."""
 
     name: str

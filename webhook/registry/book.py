@@ -3,8 +3,9 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from webhook.pods.image import Image
 from webhook.registry.client import AwayError, RegistryError
@@ -15,15 +16,13 @@ AGAIN = timedelta(minutes=10).total_seconds()  # until airlock asks again about 
 RETRY = timedelta(minutes=5).total_seconds()  # until a registry that did not say is asked again
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(msgspec.Struct, frozen=True):
     """Why it is not known what an image was built from."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(msgspec.Struct, frozen=True):
     entry: Revision | Unknown
     due: float | None  # when to ask again; None: a digest's answer stays
 

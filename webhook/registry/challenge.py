@@ -1,8 +1,9 @@
 """What a registry asks for in `WWW-Authenticate`, and whether it may have it."""
 
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 from webhook.pods.text import quote
 from webhook.registry.hosts import Origin, Registry, origin_of
@@ -17,13 +18,11 @@ class RefusedError(PermissionError):
     """A registry asks for something that airlock does not do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Basic:
+class Basic(msgspec.Struct, frozen=True):
     """The registry wants a user and a password."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bearer:
+class Bearer(msgspec.Struct, frozen=True):
     """The registry wants a token, which *realm* issues at *path*."""
 
     realm: Origin

@@ -3,7 +3,6 @@
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -53,8 +52,7 @@ class _Config(msgspec.Struct, frozen=True):
     config: _Settings | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(msgspec.Struct, frozen=True):
     """What a registry says of one image."""
 
     digest: str  # of the index, or of the only manifest

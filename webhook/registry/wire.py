@@ -10,8 +10,9 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
+
+import msgspec
 
 from webhook.registry.hosts import Origin, is_dialled
 
@@ -25,8 +26,7 @@ class WireError(OSError):
     """No answer that can be used; the text says why and holds no header."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An answer, with its body whole."""
 
     status: int

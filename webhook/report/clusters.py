@@ -1,14 +1,13 @@
 """A survey of several clusters, a row for each: what every format says of one cluster as a whole."""
 
-from dataclasses import dataclass
+import msgspec
 
 from webhook.audit.survey import Basis, Survey
 
 UNKNOWN = "not known"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One cluster."""
 
     name: str  # its context

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.judge.message import problem
 from webhook.judge.verdict import Cause, Violation
@@ -21,8 +23,7 @@ _OBJECT = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
 _SUBCHART = "subchart's name, if it is one"
 
 
-@dataclass(frozen=True, slots=True)
-class _Pin:
+class _Pin(msgspec.Struct, frozen=True):
     """One image of a workload, and the digest it runs as."""
 
     container: str

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from webhook.report.wording import shown
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z_-]*\Z")
@@ -20,8 +22,7 @@ _NOWHERE = "Nothing was found that values could fix."
 _SUBCHART = "Where this chart is part of another one, indent all of it below the subchart's name."
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A value to set, and why."""
 
     path: str  # "images.pod_template.pullPolicy"
@@ -30,8 +31,7 @@ class Change:
     whose: str = ""  # the workload that it is for
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(msgspec.Struct, frozen=True):
     """What to change, and what has to be changed elsewhere."""
 
     changes: tuple[Change, ...] = ()

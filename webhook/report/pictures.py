@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
+
 from webhook.audit.survey import Drift, Skew, Survey
 from webhook.pods.sighting import MOST_NODES, Part, short
 from webhook.report.wording import age, instant, release
@@ -12,8 +14,7 @@ _HUES = 6  # that can be told apart; the letters tell the rest
 _THINNEST = 1.5  # percent; what is younger could not be seen
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """When something ran, in words and as a bar."""
 
     since: str
@@ -23,8 +24,7 @@ class Span:
     width: float
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """One image that ran: a row of a picture."""
 
     mark: str  # A, B, ...: the same for the same image in one picture
@@ -38,8 +38,7 @@ class Run:
     behind: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(msgspec.Struct, frozen=True):
     """What ran since when."""
 
     title: str

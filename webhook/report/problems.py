@@ -7,8 +7,9 @@ scheduler.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from webhook.judge.verdict import Violation
 from webhook.judge.wording import where
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 _NAMED = re.compile(r"'[^']*'(?: \(sha\d+:[0-9a-f]+\))?:? ")
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """A workload that has a problem, and where."""
 
     namespace: str
@@ -52,16 +52,14 @@ class Hit:
         return f"{self.cluster}/{self.namespace}" if self.cluster else self.namespace
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(msgspec.Struct, frozen=True):
     """What to do, and the workloads that it mends."""
 
     fix: str
     hits: tuple[Hit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """What one rule says about one image or variable, everywhere."""
 
     rule: str

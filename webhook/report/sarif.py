@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from webhook.judge import bounds
 from webhook.judge.bounds import UNREADABLE
 from webhook.judge.message import sentence
@@ -87,8 +89,7 @@ def described(name: str, module: ModuleType | None) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Locations:
+class Locations(msgspec.Struct, frozen=True):
     """How places are told: files below the root of the source tree, or objects of a cluster, which has none."""
 
     cluster: bool

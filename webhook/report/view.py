@@ -1,8 +1,9 @@
 """What the HTML page counts, worked out from a survey."""
 
 from collections import Counter
-from dataclasses import dataclass
 from itertools import groupby
+
+import msgspec
 
 from webhook.audit.group import Group
 from webhook.audit.survey import Survey
@@ -24,8 +25,7 @@ _KINDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """Findings of one rule in one component of one namespace."""
 
     findings: int
@@ -33,8 +33,7 @@ class Cell:
     heat: int  # 1 to 4
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A row of the matrix; *first* says how many rows its namespace has, and is 0 in all but the first of them."""
 
     cluster: str  # "" in a survey of one
@@ -44,16 +43,14 @@ class Row:
     cells: tuple[Cell | None, ...]  # one for each component
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
+class Matrix(msgspec.Struct, frozen=True):
     """Namespaces by rule and component."""
 
     components: tuple[Component, ...]
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(msgspec.Struct, frozen=True):
     """The pods of one namespace that would not come back."""
 
     cluster: str  # "" in a survey of one
@@ -70,8 +67,7 @@ class Loss:
         return f"{self.cluster}/{self.namespace}" if self.cluster else self.namespace
 
 
-@dataclass(frozen=True, slots=True)
-class ImageClass:
+class ImageClass(msgspec.Struct, frozen=True):
     """All containers whose image is of one class."""
 
     name: str

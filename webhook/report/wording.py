@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from webhook.judge.verdict import Exempted, Violation
 from webhook.manifests.outcome import Judged, Outcome
@@ -22,8 +23,7 @@ _LONGEST = 1000  # characters of a file's name, or of a remark
 MODES = (Mode.ENFORCE, Mode.WARN, Mode.AUDIT)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """What is told, and what counts as a failure."""
 
     fail_on: Mode = Mode.WARN

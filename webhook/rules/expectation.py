@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Annotated, Any
 
+import msgspec
 from pydantic import Field
 
 from webhook.grammar.model import Flaw, Model
@@ -42,8 +42,7 @@ class Match(Enum):
     UNKNOWN = "unknown"  # what is known of the two cannot be compared
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """How an image compares, and by what evidence."""
 
     match: Match
@@ -197,8 +196,7 @@ def is_revision(text: str, revision: str) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(msgspec.Struct, frozen=True):
     """What one component in one namespace is to run at a moment."""
 
     current: ExpectedImage

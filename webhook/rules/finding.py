@@ -1,7 +1,8 @@
 """What a rule says: a finding at one place, and the modes that decide what findings do."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from webhook.rules.keys import Keys
 
@@ -27,8 +28,7 @@ class Mode(StrEnum):
 _RANK = {mode: rank for rank, mode in enumerate(Mode)}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """What a rule saw at one place of a workload.
 
     A rule yields one for each place. `webhook.judge.verdict` merges those that have rule, subject (image or variable),

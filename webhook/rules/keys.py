@@ -7,7 +7,9 @@ workers of the KubernetesExecutor, whose image is `worker_container_repository:w
 """
 
 import re
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.pods.airflow import Chart, Component, Role
 from webhook.pods.image import Image, ImageError, parse
@@ -53,8 +55,7 @@ _BITNAMI_VALUES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(msgspec.Struct, frozen=True):
     """Where an image stands, and what else is known of it."""
 
     role: Role
@@ -67,8 +68,7 @@ class Site:
     elsewhere: bool | None = None  # whether the Airflow's own components run another repository; None: not known
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(msgspec.Struct, frozen=True):
     """The values that decide about an image, as paths; "" for what the chart has no value for."""
 
     tag: str
@@ -79,8 +79,7 @@ class Keys:
     halves: tuple[str, str] | tuple[()] = ()  # repository and tag: `repository@sha256` and the digits make a digest
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True):
     """The values that list the container: whole lists, which the user wrote."""
 
     lists: tuple[str, ...]

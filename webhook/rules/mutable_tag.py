@@ -24,8 +24,9 @@ Fails::
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import lru_cache, partial
+
+from msgspec.structs import replace
 
 from webhook.pods.airflow import Component
 from webhook.pods.charts import is_airflow

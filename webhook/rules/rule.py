@@ -1,7 +1,6 @@
 """What a rule is: a name, its options in the policy, and a pure function from a workload to findings."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -67,8 +66,7 @@ class Subject(msgspec.Struct, frozen=True, dict=True):  # dict: for what is work
 Check = Callable[[Subject], Iterator[Finding]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """One named rule; *check* gets the subject and the rule's own options."""
 
     name: str

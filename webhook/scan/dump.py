@@ -5,7 +5,6 @@ The bytes may be a memory-mapped file: it decodes only what it needs, and copies
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
 from mmap import mmap
 
@@ -65,8 +64,7 @@ _heads = msgspec.json.Decoder(_Head)
 _envelopes = msgspec.json.Decoder(_Envelope)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     namespace: str
     name: str
     raw: msgspec.Raw

@@ -24,8 +24,7 @@ _NAMED = 3
 Wanted = tuple[str, str, str]  # kind, namespace, name
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(msgspec.Struct, frozen=True):
     """What makes pods, and where."""
 
     namespace: str

@@ -1,11 +1,11 @@
 """Reads the documents that an installation uses from where it keeps them, and what the manifest's `from` names."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from webhook.documents.accepted import KEYS, read_accepted
 from webhook.documents.policy import DEFAULT, Policy, read_policy
@@ -27,8 +27,7 @@ PINS = "airlock-pins"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
+class Kind(msgspec.Struct, Generic[T], frozen=True):
     """A kind of document: where an installation has it, how it is read, and what stands in for it."""
 
     name: str  # as in `webhook.documents.accepted.KEYS`
@@ -52,8 +51,7 @@ RELEASE: Kind[Release] = Kind(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Given(Generic[T]):
+class Given(msgspec.Struct, Generic[T], frozen=True):
     """A document, and its name in words; *warning* says why it may not be the one in force."""
 
     value: T
@@ -132,14 +130,13 @@ def read_seen(supply: Supply, namespace: str) -> Observed:
     return Observed(read_origins(data.get("revisions.json", "")))
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(msgspec.Struct, frozen=True):
     """A required-env manifest with what its `from` names."""
 
     required: RequiredEnv  # without the variables whose source could not be seen
     config_maps: Mapping[tuple[str, str], Mapping[str, str] | Absence]
     remarks: tuple[Remark, ...]  # on those variables
-    unseen: Mapping[tuple[str, str], str] = field(default_factory=dict)  # why a ConfigMap was not read
+    unseen: Mapping[tuple[str, str], str] = msgspec.field(default_factory=dict)  # why a ConfigMap was not read
     refused: frozenset[tuple[str, str]] = frozenset()  # those of them that the API server does not let the caller read
 
 

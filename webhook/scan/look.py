@@ -4,7 +4,6 @@ When the pods of a requested namespace cannot be read, the survey is incomplete.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
@@ -29,16 +28,14 @@ from webhook.scan.supply import NAMESPACES, NODES, PODS, REGISTRATIONS, Supply
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     """Where to look."""
 
     namespaces: tuple[str, ...] | None  # None: in all
     home: str = ""  # where to look instead when nothing may be listed in all
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True):
     """airlock's registration, as far as it may be read."""
 
     known: bool
@@ -51,8 +48,7 @@ class Admission:
         return self.registration is not None if self.known else None
 
 
-@dataclass(frozen=True, slots=True)
-class Interest:
+class Interest(msgspec.Struct, frozen=True):
     """Which pods are kept, and which parts of them."""
 
     pod: Callable[[LivePod], bool]  # whether it is Airflow's
@@ -60,8 +56,7 @@ class Interest:
     variables: frozenset[str] = frozenset()  # that a rule may ask for
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True):
     """What one look saw: what runs, and the objects that make pods of Airflow."""
 
     look: Look

@@ -4,7 +4,6 @@ import random
 import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from threading import Event
 from typing import Protocol, TypeVar
@@ -64,8 +63,7 @@ class Connection(Protocol):
         """Ask for *path* and wait for the whole answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(msgspec.Struct, frozen=True):
     """How long to retry, in seconds; each page that arrives starts it over."""
 
     total: float = 60.0  # from the first failure on; an API server restarts in less
@@ -105,8 +103,7 @@ _lists = msgspec.json.Decoder(_List)
 _items = msgspec.json.Decoder(_Item)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asking:
+class _Asking(msgspec.Struct, frozen=True):
     """Retries until it has an answer that another retry would not change."""
 
     connection: Connection

@@ -1,14 +1,12 @@
 """Where objects come from: a cluster or a dump of one, behind the same interface."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Collection:
+class Collection(msgspec.Struct, frozen=True):
     """All objects of one kind."""
 
     group: str

@@ -1,9 +1,9 @@
 """The HTTP routes of both ports; the desk decides the answers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, LengthRequired, ServiceUnavailable
 
@@ -16,8 +16,7 @@ from webhook.serving.http.inbox import Body
 JSON = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Collaborators:
+class Collaborators(msgspec.Struct, frozen=True):
     """What the routes need from outside."""
 
     desk: Desk

@@ -1,11 +1,11 @@
 """Answers reviews: bytes in, one pure decision, bytes out; the same for every lane that a request can take."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
 
+import msgspec
 from msgspec import Struct, structs
 
 from webhook.admission import guard, review
@@ -39,15 +39,14 @@ class Answer(Struct, frozen=True):
     tell: Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True):
     """What deciding needs from outside."""
 
     gate: Callable[[], Gate | None]  # the one in force; None until there was a good policy
     observers: Iterable[Callable[[Decision], None]]
     failed: Callable[[str, BaseException], None]  # counts and logs a decision that broke, by path
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    guards: Guards = field(default_factory=dict)  # the documents whose edits are judged on /guard
+    guards: Guards = msgspec.field(default_factory=dict)  # the documents whose edits are judged on /guard
     guarded: Callable[[Edit, Judgement], None] = lambda *_: None  # hears of each
 
 

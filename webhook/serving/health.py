@@ -6,9 +6,9 @@ takes a pod that is deleted out of its Services by itself.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic, sleep
 
+import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
@@ -16,8 +16,7 @@ PATIENCE = 4.0  # seconds, on the metrics port: a connection may last 5 there
 LOOK = 0.05  # seconds between two looks
 
 
-@dataclass(frozen=True, slots=True)
-class Readiness:
+class Readiness(msgspec.Struct, frozen=True):
     """Whether the process can answer, and a line on each thing that this depends on."""
 
     ready: bool

@@ -1,8 +1,9 @@
 """How replicas learn about the cluster: from ConfigMaps that the controller writes, and by watching names and keys."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from webhook.pods.fleet import fleet
 from webhook.pods.notebook import read_notes

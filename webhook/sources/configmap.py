@@ -28,8 +28,7 @@ class Present:
         return self.data
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(msgspec.Struct, frozen=True):
     """Why the data are missing: *known* is the kind of reason, and the rest is what the server said about it."""
 
     known: Absence

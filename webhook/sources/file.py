@@ -5,9 +5,10 @@ import os
 import stat
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+
+import msgspec
 
 BIGGEST = 1 << 20  # bytes; the same document in a ConfigMap could not be longer
 LOOK_EVERY = 0.5  # seconds; a change counts when two looks agree
@@ -19,8 +20,7 @@ class FileError(OSError):
     """The file cannot be read; the text says which and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(msgspec.Struct, frozen=True):
     """Hears about a file: its bytes, why it cannot be read, or that nothing has changed."""
 
     offer: Callable[[bytes], None]

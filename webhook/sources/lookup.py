@@ -3,7 +3,8 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from webhook.sources.configmap import Absent, ConfigMapWatch, Connection, State
 from webhook.sources.watch import PACE, Pace

@@ -3,9 +3,10 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
+
+import msgspec
 
 from webhook.grammar.model import DocumentError, revision
 from webhook.variables.known import Absence
@@ -25,8 +26,7 @@ class Outcome(StrEnum):
     LOST = "lost"  # it is gone or no longer readable; the last good one stays
 
 
-@dataclass(frozen=True, slots=True)
-class Reload:
+class Reload(msgspec.Struct, frozen=True):
     """A change of *document*; *revision* is the one in force afterwards, "" when there is none."""
 
     document: str
@@ -43,8 +43,7 @@ class Reload:
         return f"{self.document}: {self.outcome}, {stays}: {'; '.join(self.problems)}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Held(Generic[T]):
+class _Held(msgspec.Struct, Generic[T], frozen=True):
     value: T
     revision: str
     data: bytes | None = None

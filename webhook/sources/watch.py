@@ -8,7 +8,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
@@ -20,8 +19,7 @@ from webhook.sources.protocols import Answer, Lines, Watching
 logger = logging.getLogger("airlock.watch")
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """How often to ask the server, in seconds; in all, a dead connection is dropped in less than 30 s."""
 
     longest: float = 25.0  # a watch lasts: its end is a sign of life

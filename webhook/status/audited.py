@@ -1,19 +1,19 @@
 """How the background audit goes: when it last ended and what it counted, and what keeps parts of it from working."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import msgspec
 
 from webhook.status.line import AUDIT, Line, State
 
 
-@dataclass(frozen=True, slots=True)
-class Audited:
+class Audited(msgspec.Struct, frozen=True):
     """What the controller knows of its audits; *at* is None before the first one has ended."""
 
     said: str  # what the last one counted, or what the next one waits for
     at: datetime | None = None
-    troubles: Mapping[str, str] = field(default_factory=dict)  # why, by the part that cannot be done
+    troubles: Mapping[str, str] = msgspec.field(default_factory=dict)  # why, by the part that cannot be done
     late: timedelta = timedelta(minutes=5)  # an older one means that audits do not end any more
 
 

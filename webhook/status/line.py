@@ -1,8 +1,9 @@
 """A line of `airlock status`: what it is about, whether that is well, and the sentence."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
 
 REGISTRATION, BUNDLE, REPLICA, POLICY = "registration", "caBundle", "replica", "policy"
 FAILS_OPEN, BREAK_GLASS, SOURCE = "fails open", "break-glass", "source"
@@ -21,8 +22,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"  # it cannot be known, and the text says why
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One line; *name* is the object that it is about, if it is about one of several."""
 
     subject: str
@@ -39,8 +39,7 @@ class Line:
         return f"{self.text} (since {self.since:%Y-%m-%d %H:%M} UTC)"
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
+class Unseen(msgspec.Struct, frozen=True):
     """What stands for a fact that could not be read, and why."""
 
     why: str

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from webhook.pods.text import plural, printable
 from webhook.status.line import AUDIT, CONTROLLER, REPLICA, Line, State, Unseen
@@ -18,8 +18,7 @@ AHEAD = timedelta(minutes=1)  # by which two clocks may differ
 MOST, LONGEST = 500, 1000  # lines, and characters of each: a ConfigMap holds 1 MiB
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """What was seen, when, and how many replicas answered."""
 
     at: datetime

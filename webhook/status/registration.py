@@ -1,8 +1,9 @@
 """What the API server's registration says: whether it is whole, whom it trusts, and what passes without airlock."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from certs.plan import Leaf
 from webhook.status.line import BUNDLE, FAILS_OPEN, REGISTRATION, Line, State, Unseen
@@ -12,8 +13,7 @@ CREATES = "`helm upgrade --install` creates it (docs/install.md)"  # whether or 
 PATHS = {MUTATING: "/mutate", VALIDATING: "/validate"}
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(msgspec.Struct, frozen=True):
     """One entry that calls airlock."""
 
     name: str
@@ -23,8 +23,7 @@ class Hook:
     trusts: frozenset[str]  # the marks of the authorities that are valid now
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(msgspec.Struct, frozen=True):
     """A webhook configuration that should call airlock; None for *hooks* when it does not exist."""
 
     kind: str
@@ -40,8 +39,7 @@ class Registered:
         return self.hooks if isinstance(self.hooks, tuple) else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(msgspec.Struct, frozen=True):
     """A certificate that replicas serve: *place* says where it was seen."""
 
     place: str

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.status.line import REPLICA, Line, State, Unseen
 
@@ -10,8 +11,7 @@ _DOCUMENT = re.compile(r"(?P<name>[a-z-]+): revision (?P<revision>[^\s,;]+)(?P<r
 _SOURCES = "sources: "  # then "2 read, 1 forbidden"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """The answer of a replica's `/readyz`."""
 
     ready: bool
@@ -39,8 +39,7 @@ class Said:
         return {state: int(count) for count, state in parts if count.isdigit()}
 
 
-@dataclass(frozen=True, slots=True)
-class Replica:
+class Replica(msgspec.Struct, frozen=True):
     """One replica, and what it said: None when it did not answer."""
 
     name: str

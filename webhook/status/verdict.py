@@ -1,8 +1,9 @@
 """The verdict of `airlock status` over its lines, and the exit code that stands for it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from webhook.status.line import ESSENTIAL, Line, State
 
@@ -18,8 +19,7 @@ class Verdict(StrEnum):
 CODES = {Verdict.JUDGING: 0, Verdict.WRONG: 1, Verdict.UNKNOWN: 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """The lines, and what follows from them."""
 
     verdict: Verdict

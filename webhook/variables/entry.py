@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.grammar.yamltext import core
 from webhook.pods.airflow import Component
@@ -14,8 +15,7 @@ _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _PLAIN = re.compile(r"[A-Za-z0-9][-._A-Za-z0-9]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Bringing:
+class Bringing(msgspec.Struct, frozen=True):
     """Who lacks what the ConfigMap *name* in the namespace *source* has."""
 
     component: Component

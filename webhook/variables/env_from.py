@@ -1,7 +1,8 @@
 """What a container's `envFrom` gives: the keys of ConfigMaps and Secrets become variables, as far as we know them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.pods.text import printable
 from webhook.pods.workload import Container
@@ -11,8 +12,7 @@ _NAMED = 3  # sources that a sentence names
 _NAME = 63
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """What `envFrom` says of one variable."""
 
     present: bool = False  # whether a known source gives it

@@ -47,8 +47,7 @@ class Lens:
     gate: Gate = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """What runs, at one moment."""
 
     batches: Iterator[tuple[LivePod, ...]]  # one for all that are judged alike, by namespace and owner

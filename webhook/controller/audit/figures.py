@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client import Counter as CounterMetric
 from prometheus_client.core import GaugeMetricFamily
@@ -31,12 +31,11 @@ class Outcome(StrEnum):
 Finding = tuple[str, Mode, Component, str]  # rule, mode, component, namespace
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(msgspec.Struct, frozen=True):
     """What one run saw, in numbers."""
 
-    findings: Mapping[Finding, int] = field(default_factory=dict)
-    lost: Mapping[str, int] = field(default_factory=dict)  # pods that would not return, by namespace
+    findings: Mapping[Finding, int] = msgspec.field(default_factory=dict)
+    lost: Mapping[str, int] = msgspec.field(default_factory=dict)  # pods that would not return, by namespace
     pods: int = 0
     capped: bool = False  # whether namespaces had to be summed up
 

@@ -1,7 +1,8 @@
 """Writes openreports.io Reports: one called `airlock` in each namespace, and only when it has changed."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.controller.api import FIELD_MANAGER, INSTALLATION, Api, ApiError, Object, Written
 from webhook.controller.audit.pace import Pace
@@ -15,8 +16,7 @@ CONTENT, SUBSTANCE = "airlock/content", "airlock/substance"
 _PAGE = "20"  # reports read at once: at most about 1.3 MB
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     content: str
     substance: str
     at: float

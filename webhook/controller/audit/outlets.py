@@ -1,11 +1,11 @@
 """Sends an audit's findings to Events, reports, and the notes for the next start; if one fails, the others go on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
 import structlog
+from msgspec.structs import replace
 
 from webhook.audit.survey import Survey
 from webhook.controller.api import Api

@@ -1,10 +1,9 @@
 """How often the audit writes reports, and how long they stay."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """How often, in seconds."""
 
     figures: float = 600.0  # a report is written when nothing but figures changed

@@ -4,9 +4,10 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+
+import msgspec
 
 from webhook.pods.text import plural
 from webhook.rules.finding import Mode
@@ -25,8 +26,7 @@ MODES = tuple(_RESULTS)
 _FIGURES = re.compile(r"\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """What pods of one owner, or of one task, have in common that a rule found."""
 
     mode: Mode
@@ -49,16 +49,14 @@ class Row:
                 _FIGURES.sub("#", self.text))  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(msgspec.Struct, frozen=True):
     """What airlock's annotations name and specs bear out, with the number of workloads: a hint."""
 
-    injected: Mapping[str, int] = field(default_factory=dict)  # by variable
-    pinned: Mapping[str, int] = field(default_factory=dict)  # by container
+    injected: Mapping[str, int] = msgspec.field(default_factory=dict)  # by variable
+    pinned: Mapping[str, int] = msgspec.field(default_factory=dict)  # by container
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """Everything that was found in one namespace."""
 
     namespace: str
@@ -70,7 +68,7 @@ class Report:
     rows: tuple[Row, ...]  # the strictest of them
     elsewhere: tuple[Row, ...] = ()  # what pods here show too, and the report on another namespace counts
     unchecked: tuple[str, ...] = ()  # clauses
-    marks: Marks = field(default_factory=Marks)
+    marks: Marks = msgspec.field(default_factory=Marks)
 
     @property
     def substance(self) -> str:

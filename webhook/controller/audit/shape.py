@@ -19,8 +19,7 @@ _OTHER_VOLUME = Volume()
 Run = tuple[str, str, str, bool]  # list, container, image id, whether it has ended
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(msgspec.Struct, frozen=True):
     """What of a pod is worth keeping: *labels* (and annotations) with values that matter, and names of *variables*."""
 
     labels: Mapping[str, frozenset[str] | None]  # None: any value

@@ -7,9 +7,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 SHARDS = 16
 MOST_PAGES = 100  # namespaces in one shard
@@ -23,8 +25,7 @@ _SINCE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _PER_LINE = 3  # bytes by which a line is indented further in the document
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A finding: its list, what makes it the same one later, when it was first seen, and its JSON."""
 
     list: str
@@ -38,8 +39,7 @@ class Entry:
         return len(self.text.encode()) + _PER_LINE * (self.text.count("\n") + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """The report on one namespace."""
 
     head: str  # JSON of everything but the findings

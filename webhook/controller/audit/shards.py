@@ -1,8 +1,9 @@
 """Keeps reports in ConfigMaps that the chart creates: reads, fills and empties them, never creates or deletes any."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from webhook.controller.api import Api, ApiError, MissingError, Object, Written, filled
 from webhook.controller.audit.pace import Pace
@@ -23,8 +24,7 @@ PREFIX = "airlock-report-"
 NAMES = tuple(f"{PREFIX}{number}" for number in range(SHARDS))
 
 
-@dataclass(frozen=True, slots=True)
-class _There:
+class _There(msgspec.Struct, frozen=True):
     """What a shard holds, as far as airlock knows, and since when."""
 
     pages: Pages

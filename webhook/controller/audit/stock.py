@@ -7,12 +7,12 @@ the table keeps nothing but its shape, and for nodes some names.
 
 from collections import abc
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from hashlib import blake2b
 from sys import intern
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from webhook.controller.audit.shape import (
     Keep,

@@ -4,8 +4,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from webhook.audit.group import Group
 from webhook.audit.survey import Survey
@@ -25,8 +26,7 @@ RATE, BURST = 0.5, 15.0
 _RUN = re.compile(r"-\d{8,}$")  # what a CronJob adds to its own name for each Job
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(msgspec.Struct, frozen=True):
     """What the pods of one owner show, by all rules; or what those of one task show by one rule."""
 
     marks: tuple[str, ...]  # what makes each rule's findings the same: "o" (an owner's) or "t" (a task's), 16 digits

@@ -3,10 +3,13 @@
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.observe.events.allowance import Allowance
 from webhook.observe.events.occurrence import Occurrence, event, series
@@ -51,8 +54,7 @@ def outcome(status: int, *, new: bool) -> Outcome:
     return table.get((status, new), Outcome.FINAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """What to send: a new Event, or the patch of the one called *name*; it tells *amount* occurrences more."""
 
     key: str

@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
+
+import msgspec
 
 from webhook.judge.decision import Decision, ObjectRef
 from webhook.observe.events.ledger import Fate, Ledger, Outcome, Write, outcome
@@ -39,16 +40,14 @@ class Answer(Protocol):
         """The message of an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(msgspec.Struct, frozen=True):
     """Where Events go; both raise OSError when nobody answers."""
 
     create: Callable[[Mapping[str, Any]], Answer]
     patch: Callable[[str, str, Mapping[str, Any]], Answer]  # namespace, name, merge patch
 
 
-@dataclass(frozen=True, slots=True)
-class _Logged:
+class _Logged(msgspec.Struct, frozen=True):
     status: int = 201
     retry_after: float | None = None
     why: str = ""

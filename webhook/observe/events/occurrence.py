@@ -3,9 +3,11 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from webhook.judge.decision import Decision, ObjectRef
 from webhook.judge.message import fitted
@@ -19,8 +21,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9]
 _LONGEST_NAME = 253 - 17
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(msgspec.Struct, frozen=True):
     """Something to tell about an object; the same *key* again is a repeat of it."""
 
     key: str

@@ -6,7 +6,9 @@ full is dropped: the number of queues and of places is bounded, whatever request
 """
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 LINE = 10  # new Events that wait in one line
 MOST_PROVEN = 1000  # namespaces with a line of their own; the one that was proven longest ago gives way
@@ -14,8 +16,7 @@ MOST_PROVEN = 1000  # namespaces with a line of their own; the one that was prov
 _STRANGERS = ""  # no namespace is called so
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(msgspec.Struct, frozen=True):
     """A token bucket: *rate* a second, *burst* at most; a *level* below zero is lent."""
 
     rate: float

@@ -8,12 +8,12 @@ import resource
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn, Protocol
 from wsgiref.types import WSGIApplication
 
+import msgspec
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
@@ -84,8 +84,7 @@ def _log_ports(tls_port: int, metrics_port: int) -> None:
     log.info("listening on port %d (TLS) and port %d (metrics)", tls_port, metrics_port)
 
 
-@dataclass(frozen=True, slots=True)
-class ServingOptions:
+class ServingOptions(msgspec.Struct, frozen=True):
     """How to serve. Times are seconds; a port of 0 means any free one."""
 
     cert_dir: Path  # holds tls.crt and tls.key

@@ -9,11 +9,12 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
+
+import msgspec
 
 from certs.certificate import CertificateError, Facts, is_key_of, read_facts
 from certs.store import CERT, KEY
@@ -44,8 +45,7 @@ class DeadlineSocket(ssl.SSLSocket):
         return super().send(data, flags)
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """A certificate with its key, ready to serve: the context, what the certificate says, a digest of both files."""
 
     context: ssl.SSLContext
