@@ -4,12 +4,14 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from certs.trust import Trust, read_trust
+from webhook.status.registration import Hook, Registered
 
 GROUP = "/apis/admissionregistration.k8s.io/v1"
 KINDS = {
@@ -126,3 +128,18 @@ def _asks_of_pods(hook: dict[str, Any]) -> bool:
         {"CREATE", "*"} & {*(rule.get("operations") or ())} and {"pods", "*", "*/*"} & {*(rule.get("resources") or ())}
         for rule in hook.get("rules") or ()
     )
+
+
+def registered(configuration: Configuration, now: datetime) -> Registered:
+    """Return *configuration* as `webhook.status` knows it: only authorities that are valid *now* count."""
+    hooks = tuple(
+        Hook(
+            entry.name,
+            entry.path,
+            entry.new_pods,
+            entry.ignores_failures,
+            frozenset(one.mark for one in entry.trust.authorities if one.valid(now)),
+        )
+        for entry in configuration.entries
+    )
+    return Registered(configuration.kind, configuration.name, hooks)

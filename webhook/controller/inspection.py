@@ -15,10 +15,9 @@ from certs.secret import read_leaf
 from certs.trust import Authority
 from webhook.controller import api
 from webhook.controller.api import Api, ApiError, Object
-from webhook.controller.configurations import KINDS, read_configuration
+from webhook.controller.configurations import KINDS, read_configuration, registered
 from webhook.controller.replicas import Answered, answered
 from webhook.controller.scene import Site, read_presented, replica_places
-from webhook.controller.vigil import registered
 from webhook.documents.required_env import RequiredEnv
 from webhook.scan import pages
 from webhook.scan.installed import POLICY, REQUIRED_ENV, installed, read_sources

@@ -6,10 +6,10 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from webhook.controller.configurations import KINDS, Configuration
+from webhook.controller.configurations import KINDS, Configuration, registered
 from webhook.controller.scene import Scene, Site
 from webhook.judge.decision import ObjectRef
-from webhook.status.registration import Hook, Registered, Served, misfits
+from webhook.status.registration import Served, misfits
 
 LOOKS = 15  # 30 s at the usual pace: what a rollout or a rotation does to it is over by then
 MISSING = "RegistrationMissing"
@@ -95,18 +95,3 @@ def _troubles(
 def _registration(site: Site, kind: str, name: str) -> ObjectRef:
     # An Event on an object without namespace must lie in `default`, where airlock may not write.
     return ObjectRef("admissionregistration.k8s.io/v1", kind, site.namespace, name)
-
-
-def registered(configuration: Configuration, now: datetime) -> Registered:
-    """Return *configuration* as `webhook.status` knows it: only authorities that are valid *now* count."""
-    hooks = tuple(
-        Hook(
-            entry.name,
-            entry.path,
-            entry.new_pods,
-            entry.ignores_failures,
-            frozenset(one.mark for one in entry.trust.authorities if one.valid(now)),
-        )
-        for entry in configuration.entries
-    )
-    return Registered(configuration.kind, configuration.name, hooks)
