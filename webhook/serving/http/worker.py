@@ -12,6 +12,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 
 from webhook.serving.http.drain import Drain
+from webhook.serving.http.heap import keep_little
 from webhook.serving.http.keeper import TICK
 from webhook.serving.http.metrics_port import ProbeServer
 from webhook.serving.http.poller import PollingWorker
@@ -41,6 +42,7 @@ class Worker(PollingWorker):
 
     def load_wsgi(self) -> None:
         """Make the service; ends the process, and so the whole server, with one line when that is not possible."""
+        keep_little()
         try:
             self.service = self.app.make_service()
             self.service.start()
