@@ -16,7 +16,7 @@ from webhook.observe.events.occurrence import Occurrence, event, series
 from webhook.observe.events.turns import Bucket, Turns
 
 CREATES = 1.0, 20.0  # new Events a second, and at once
-PATCHES = 5.0, 20.0
+PATCHES = 0.1, 10.0  # with these, the first minute of the worst flood has fewer than a hundred writes
 APART = 1.0  # seconds between two writes of one Event
 MOST_WAITING = 100  # new Events that wait, for their turn or for a server that is away
 MOST_SERIES = 1000
