@@ -84,7 +84,7 @@ bench: $(VENV)/.ready ## measure what airlock costs, as ratios within one run (a
 bench-check: $(VENV)/.ready ## measure the ratios that CI compares with tests/bench/baseline.json, and fail beyond noise
 	@$(BIN)/python -m tests.bench --quick --check $(GATED) $(ARGS)
 
-bench-baseline: $(VENV)/.ready ## measure these ratios RUNS=8 times, and replace the baseline
+bench-baseline: $(VENV)/.ready ## measure these ratios RUNS=8 times, and replace the baseline (ARGS=--add: add to it)
 	@$(BIN)/python -m tests.bench --quick --baseline $(or $(RUNS),8) $(GATED) $(ARGS)
 
 prove: $(VENV)/.fuzz ## run experiments with faults, loads and hostile input on a real control plane (an hour; ARGS=--quick: some minutes)
@@ -92,6 +92,7 @@ prove: $(VENV)/.fuzz ## run experiments with faults, loads and hostile input on 
 	@$(BIN)/python -m tests.prove $(ARGS)
 
 prove-check: $(VENV)/.ready ## run what CI runs of these experiments: those that depend on no machine, in their short form
+	@tests/harness/control_plane/build
 	@$(BIN)/python -m tests.prove --quick $(PROVED) $(ARGS)
 
 $(VENV)/.fuzz: $(VENV)/.ready

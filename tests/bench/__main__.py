@@ -70,7 +70,10 @@ PARTS = (
 @click.option("--json", "json_", type=click.Path(path_type=Path), help="Write what was measured to this file.")
 @click.option("--check", is_flag=True, help="Fail if a ratio is worse than the baseline's by more than its noise.")
 @click.option("--baseline", "runs", type=int, help="Measure so many times, and replace the baseline of --check.")
-def main(*, quick: bool, only: tuple[str, ...], write: bool, json_: Path | None, check: bool, runs: int | None) -> None:
+@click.option("--add", is_flag=True, help="Add to the baseline instead: runs beside other load belong to its noise.")
+def main(
+    *, quick: bool, only: tuple[str, ...], write: bool, json_: Path | None, check: bool, runs: int | None, add: bool
+) -> None:
     """Measure, print each figure beside what is promised of it, and exit with 1 if a promise is not kept."""
     console = Console(highlight=False, soft_wrap=True)
     parts = [part for part in PARTS if not only or part.key in only]
@@ -84,7 +87,10 @@ def main(*, quick: bool, only: tuple[str, ...], write: bool, json_: Path | None,
             console.print(f"worse than noise: {text}", style="bold red")
         sys.exit(bool(told))
     if runs:
-        baseline.write(baseline.gathered(measured() for _ in range(runs)))
+        new = baseline.gathered(measured() for _ in range(runs))
+        baseline.write(baseline.joined(baseline.read(), new) if add else new)
+        if FIGURES.exists():
+            PAGE.write_text(page(figure.read(FIGURES), baseline.read()))
         return
     made = measured()
     if json_:

@@ -31,6 +31,15 @@ def gathered(runs: Iterable[Run]) -> Baseline:
     return {name: tuple(values) for name, values in found.items()}
 
 
+def joined(one: Baseline, other: Baseline) -> Baseline:
+    """Return the runs of both.
+
+    >>> joined({"a": (1.0,)}, {"a": (2.0,), "b": (3.0,)})
+    {'a': (1.0, 2.0), 'b': (3.0,)}
+    """
+    return {name: (*one.get(name, ()), *other.get(name, ())) for name in {**one, **other}}
+
+
 def gated(run: Run) -> dict[str, float]:
     """Return what CI compares of *run*, by the figures' names."""
     figures = (figure for section in run.sections for figure in section.figures)

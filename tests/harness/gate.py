@@ -185,7 +185,7 @@ def standing(plane: ControlPlane, folder: Path, *options: str) -> Iterator[Gate]
             wait_for(lambda: gate.create(bad, REPLICASET, probe, dry_run=True)[0] == 422, 30, "the gate to stand")
             yield gate
         finally:
-            plane.kubectl("delete", "-f", "-", input=yaml.safe_dump_all(hooks))
+            plane.kubectl("delete", "--ignore-not-found", "-f", "-", input=yaml.safe_dump_all(hooks))
 
 
 REPLICASET = "system:serviceaccount:kube-system:replicaset-controller"

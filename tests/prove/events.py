@@ -2,14 +2,16 @@
 
 import http.client
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from tests.bench.told import quantile
 from tests.figures.figure import Figure, Promise, Row
 from tests.harness.control_plane import ControlPlane
-from tests.harness.gate import HOME, REPLICASET, Gate
+from tests.harness.gate import HOME, REPLICASET
 from tests.harness.reviews import review, scheduler
+from tests.harness.server import Server
 from tests.prove.post import Kept
 from tests.prove.told import Told
 
@@ -19,14 +21,12 @@ RATE = 167  # violations a second: ten thousand in a minute
 
 
 def storm(told: Told) -> Iterator[Figure | Row]:
-    """Deny ten thousand reviews in a minute, once without Events and once with them."""
+    """Deny ten thousand reviews in a minute, and each of them without Events as well, by a second replica."""
     seconds = told.pick(10, 60)
-    with told.gate("--events", "off") as gate:
-        quiet = sent(gate, seconds)
-    with told.gate() as gate:
+    with told.gate("--events", "off") as silent, told.gate() as gate:
         namespaces = [told.plane.namespace() for _ in range(10)]
         before = len(writes(told.plane))
-        loud = sent(gate, seconds, namespaces)
+        loud, quiet = sent((gate.server, silent.server), seconds, namespaces)
         fates = {
             fate: gate.server.metric(f'airlock_events_total{{outcome="{fate}"}}') for fate in ("written", "dropped")
         }
@@ -42,18 +42,20 @@ def storm(told: Told) -> Iterator[Figure | Row]:
     yield Figure("p99 of an answer", (quantile(loud, 99) * 1e3,), "ms")
 
 
-def sent(gate: Gate, seconds: float, namespaces: list[str] | None = None, kinds: int = KINDS) -> list[float]:
-    """Send violations at a steady rate; return the seconds that each answer took."""
-    took, bodies = list[float](), _violations(namespaces or [f"none-{n}" for n in range(10)], kinds)
-    with Kept(gate.server) as kept:
+def sent(servers: Sequence[Server], seconds: float, namespaces: list[str], kinds: int = KINDS) -> list[list[float]]:
+    """Send violations to *servers* in turns, at a steady rate to each; return the seconds that their answers took."""
+    took, bodies = [list[float]() for _ in servers], _violations(namespaces, kinds)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Kept(server)) for server in servers]
         began = time.perf_counter()
         for nth in range(int(seconds * RATE)):
             time.sleep(max(0.0, began + nth / RATE - time.perf_counter()))
-            asked = time.perf_counter()
-            status, answer = kept.post("/validate", bodies[nth % len(bodies)])
-            took.append(time.perf_counter() - asked)
-            assert status == http.client.OK, answer
-            assert b'"allowed":false' in answer, answer
+            for client, times in list(zip(clients, took, strict=True))[:: (1, -1)[nth % 2]]:
+                asked = time.perf_counter()
+                status, answer = client.post("/validate", bodies[nth % len(bodies)])
+                times.append(time.perf_counter() - asked)
+                assert status == http.client.OK, answer
+                assert b'"allowed":false' in answer, answer
     return took
 
 

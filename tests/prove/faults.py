@@ -125,12 +125,13 @@ def faults(told: Told) -> Iterator[Figure | Row]:
     seconds = told.pick(4, 20)
     with told.gate() as gate:
         namespace = told.plane.namespace()
-        usual = quantile(sent(gate, seconds, [namespace], kinds=3), 50)
+        (took,) = sent((gate.server,), seconds, [namespace], kinds=3)
+        usual = quantile(took, 50)
         for name, (fault, expected) in FAULTS.items():
             with fault(told.plane, gate):
                 time.sleep(1)  # until the API server honours it
                 seen = len(told.plane.audit())
-                took = sent(gate, seconds, [told.plane.namespace()], kinds=3)
+                (took,) = sent((gate.server,), seconds, [told.plane.namespace()], kinds=3)
                 answers = _answers(told.plane, seen)
                 pid = gate.server.process.poll()
             yield Row(f"Events API: {name}", {f"answers {status}": float(n) for status, n in sorted(answers.items())})
@@ -147,7 +148,7 @@ def faults(told: Told) -> Iterator[Figure | Row]:
             assert pid is None, "airlock ended"
             assert gate.server.ready
         back = told.plane.namespace()
-        sent(gate, 1, [back], kinds=1)
+        sent((gate.server,), 1, [back], kinds=1)
         began = time.monotonic()
         wait_for(lambda: gate.events(back), 90, "an Event after the faults")
         yield Figure("until an Event is written when all is well again", (time.monotonic() - began,), "s", Promise(60))

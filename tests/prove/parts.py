@@ -147,7 +147,8 @@ PARTS: tuple[Part[Told], ...] = (
     Part(
         "storm",
         "26. Ten thousand violations in a minute",
-        "Violations of 500 workloads in ten namespaces at a steady rate, with Events and without.",
+        "Violations of 500 workloads in ten namespaces at a steady rate, and each of them, in turns, to a replica that"
+        " writes no Events.",
         events.storm,
     ),
     Part(
