@@ -38,7 +38,8 @@ test-node: $(VENV)/.ready ## test the chart on a real node, with restarts, drain
 
 test-all: $(VENV)/.ready ## both of these, as CI does, in two processes beside each other: most tests wait for a cluster
 	@tests/harness/control_plane/build control-plane node
-	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=line test-installations test-rest
+	@echo "two halves run beside each other, and each prints what it found when it ends (about twenty minutes)"
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-installations test-rest
 
 test-installations: $(VENV)/.ready # the half of test-all that installs and operates airlock, with the node
 	@$(BIN)/python -m pytest -m "not long and not callers" $(INSTALLATIONS)
