@@ -66,8 +66,7 @@ class Worker(PollingWorker):
             self.options.on_listening(self.sockets[0].getsockname()[1], probes.port)
             super().run()
         finally:
-            threads = (self.watchdog.stop, self.service.stop, identity.stop, probes.stop)
-            for stop in (self.close_all, self.leisure.end, *threads):
+            for stop in (self.close_all, self.watchdog.stop, self.service.stop, identity.stop, probes.stop):
                 try:
                     stop()
                 except Exception:
