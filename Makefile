@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUN := .run
 PORT ?= 8443
 METRICS_PORT ?= 9090
-INSTALLATIONS := tests/controller tests/harness tests/installed
+INSTALLATIONS := tests/controller tests/charts tests/harness tests/installed
 GATED := --only decision --only paths --only handshakes
 PROVED := $(addprefix --only ,library reviews settling applied drained killed edits)
 
@@ -82,7 +82,7 @@ release: $(VENV)/.ready ## build all that is published into dist/, from the comm
 bench: $(VENV)/.ready ## measure what airlock costs, as ratios within one run (about ten minutes; ARGS=--quick: two)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-bench-check: $(VENV)/.ready ## measure the ratios that CI compares with tests/bench/baseline.json, and fail beyond noise
+bench-check: $(VENV)/.ready ## compare these ratios with tests/bench/baseline.json, and fail beyond noise
 	@$(BIN)/python -m tests.bench --quick --check $(GATED) $(ARGS)
 
 bench-baseline: $(VENV)/.ready ## measure these ratios RUNS=8 times, and replace the baseline (ARGS=--add: add to it)
@@ -92,7 +92,7 @@ prove: $(VENV)/.fuzz ## run experiments with faults, loads and hostile input on 
 	@tests/harness/control_plane/build control-plane node
 	@$(BIN)/python -m tests.prove $(ARGS)
 
-prove-check: $(VENV)/.ready ## run what CI runs of these experiments: those that depend on no machine, in their short form
+prove-check: $(VENV)/.ready ## run those of these experiments that depend on no machine, in their short form
 	@tests/harness/control_plane/build
 	@$(BIN)/python -m tests.prove --quick $(PROVED) $(ARGS)
 

@@ -14,7 +14,7 @@ from tests.figures.runner import Part, run
 from tests.harness.places import ROOT
 
 PAGE, FIGURES = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.json"
-TRIES = 3  # CI fails only if a ratio is worse in each of these runs
+TRIES = 3  # the check fails only if a ratio is worse in each of these runs
 
 PARTS = (
     Part(

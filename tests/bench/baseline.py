@@ -1,4 +1,4 @@
-"""The baseline of CI: ratios of several runs, whose own spread says what is noise."""
+"""The baseline of `make bench-check`: ratios of several runs, whose own spread says what is noise."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -41,7 +41,7 @@ def joined(one: Baseline, other: Baseline) -> Baseline:
 
 
 def gated(run: Run) -> dict[str, float]:
-    """Return what CI compares of *run*, by the figures' names."""
+    """Return what is compared of *run*, by the figures' names."""
     figures = (figure for section in run.sections for figure in section.figures)
     return {figure.name: figure.gate for figure in figures if figure.gate is not None}
 

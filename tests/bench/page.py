@@ -14,20 +14,20 @@ INTRO = """\
 that is possible. A figure is the median of its rounds; beside it stand the least and the greatest round.
 """
 
-CI = """\
-CI runs `make bench-check`, the short form of the first three parts, and fails when one of these ratios is worse than
-noise three times in a row. It compares the least of all rounds on either side, which other programs disturb least. What
-noise is was measured as well: the bound is the greatest ratio of all runs of `make bench-baseline`, on an idle machine
-and beside other load (`--add`), and once more the distance between the least and the greatest.
+CHECK = """\
+`make bench-check` runs the short form of the first three parts, and fails when one of these ratios is worse than noise
+three times in a row. It compares the least of all rounds on either side, which other programs disturb least. What noise
+is was measured as well: the bound is the greatest ratio of all runs of `make bench-baseline`, on an idle machine and
+beside other load (`--add`), and once more the distance between the least and the greatest.
 """
 
 
 def page(run: Run, baseline: Baseline) -> str:
-    """Return the page of *run*, with what CI compares."""
-    head = ("ratio", "runs", "least", "greatest", "CI fails above")
+    """Return the page of *run*, with what `make bench-check` compares."""
+    head = ("ratio", "runs", "least", "greatest", "it fails above")
     rows = [
         (name, str(len(values)), digits(min(values)), digits(max(values)), digits(bound(values)))
         for name, values in baseline.items()
     ]
     text = figures_page(run, INTRO, "make bench ARGS='--only {}'")
-    return "\n".join([text, "## What CI compares", "", CI, *table(head, rows), ""])
+    return "\n".join([text, "## What is compared", "", CHECK, *table(head, rows), ""])
