@@ -17,8 +17,8 @@ that is possible. A figure is the median of its rounds; beside it stand the leas
 CHECK = """\
 `make bench-check` runs the short form of the first three parts, and fails when one of these ratios is worse than noise
 three times in a row. It compares the least of all rounds on either side, which other programs disturb least. What noise
-is was measured as well: the bound is the greatest ratio of all runs of `make bench-baseline`, on an idle machine and
-beside other load (`--add`), and once more the distance between the least and the greatest.
+is was measured as well: the bound is the greatest ratio of all runs of `make bench-baseline`, and once more how far the
+runs lie apart. `ARGS=--add` adds runs, such as some beside other load, or on another machine.
 """
 
 

@@ -71,10 +71,6 @@ def log_writer(write: Callable[..., None]) -> Writer:
     return Writer(create, patch)
 
 
-# Seconds in which more may come: the ledger is looked through once for all of them, and not beside each request.
-GATHERED = 0.05
-
-
 class Events:
     """Tells of decisions as Events; `observe` and `announce` only leave a note for the thread.
 
@@ -166,8 +162,6 @@ class Events:
         """Take what is in the queue; wait for it, but no longer than *seconds*."""
         with suppress(queue.Empty):
             note_down = self._queue.get(timeout=None if seconds == math.inf else seconds)
-            if self._deadline is None:
-                time.sleep(GATHERED)
             for _ in range(MOST_QUEUED):  # then it is time to write again
                 self._try(note_down)
                 note_down = self._queue.get_nowait()
