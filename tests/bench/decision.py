@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from itertools import count, cycle
 
@@ -12,6 +13,7 @@ from tests.bench.told import Told, best, each, ratios
 from tests.figures.figure import Figure, Promise, Row
 from webhook.documents.policy import read_policy
 from webhook.documents.required_env import read_manifest
+from webhook.judge.decision import Decision
 from webhook.judge.gate import Gate
 from webhook.serving.desk import VALIDATE, Desk, Parts
 
@@ -24,10 +26,13 @@ def _fail(path: str, error: BaseException) -> None:
     raise AssertionError(path) from error
 
 
+def _forget(decision: Decision, when: datetime) -> None: ...
+
+
 def deciding(policy: str) -> Callable[[bytes], bytes]:
     """Return what turns a review's bytes into those of its answer, as the server does under *policy*."""
     gate = Gate(read_policy(policy), read_manifest(MANIFEST))
-    desk = Desk(Parts(lambda: gate, (), _fail))
+    desk = Desk(Parts(lambda: gate, (), _forget, _fail))
 
     def decide(body: bytes) -> bytes:
         return (desk.quickly(VALIDATE, body) or desk.answer(VALIDATE, body)).body

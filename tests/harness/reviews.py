@@ -21,12 +21,13 @@ def review(
     subresource: str = "",
     kind: str | None = None,
     dry_run: bool = False,
+    uid: str = UID,
 ) -> bytes:
     """Return the body of a review of *obj*."""
     kind = kind or (obj or old or {}).get("kind", "Pod")
     group = GROUPS.get(kind, "apps")
     request = {
-        "uid": UID,
+        "uid": uid,
         "kind": {"group": group, "version": "v1", "kind": kind},
         "resource": {"group": group, "version": "v1", "resource": f"{kind.lower()}s"},
         "name": "",

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from tests.harness.probed import Probed
+from tests.harness.reviews import review, scheduler
 
 T = TypeVar("T")
 START = 90.0  # seconds; it takes one or two, on a machine that others use many
@@ -55,6 +57,13 @@ class Server(Probed):
         assert status == 200, answer
         response: dict[str, Any] = json.loads(answer)["response"]
         return response
+
+    def settled(self) -> "Server":
+        """Wait until the log has the line of every decision so far: they are written later, in their order."""
+        uid = str(uuid4())
+        self.review("/validate", review(scheduler(), dry_run=True, uid=uid))
+        wait_for(lambda: uid in self.log.read_text(), 10, "the line of a decision")
+        return self
 
     def probes(self) -> int:
         """Return the metrics port."""

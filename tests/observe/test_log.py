@@ -22,6 +22,7 @@ from webhook.observe.log import LONGEST, LONGEST_LIST, LONGEST_TRACEBACK, config
 from webhook.pods.airflow import Component
 from webhook.rules.finding import Mode
 
+NOW = datetime(2026, 6, 1, 8, 30, 0, 250_000, UTC)
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
 
@@ -134,7 +135,7 @@ def test_a_stream_that_is_gone_fails_nobody() -> None:
     stream = io.StringIO()
     configure("info", stream)
     stream.close()
-    log_decision(DENIED)
+    log_decision(DENIED, NOW)
     logging.getLogger("any").error("x")
 
 
@@ -145,9 +146,9 @@ def test_a_level_that_is_none_is_named_with_those_there_are() -> None:
 
 def test_a_decision_is_one_line_of_facts() -> None:
     made = replace(DENIED, task=TaskRef("sales daily", "load_orders"), seconds=0.00123)
-    (line,) = lines(lambda: log_decision(made))
-    del line["timestamp"]
+    (line,) = lines(lambda: log_decision(made, NOW))
     assert line == {
+        "timestamp": "2026-06-01T08:30:00.250000Z",
         "level": "warning",
         "event": "decision",
         "text": "task 'load_orders' of DAG 'sales daily', Pod 'airflow/airflow-scheduler-7d4b9c-x2x9z': mutable-tag:"
@@ -191,26 +192,26 @@ def test_a_mutation_a_dry_run_an_exemption_and_a_claim_in_vain_are_told() -> Non
 
 
 def test_of_what_is_admitted_neither_sentences_nor_images_are_told() -> None:
-    (line,) = lines(lambda: log_decision(decision(Mode.WARN)))
+    (line,) = lines(lambda: log_decision(decision(Mode.WARN), NOW))
     assert line["level"] == "info"
     assert IMAGE.removeprefix("docker.io/") not in str(line)
     assert "mutable'" not in str(line)
 
 
 def test_what_is_not_airflows_is_told_at_debug_level_only() -> None:
-    assert lines(lambda: log_decision(NOT_AIRFLOW)) == []
-    assert len(lines(lambda: log_decision(NOT_AIRFLOW), "debug")) == 1
+    assert lines(lambda: log_decision(NOT_AIRFLOW, NOW)) == []
+    assert len(lines(lambda: log_decision(NOT_AIRFLOW, NOW), "debug")) == 1
 
 
 @pytest.mark.parametrize(
     "made", [replace(NOT_AIRFLOW, distrusted=Component.WORKER), replace(decision(Mode.AUDIT), component=None)]
 )
 def test_what_is_not_airflows_and_still_remarkable_is_told(made: Any) -> None:
-    assert len(lines(lambda: log_decision(made))) == 1
+    assert len(lines(lambda: log_decision(made, NOW))) == 1
 
 
 @given(ANY_TEXT)
 def test_names_that_people_made_up_do_not_break_the_line_of_a_decision(name: str) -> None:
     made = replace(DENIED, regarding=replace(POD, name=name), uid=name, task=TaskRef(name, name))
-    (line,) = lines(lambda: log_decision(made))
+    (line,) = lines(lambda: log_decision(made, NOW))
     assert line["event"] == "decision"

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from webhook.serving.desk import MUTATE, QUICK_BYTES, VALIDATE, Desk, Parts
 
 POLICY = "{apiVersion: airlock/v1, kind: Policy, mode: enforce}"
 MANIFEST = "{apiVersion: airlock/v1, kind: RequiredEnv, env: [{name: A, value: b, components: [scheduler, task]}]}"
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 CORPUS = sorted(Path(__file__).parent.parent.joinpath("corpus").rglob("*.workloads.yaml"))
 
 
@@ -47,10 +49,16 @@ class Ears:
 
     def __init__(self) -> None:
         self.heard: list[Any] = []
+        self.logged: list[tuple[Any, datetime]] = []
         self.broke: list[BaseException] = []
 
     def desk(self, gate: Gate | None) -> Desk:
-        return Desk(Parts(lambda: gate, [self.heard.append], lambda _, error: self.broke.append(error)))
+        def log(decision: Any, when: datetime) -> None:
+            self.logged.append((decision, when))
+
+        return Desk(
+            Parts(lambda: gate, [self.heard.append], log, lambda _, error: self.broke.append(error), lambda: NOW)
+        )
 
 
 @pytest.fixture
@@ -118,6 +126,9 @@ def test_nobody_hears_of_a_decision_before_its_answer_is_on_its_way(ears: Ears, 
     assert not ears.heard
     found.tell()
     assert [decision.verdict.allowed for decision in ears.heard] == [False]
+    assert not ears.logged
+    found.log()
+    assert ears.logged == [(*ears.heard, NOW)]
 
 
 class BrokenGate(Gate):

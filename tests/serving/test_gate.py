@@ -348,7 +348,7 @@ def test_an_admitted_pods_event_is_on_the_pod(gate: Gate) -> None:
 
 
 def test_no_value_of_a_pod_or_a_config_map_is_in_the_log(gate: Gate) -> None:
-    text = gate.server.log.read_text()
+    text = gate.server.settled().log.read_text()
     assert '"event": "decision"' in text
     assert "callbacks.example.com" not in text
     assert not [

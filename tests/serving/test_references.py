@@ -98,7 +98,7 @@ def test_a_reference_that_cannot_be_resolved_is_told_with_its_reason_and_admitte
     said = told(gate, SEEN, scheduler(secret("database", "url")))
     assert "Secret 'database' does not exist in namespace 'references-seen'" in said
     assert not told(gate, SEEN, scheduler(key("gone", "key", optional=True)))
-    assert "secret.example.com" not in gate.server.log.read_text()
+    assert "secret.example.com" not in gate.server.settled().log.read_text()
 
 
 def test_where_the_policy_names_the_namespace_that_has_it_the_answer_has_the_entry_to_add(gate: Gate) -> None:

@@ -50,13 +50,13 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     logging.captureWarnings(capture=True)
 
 
-def log_decision(decision: Decision) -> None:
-    """Write one line about *decision*: what was asked and answered, never a variable's value or an object.
+def log_decision(decision: Decision, when: datetime) -> None:
+    """Write one line about *decision*, made *when*: what was asked and answered, never a variable's value or an object.
 
     A denial is a warning, with the first line of its text. What is not Airflow's is told at debug level only: it is
     most of a cluster's traffic.
     """
-    fields = decision_fields(decision)
+    fields = {"timestamp": _timestamp(when), **decision_fields(decision)}
     if not decision.verdict.allowed:
         _decisions.warning("decision", **fields, text=headline(decision))
     elif decision.component or decision.distrusted or decision.verdict.violations:
@@ -136,12 +136,16 @@ def _rendered(_logger: object, level: str, fields: MutableMapping[str, Any]) -> 
     """Return *fields* as one line of ASCII; JSON escapes the control characters."""
     if exc_info := fields.pop("exc_info", None):
         fields["exception"] = _traceback(exc_info)
-    head = {"timestamp": _timestamp(), "level": level, "event": fields.pop("event", "")}
+    head = {
+        "timestamp": fields.pop("timestamp", "") or _timestamp(datetime.now(UTC)),
+        "level": level,
+        "event": fields.pop("event", ""),
+    }
     return json.dumps({name: _bounded(name, value) for name, value in (*head.items(), *fields.items())})
 
 
-def _timestamp() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def _timestamp(when: datetime) -> str:
+    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _traceback(exc_info: Any) -> str:  # noqa: ANN401  # logging takes True, an exception or a tuple

@@ -35,6 +35,7 @@ def create_app(parts: Collaborators) -> Flask:
         found = parts.desk.answer(path, *_body())
         response = Response(found.body, content_type=JSON)
         response.call_on_close(found.tell)
+        response.call_on_close(found.log)
         return response
 
     for path in (VALIDATE, MUTATE, GUARD):

@@ -28,15 +28,19 @@ _BROKEN = Obstacle(
 )
 
 
+def _nothing() -> None: ...
+
+
 class UnpreparedError(Exception):
     """There was no valid policy yet, so nothing can be decided."""
 
 
 class Answer(Struct, frozen=True):
-    """The bytes of an answer, and what to call when they are on their way."""
+    """The bytes of an answer, what to call when they are on their way, and what when nobody waits any more."""
 
     body: bytes
     tell: Callable[[], None]
+    log: Callable[[], None]
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -44,6 +48,7 @@ class Parts(msgspec.Struct, frozen=True):
 
     gate: Callable[[], Gate | None]  # the one in force; None until there was a good policy
     observers: Iterable[Callable[[Decision], None]]
+    log: Callable[[Decision, datetime], None]  # writes a line about a decision, and the moment when it was made
     failed: Callable[[str, BaseException], None]  # counts and logs a decision that broke, by path
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     guards: Guards = msgspec.field(default_factory=dict)  # the documents whose edits are judged on /guard
@@ -93,24 +98,30 @@ class Desk:
         return current
 
     def _validated(self, gate: Gate, asked: Request, began: float) -> Answer:
-        decision = gate.validate(asked, self._parts.now())
+        now = self._parts.now()
+        decision = gate.validate(asked, now)
         if decision.verdict.allowed:
             answer = review.allow(asked.uid, message.warnings(decision))
         else:
             answer = review.deny(asked.uid, message.denial(decision))
-        return self._told(answer, decision, began)
+        return self._told(answer, decision, began, now)
 
     def _mutated(self, gate: Gate, asked: Request, began: float) -> Answer:
-        decision, operations = gate.mutate(asked, self._parts.now())
-        return self._told(review.allow(asked.uid, message.hints(decision), operations), decision, began)
+        now = self._parts.now()
+        decision, operations = gate.mutate(asked, now)
+        return self._told(review.allow(asked.uid, message.hints(decision), operations), decision, began, now)
 
-    def _told(self, answer: bytes, decision: Decision, began: float) -> Answer:
-        return Answer(answer, partial(self._tell, decision, perf_counter() - began))
+    def _told(self, answer: bytes, decision: Decision, began: float, when: datetime) -> Answer:
+        seconds = perf_counter() - began
+        return Answer(answer, partial(self._tell, decision, seconds), partial(self._log, decision, seconds, when))
 
     def _tell(self, decision: Decision, seconds: float) -> None:
         timed = structs.replace(decision, seconds=seconds)
         for observe in self._observers:
             observe(timed)
+
+    def _log(self, decision: Decision, seconds: float, when: datetime) -> None:
+        self._parts.log(structs.replace(decision, seconds=seconds), when)
 
     def _edited(self, body: Data, unread: str) -> Answer:
         edit = decode_edit(body, unread)
@@ -119,4 +130,4 @@ class Desk:
             answer = review.deny(edit.uid, judgement.denial)
         else:
             answer = review.allow(edit.uid, judgement.warnings)
-        return Answer(answer, partial(self._parts.guarded, edit, judgement))
+        return Answer(answer, partial(self._parts.guarded, edit, judgement), _nothing)

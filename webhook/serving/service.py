@@ -90,10 +90,17 @@ class Airlock:
         self._follow(self._policy)
         self._follow(self._manifest)
         self._follow(self._release)
-        observers = [self._metrics.observe, log_decision, Asking(lambda: self._manifest.value, self._lookup).observe]
+        observers = [self._metrics.observe, Asking(lambda: self._manifest.value, self._lookup).observe]
         if self._events is not None:
             observers.append(self._tell_of)
-        parts = Parts(lambda: self._gate, observers, self._failed, guards=guards_of(options), guarded=self._guarded)
+        parts = Parts(
+            lambda: self._gate,
+            observers,
+            log_decision,
+            self._failed,
+            guards=guards_of(options),
+            guarded=self._guarded,
+        )
         self._desk = Desk(parts)
         routes = Collaborators(self._desk, self._metrics.refused, self._failed, lambda: self.readiness)
         self.wsgi: WSGIApplication = create_app(routes)

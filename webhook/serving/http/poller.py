@@ -21,6 +21,7 @@ from webhook.serving.http.connection import Arrival, Connection
 from webhook.serving.http.head import plain_path, timeout
 from webhook.serving.http.inbox import FRONT
 from webhook.serving.http.keeper import TICK
+from webhook.serving.http.leisure import Leisure
 from webhook.serving.http.room import Room
 from webhook.serving.http.threads import Next, Threads
 
@@ -36,10 +37,18 @@ class PollingWorker(Threads):
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - gunicorn's
         super().__init__(*arguments, **named)
         self._room: Room[Connection] = Room(ROOM)
+        self.leisure = Leisure(self._observed)
         self._date = b""
         self._date_until = 0.0
 
     # In the loop
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Do what there is to do, for *timeout* seconds at most."""
+        events = self.poller.select(self.leisure.until(timeout))
+        for key, _ in events:
+            key.data(key.fileobj)
+        self.leisure.turn(quiet=not events)
 
     def ready(self, conn: Connection, _sock: Any) -> None:  # noqa: ANN401 - the poller's
         """Take what has come from *conn*."""
@@ -108,6 +117,7 @@ class PollingWorker(Threads):
             else:
                 self._hang_up(conn)
         self._observed(answer.tell)
+        self.leisure.add(answer.log)
         return keep and sent == len(data)
 
     def _headed(self, body: bytes, *, keep: bool) -> bytes:

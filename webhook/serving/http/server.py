@@ -39,6 +39,10 @@ class Quick(Protocol):
     def tell(self) -> Callable[[], None]:
         """What to call when the answer is on its way."""
 
+    @property
+    def log(self) -> Callable[[], None]:
+        """What to call when nobody waits, after `tell`, and before the end in any case."""
+
 
 class Service(Protocol):
     """What is served; made in the process that serves it, so it may start threads there."""

@@ -66,7 +66,8 @@ class Worker(PollingWorker):
             self.options.on_listening(self.sockets[0].getsockname()[1], probes.port)
             super().run()
         finally:
-            for stop in (self.close_all, self.watchdog.stop, self.service.stop, identity.stop, probes.stop):
+            threads = (self.watchdog.stop, self.service.stop, identity.stop, probes.stop)
+            for stop in (self.close_all, self.leisure.end, *threads):
                 try:
                     stop()
                 except Exception:
