@@ -124,17 +124,17 @@ def test_nobody_hears_of_a_decision_before_its_answer_is_on_its_way(ears: Ears, 
     found = ears.desk(gate).quickly(VALIDATE, review(scheduler("apache/airflow:latest")))
     assert found is not None
     assert not ears.heard
-    found.tell()
+    log = found.tell()
     assert [decision.verdict.allowed for decision in ears.heard] == [False]
     assert not ears.logged
-    found.log()
+    log()
     assert ears.logged == [(*ears.heard, NOW)]
 
 
 class BrokenGate(Gate):
     """A gate that breaks on what it reads."""
 
-    def _case(self, *_: Any) -> Any:
+    def _case(self, *_: Any, **_named: Any) -> Any:
         raise KeyError("a mistake")
 
 

@@ -4,6 +4,9 @@ It may run anything, so airlock never ignores it. The finding has the strictest 
 namespace, and no exemption covers it. It is also what a rule says when it stops looking: that not all could be judged.
 """
 
+from itertools import islice
+
+from webhook.pods.workload import ImagePlace, Workload
 from webhook.rules.finding import Finding
 from webhook.rules.rule import Rule, Subject
 
@@ -12,6 +15,14 @@ UNREADABLE = "unreadable"
 
 MOST_PLACES = 4000  # containers and volumes of one object: far more than a node can run in one pod
 MOST_FINDINGS = 300  # of one rule in one object
+
+
+Images = tuple[ImagePlace, ...]
+
+
+def images_of(workload: Workload) -> Images:
+    """Return the images of *workload* that are judged."""
+    return tuple(islice(workload.images, MOST_PLACES))
 
 
 def is_crowd(subject: Subject) -> bool:

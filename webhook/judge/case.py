@@ -5,13 +5,14 @@ from msgspec.structs import replace
 
 from webhook.judge.decision import Decision, Mutation, ObjectRef, task_of
 from webhook.judge.request import Request
-from webhook.judge.verdict import Verdict
+from webhook.judge.verdict import CLEAN, Verdict
 from webhook.pods.airflow import Component
 from webhook.pods.marks import INJECTED, PINNED, marked
 from webhook.pods.workload import Metadata, Workload
 from webhook.rules.finding import Mode
 from webhook.rules.rule import Stage, Subject
 from webhook.variables.injection import State
+from webhook.variables.patch import Operation
 
 _MIRROR = "kubernetes.io/config.mirror"
 _DIGEST = "@sha256:"
@@ -31,29 +32,41 @@ def is_mirror(workload: Workload) -> bool:
     return _MIRROR in (workload.metadata.annotations or {})
 
 
-def record(
-    path: str, request: Request, case: Case | None, verdict: Verdict, mutation: Mutation | None = None
-) -> Decision:
-    """Return the decision on *request*, which is *case* if it concerns Airflow."""
-    workload = request.workload
-    metadata = Metadata() if workload is None else workload.metadata
-    name = metadata.name or request.name or (metadata.generate_name and f"{metadata.generate_name}*")
-    return Decision(
-        path=path,
-        uid=request.uid,
-        operation=request.operation,
-        dry_run=request.dry_run,
-        regarding=ObjectRef(request.api_version, request.kind, request.namespace, name, metadata.uid),
-        owner=None if case is None else _owner(request, metadata),
-        component=None if case is None else case.subject.role.component,
-        distrusted=None if case is None else case.distrusted,
-        task=None if case is None or case.subject.role.component is not Component.TASK else task_of(workload),
-        verdict=verdict,
-        mutation=mutation,
-        chart=None if case is None else case.subject.role.chart,
-        injected=_injected(case, Stage.POD) if path == "/validate" and case is not None and verdict.allowed else (),
-        lookalike=case is None and path == "/validate" and request.looks_like_airflow,
-    )
+class Ruling(msgspec.Struct, frozen=True):
+    """What is answered to a request; its record for the observers is made afterwards."""
+
+    path: str
+    request: Request
+    case: Case | None  # None: it does not concern Airflow
+    verdict: Verdict = CLEAN
+    mutation: Mutation | None = None
+    patch: list[Operation] = []
+    hints: tuple[str, ...] = ()
+
+    def decision(self, seconds: float = 0.0) -> Decision:
+        """Return the record of this ruling, which took *seconds*."""
+        request, case, verdict = self.request, self.case, self.verdict
+        workload, asked = request.workload, self.path == "/validate"
+        metadata = Metadata() if workload is None else workload.metadata
+        name = metadata.name or request.name or (metadata.generate_name and f"{metadata.generate_name}*")
+        return Decision(
+            path=self.path,
+            uid=request.uid,
+            operation=request.operation,
+            dry_run=request.dry_run,
+            regarding=ObjectRef(request.api_version, request.kind, request.namespace, name, metadata.uid),
+            owner=None if case is None else _owner(request, metadata),
+            component=None if case is None else case.subject.role.component,
+            distrusted=None if case is None else case.distrusted,
+            task=None if case is None or case.subject.role.component is not Component.TASK else task_of(workload),
+            verdict=verdict,
+            mutation=self.mutation,
+            seconds=seconds,
+            hints=self.hints,
+            chart=None if case is None else case.subject.role.chart,
+            injected=_injected(case, Stage.POD) if asked and case is not None and verdict.allowed else (),
+            lookalike=asked and case is None and request.looks_like_airflow,
+        )
 
 
 def with_marks(decision: Decision, case: Case | None) -> Decision:

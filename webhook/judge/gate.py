@@ -2,16 +2,13 @@
 
 from datetime import date, datetime
 from functools import lru_cache
-from itertools import islice
-
-from msgspec.structs import replace
 
 from webhook.documents.policy import DEFAULT, Policy
 from webhook.documents.release import NONE, Release
 from webhook.documents.required_env import EMPTY, RequiredEnv
 from webhook.judge.asking import CHANGES, is_left_out
-from webhook.judge.bounds import MOST_FINDINGS, MOST_PLACES, UNREADABLE, crowd, is_crowd, unfinished
-from webhook.judge.case import Case, is_mirror, record, with_marks
+from webhook.judge.bounds import MOST_FINDINGS, MOST_PLACES, UNREADABLE, Images, crowd, images_of, is_crowd, unfinished
+from webhook.judge.case import Case, Ruling, is_mirror, with_marks
 from webhook.judge.decision import TASK_KEYS, Decision, Mutation
 from webhook.judge.exempting import Covering, covers
 from webhook.judge.mutation import completed
@@ -29,7 +26,7 @@ from webhook.pods.live import LivePod
 from webhook.pods.observed import NOTHING, Observed
 from webhook.pods.pin import Pin
 from webhook.pods.sighting import airflow_of
-from webhook.pods.workload import ImagePlace, Workload
+from webhook.pods.workload import Workload
 from webhook.rules import pin_digest, required_env
 from webhook.rules.finding import Mode
 from webhook.rules.rule import RuleOptions, Stage, Subject
@@ -86,31 +83,32 @@ class Gate:
         return bool(self._variables(component, namespace))
 
     def validate(self, request: Request, when: date | datetime) -> Decision:
-        """Return the decision on the final object in *request*; exemptions and the release are those in force *when*.
+        """Return the decision on the final object in *request*, as `judge` has it."""
+        return self.judge(request, when).decision()
+
+    def judge(self, request: Request, when: date | datetime) -> Ruling:
+        """Return the ruling on the final object in *request*; exemptions and the release are those in force *when*.
 
         That is a moment, or a day (UTC), which stands for its beginning.
         """
         if request.obstacle is not None:
-            return record("/validate", request, None, self._unread(request))
+            return Ruling("/validate", request, None, self._unread(request))
         workload = request.workload
         if workload is None:
-            return record("/validate", request, None, CLEAN)
+            return Ruling("/validate", request, None)
         stage = _stage(request, workload)
         if stage is Stage.UPDATE:
-            return self._validate_update(request, workload, when)
-        case = self._case(request, workload, stage, moment_of(when))
-        verdict = CLEAN if case is None else self._verdict(case, when)
-        return record("/validate", request, case, verdict)
+            return self._judge_update(request, workload, when)
+        case = self._case(request, workload, stage, moment_of(when), images_of(workload))
+        return Ruling("/validate", request, case, CLEAN if case is None else self._verdict(case, when))
 
-    def _validate_update(self, request: Request, workload: Workload, when: date | datetime) -> Decision:
-        """Return the decision on a pod that changes: the strictest over everything that it may be."""
+    def _judge_update(self, request: Request, workload: Workload, when: date | datetime) -> Ruling:
+        """Return the ruling on a pod that changes: the strictest over everything that it may be."""
 
-        def judge(role: Role, whole: Workload, images: tuple[ImagePlace, ...]) -> Verdict:
+        def judge(role: Role, whole: Workload, images: Images) -> Verdict:
             return self._verdict(case(role, whole, images), when)
 
-        def case(
-            role: Role, whole: Workload, images: tuple[ImagePlace, ...], distrusted: Component | None = None
-        ) -> Case:
+        def case(role: Role, whole: Workload, images: Images, distrusted: Component | None = None) -> Case:
             expected = self._release.about(role.component, request.namespace, moment_of(when))
             subject = Subject(
                 whole,
@@ -125,7 +123,7 @@ class Gate:
 
         found = strictest(self._trust, request, workload, judge)
         judged = None if found is None else case(found.role, workload, found.images, found.distrusted)
-        return record("/validate", request, judged, found.verdict if found else CLEAN)
+        return Ruling("/validate", request, judged, found.verdict if found else CLEAN)
 
     def _unread(self, request: Request) -> Verdict:
         stage = Stage.TEMPLATE if request.workload is None else _stage(request, request.workload)
@@ -148,9 +146,9 @@ class Gate:
         are those in force on the day of `live.now` (UTC).
         """
         request = sighted(live.pod)
-        case = self._case(request, live.pod.workload, Stage.LIVE, live.now, live)
+        case = self._case(request, live.pod.workload, Stage.LIVE, live.now, images_of(live.pod.workload), live=live)
         verdict = CLEAN if case is None else self._verdict(case, live.now)
-        return with_marks(record(AUDIT, request, case, verdict), case)
+        return with_marks(Ruling(AUDIT, request, case, verdict).decision(), case)
 
     def _verdict(self, case: Case, when: date | datetime) -> Verdict:
         violations: list[Violation] = []
@@ -177,25 +175,29 @@ class Gate:
         return Verdict(merged(violations), merged(exempted)) if violations or exempted else CLEAN
 
     def mutate(self, request: Request, when: date | datetime) -> tuple[Decision, list[Operation]]:
-        """Return the decision on a new Pod and the operations that add what it lacks; *when* is as for `validate`."""
+        """Return the decision on a new Pod and the operations that add what it lacks, as `complete` has them."""
+        found = self.complete(request, when)
+        return found.decision(), found.patch
+
+    def complete(self, request: Request, when: date | datetime) -> Ruling:
+        """Return the ruling on a new Pod, with the operations that add what it lacks; *when* is as for `judge`."""
         if request.obstacle is not None:
-            return record("/mutate", request, None, CLEAN, unread_mutation(request)), []
+            return Ruling("/mutate", request, None, mutation=unread_mutation(request))
         workload = request.workload
         # Any mirror pod is left alone here: a kubelet deletes one that was changed (admission/serviceaccount).
         if workload is None or _stage(request, workload) is not Stage.POD or is_mirror(workload):
-            return record("/mutate", request, None, CLEAN, Mutation.IGNORED), []
-        case = self._case(request, workload, Stage.POD, moment_of(when))
+            return Ruling("/mutate", request, None, mutation=Mutation.IGNORED)
+        case = self._case(request, workload, Stage.POD, moment_of(when), ())  # no rule looks at images here
         if case is None:
-            return record("/mutate", request, None, CLEAN, Mutation.IGNORED), []
-        if is_crowd(case.subject):
-            return record("/mutate", request, case, CLEAN, Mutation.UNREADABLE), []
+            return Ruling("/mutate", request, None, mutation=Mutation.IGNORED)
+        if workload.size > MOST_PLACES:
+            return Ruling("/mutate", request, case, mutation=Mutation.UNREADABLE)
         done = completed(
             case.subject,
             injects=self._changes(required_env.RULE.name, None, case, when),
-            pins=self._changes(pin_digest.RULE.name, case.subject.pin, case, when),
+            pins=case.subject.pin is not None and self._changes(pin_digest.RULE.name, case.subject.pin, case, when),
         )
-        decision = record("/mutate", request, case, CLEAN, done.outcome)
-        return replace(decision, hints=done.hints) if done.hints else decision, done.patch
+        return Ruling("/mutate", request, case, mutation=done.outcome, patch=done.patch, hints=done.hints)
 
     def _changes(self, name: str, pin: Pin | None, case: Case, when: date | datetime) -> bool:
         """Return whether the rule *name* changes the pod of *case*, to *pin* if that is given."""
@@ -205,8 +207,15 @@ class Gate:
         covering = self._covers(name, namespace, component, "" if pin is None else pin.image)
         return not covering or not any(exemption.in_force(day_of(when)) for exemption in covering)
 
-    def _case(
-        self, request: Request, workload: Workload, stage: Stage, now: datetime, live: Live | None = None
+    def _case(  # noqa: PLR0913 - all of it is needed
+        self,
+        request: Request,
+        workload: Workload,
+        stage: Stage,
+        now: datetime,
+        images: Images,
+        *,
+        live: Live | None = None,
     ) -> Case | None:
         if request.by_node and is_mirror(workload):
             return None
@@ -215,7 +224,6 @@ class Gate:
             return None
         variables = self._variables(role.component, request.namespace)
         repositories = request.repositories if live is None else live.fleet.repositories(airflow_of(live.pod))
-        images = tuple(islice(workload.images, MOST_PLACES))
         expected = self._release.about(role.component, request.namespace, now)
         known = (self._config_maps, live, repositories, expected, self._observed, request.provenance)
         subject = Subject(

@@ -9,7 +9,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, LengthRequ
 
 from webhook.admission.review import ReviewError
 from webhook.pods.skim import Data
-from webhook.serving.desk import GUARD, MUTATE, VALIDATE, Desk, UnpreparedError
+from webhook.serving.desk import GUARD, MUTATE, VALIDATE, Answer, Desk, UnpreparedError
 from webhook.serving.health import Readiness, add_probes, bare_app, http_line, line
 from webhook.serving.http.inbox import Body
 
@@ -34,8 +34,7 @@ def create_app(parts: Collaborators) -> Flask:
             raise Forbidden(refusal)
         found = parts.desk.answer(path, *_body())
         response = Response(found.body, content_type=JSON)
-        response.call_on_close(found.tell)
-        response.call_on_close(found.log)
+        response.call_on_close(partial(_tell_all, found))
         return response
 
     for path in (VALIDATE, MUTATE, GUARD):
@@ -43,6 +42,10 @@ def create_app(parts: Collaborators) -> Flask:
     _add_errors(app, parts)
     add_probes(app, parts.readiness)
     return app
+
+
+def _tell_all(answer: Answer) -> None:
+    answer.tell()()
 
 
 def _add_errors(app: Flask, parts: Collaborators) -> None:

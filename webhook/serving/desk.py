@@ -12,6 +12,7 @@ from webhook.admission import guard, review
 from webhook.admission.edit import Edit, decode_edit
 from webhook.admission.guard import Guards, Judgement
 from webhook.judge import message
+from webhook.judge.case import Ruling
 from webhook.judge.decision import Decision
 from webhook.judge.gate import Gate
 from webhook.judge.request import Obstacle, Request
@@ -36,11 +37,10 @@ class UnpreparedError(Exception):
 
 
 class Answer(Struct, frozen=True):
-    """The bytes of an answer, what to call when they are on their way, and what when nobody waits any more."""
+    """The bytes of an answer, and what to call when they are on their way; it returns what to call at leisure."""
 
     body: bytes
-    tell: Callable[[], None]
-    log: Callable[[], None]
+    tell: Callable[[], Callable[[], None]]
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -50,7 +50,7 @@ class Parts(msgspec.Struct, frozen=True):
     observers: Iterable[Callable[[Decision], None]]
     log: Callable[[Decision, datetime], None]  # writes a line about a decision, and the moment when it was made
     failed: Callable[[str, BaseException], None]  # counts and logs a decision that broke, by path
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime] = partial(datetime.now, UTC)
     guards: Guards = msgspec.field(default_factory=dict)  # the documents whose edits are judged on /guard
     guarded: Callable[[Edit, Judgement], None] = lambda *_: None  # hears of each
 
@@ -99,29 +99,30 @@ class Desk:
 
     def _validated(self, gate: Gate, asked: Request, began: float) -> Answer:
         now = self._parts.now()
-        decision = gate.validate(asked, now)
-        if decision.verdict.allowed:
-            answer = review.allow(asked.uid, message.warnings(decision))
+        ruling = gate.judge(asked, now)
+        if not ruling.verdict.violations:  # the usual case
+            answer = review.allow(asked.uid)
+        elif ruling.verdict.allowed:
+            answer = review.allow(asked.uid, message.warnings(ruling.decision()))
         else:
-            answer = review.deny(asked.uid, message.denial(decision))
-        return self._told(answer, decision, began, now)
+            answer = review.deny(asked.uid, message.denial(ruling.decision()))
+        return self._told(answer, ruling, began, now)
 
     def _mutated(self, gate: Gate, asked: Request, began: float) -> Answer:
         now = self._parts.now()
-        decision, operations = gate.mutate(asked, now)
-        return self._told(review.allow(asked.uid, message.hints(decision), operations), decision, began, now)
+        ruling = gate.complete(asked, now)
+        hints = message.hints(ruling.decision()) if ruling.hints else ()
+        return self._told(review.allow(asked.uid, hints, ruling.patch), ruling, began, now)
 
-    def _told(self, answer: bytes, decision: Decision, began: float, when: datetime) -> Answer:
-        seconds = perf_counter() - began
-        return Answer(answer, partial(self._tell, decision, seconds), partial(self._log, decision, seconds, when))
+    def _told(self, answer: bytes, ruling: Ruling, began: float, when: datetime) -> Answer:
+        return Answer(answer, partial(self._tell, ruling, perf_counter() - began, when))
 
-    def _tell(self, decision: Decision, seconds: float) -> None:
-        timed = structs.replace(decision, seconds=seconds)
+    def _tell(self, ruling: Ruling, seconds: float, when: datetime) -> Callable[[], None]:
+        """Have the observers hear of *ruling*; returns what writes its line in the log."""
+        decision = ruling.decision(seconds)
         for observe in self._observers:
-            observe(timed)
-
-    def _log(self, decision: Decision, seconds: float, when: datetime) -> None:
-        self._parts.log(structs.replace(decision, seconds=seconds), when)
+            observe(decision)
+        return partial(self._parts.log, decision, when)
 
     def _edited(self, body: Data, unread: str) -> Answer:
         edit = decode_edit(body, unread)
@@ -130,4 +131,8 @@ class Desk:
             answer = review.deny(edit.uid, judgement.denial)
         else:
             answer = review.allow(edit.uid, judgement.warnings)
-        return Answer(answer, partial(self._parts.guarded, edit, judgement), _nothing)
+        return Answer(answer, partial(self._tell_of_edit, edit, judgement))
+
+    def _tell_of_edit(self, edit: Edit, judgement: Judgement) -> Callable[[], None]:
+        self._parts.guarded(edit, judgement)
+        return _nothing

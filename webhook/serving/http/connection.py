@@ -97,7 +97,7 @@ class Connection:
         inbox = self.inbox
         try:
             for _ in range(RECORDS):
-                data = self.sock.recv(_PIECE)
+                data = self.sock.read(_PIECE)  # type: ignore[attr-defined] # an SSLSocket by now: recv is a call more
                 if not data:
                     raise GoneError
                 inbox.put(data)
@@ -122,7 +122,7 @@ class Connection:
     def send(self, data: bytes) -> int:
         """Send as much of *data* as the socket takes without waiting; return how much that was."""
         try:
-            return self.sock.send(data)
+            return self.sock.write(data)  # type: ignore[attr-defined,no-any-return] # as in `read`
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
 

@@ -116,8 +116,7 @@ class PollingWorker(Threads):
                 self.keep(conn, self.cfg.keepalive)
             else:
                 self._hang_up(conn)
-        self._observed(answer.tell)
-        self.leisure.add(answer.log)
+        self._observed(lambda: self.leisure.add(answer.tell()))
         return keep and sent == len(data)
 
     def _headed(self, body: bytes, *, keep: bool) -> bytes:

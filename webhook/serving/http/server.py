@@ -36,12 +36,8 @@ class Quick(Protocol):
         """What is answered."""
 
     @property
-    def tell(self) -> Callable[[], None]:
-        """What to call when the answer is on its way."""
-
-    @property
-    def log(self) -> Callable[[], None]:
-        """What to call when nobody waits, after `tell`, and before the end in any case."""
+    def tell(self) -> Callable[[], Callable[[], None]]:
+        """What to call when the answer is on its way; it returns what to call when nobody waits."""
 
 
 class Service(Protocol):
