@@ -15,7 +15,7 @@ from webhook.observe.events import ledger as book
 from webhook.observe.events.allowance import MOST, Allowance
 from webhook.observe.events.ledger import Fate, Ledger, Outcome, Write, outcome
 from webhook.observe.events.occurrence import Occurrence, micro_time, occurrence
-from webhook.observe.events.turns import LINE, MOST_PROVEN, Bucket, Turns
+from webhook.observe.events.turns import LINE, MOST_PROVEN, SPARE, Bucket, Turns
 
 HOME = DENIED.regarding.namespace
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -219,6 +219,55 @@ def test_a_minute_of_the_worst_flood_has_at_most_a_hundred_writes(desk: Desk) ->
     assert 60 < len(desk.sent) <= 100
 
 
+@pytest.fixture
+def debt(desk: Desk) -> Desk:
+    """Return a desk with 500 Events, each of which has more repeats to tell."""
+    for number in range(500):
+        desk.see(str(number))
+        desk.send()
+        desk.later(1)
+    for number in range(500):
+        desk.see(str(number), 10)
+    return desk
+
+
+def test_what_a_flood_has_left_to_tell_is_told_within_minutes_of_its_end(debt: Desk) -> None:
+    ended = debt.now
+    debt.send()
+    while debt.fates[Fate.REPEATED] < 5000:
+        pause = debt.ledger.wait(debt.now)
+        assert 0 < pause < math.inf
+        debt.later(max(pause, 0.01))
+        debt.send()
+    rate = book.CREATES[0] + book.PATCHES[0]
+    assert 0.9 * 500 / rate - SPARE < debt.now - ended < 500 / rate + SPARE
+
+
+def test_repeats_leave_new_events_what_comes_at_once(debt: Desk) -> None:
+    for _ in range(60):
+        debt.later(1)
+        debt.send()
+    names = {f"new {number}" for number in range(int(SPARE))}
+    for name in names:
+        debt.see(name)
+    assert {write.key for write in debt.send() if write.new} == names
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30), st.sampled_from([0.01, 0.5, 1.0, 20.0])), max_size=80)
+)
+def test_new_events_and_repeats_together_keep_to_one_limit(steps: list[tuple[int, int, float]]) -> None:
+    desk = Desk()
+    for first, number, pause in steps:
+        for key in range(first, first + number):
+            desk.see(str(key), 2)
+        desk.send()
+        desk.later(pause)
+        desk.send()
+    bursts, rates = zip(book.CREATES[::-1], book.PATCHES[::-1], strict=True)
+    assert len(desk.sent) <= sum(bursts) + sum(rates) * desk.now
+
+
 def test_a_repeat_after_half_an_hour_is_a_new_event(desk: Desk) -> None:
     desk.see("a")
     (first,) = desk.send()
@@ -301,7 +350,7 @@ def test_a_thousand_kinds_are_remembered_at_most(desk: Desk) -> None:
     assert len(desk.ledger) == book.MOST_SERIES
     desk.see("1499")
     desk.see("0")
-    assert [write.new for write in desk.send()] == [False, True]
+    assert {write.key: write.new for write in desk.send()} == {"1499": False, "0": True}
 
 
 def test_at_the_end_everything_is_due_and_the_rest_is_dropped(desk: Desk) -> None:

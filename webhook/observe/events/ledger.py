@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from webhook.observe.events.allowance import Allowance
 from webhook.observe.events.occurrence import Occurrence, event, series
-from webhook.observe.events.turns import Bucket, Turns
+from webhook.observe.events.turns import Bucket, Repeats, Turns
 
 CREATES = 1.0, 20.0  # new Events a second, and at once
-PATCHES = 0.1, 10.0  # with these, the first minute of the worst flood has fewer than a hundred writes
+PATCHES = 0.1, 10.0  # repeats beside new Events: in its first minute the worst flood has fewer than a hundred writes
 APART = 1.0  # seconds between two writes of one Event
 MOST_WAITING = 100  # new Events that wait, for their turn or for a server that is away
 MOST_SERIES = 1000
@@ -72,7 +72,7 @@ class _Series:
     first: Occurrence
     last: datetime
     touched: float
-    due: float
+    due: float  # when it is written; while it is in no line, when it may be written again
     untold: int = 1
     told: int = 0  # in the Event that is there now; 0: it is to be created
     tries: int = 0
@@ -90,7 +90,7 @@ class Ledger:
         self._instance = instance
         self._count = count
         self._turns = Turns(Bucket(*CREATES, CREATES[1], now))
-        self._patches = Bucket(*PATCHES, PATCHES[1], now)
+        self._repeats = Repeats(Bucket(*PATCHES, PATCHES[1], now), self._turns)
         self._allowance = Allowance()
         self._known: OrderedDict[str, _Series] = OrderedDict()  # the longest untouched first
         self._dirty: dict[str, _Series] = {}  # those with something to tell, whose turn has come
@@ -110,15 +110,14 @@ class Ledger:
         self._known.move_to_end(told.key)
         known.touched, known.last = now, told.at
         known.untold += 1
-        if told.key not in self._dirty and known.told:
-            known.due = max(known.due, now + self._lend_patch(now))
-            self._dirty[told.key] = known
+        if known.told and told.key not in self._dirty and told.key not in self._repeats:
+            self._repeats.join(told.key, known.due)
 
     def wait(self, now: float) -> float:
         """Return for how many seconds nothing is due; infinite when nothing is to be told."""
         due = max(0.0, min((known.due for known in self._dirty.values()), default=math.inf) - now)
-        turn = self._turns.wait(now)
-        return due if turn is None else min(due, turn)
+        turns = (self._turns.wait(now), self._repeats.wait(now))
+        return min([due, *(turn for turn in turns if turn is not None)])
 
     def due(self, now: float) -> Write | None:
         """Return the next write, the longest due first; None when none is due at *now*."""
@@ -160,7 +159,7 @@ class Ledger:
 
     def hasten(self) -> None:
         """Make everything due now: there will be no later."""
-        for key in self._turns.clear():
+        for key in (*self._turns.clear(), *self._repeats.clear()):
             self._dirty[key] = self._known[key]
         for known in self._dirty.values():
             known.due = -math.inf
@@ -189,7 +188,7 @@ class Ledger:
 
     def _call_up(self, now: float) -> None:
         """Have those be due whose turn has come."""
-        while (key := self._turns.next(now)) is not None:
+        while (key := self._turns.next(now) or self._repeats.next(now)) is not None:
             known = self._dirty[key] = self._known[key]
             known.due = now
 
@@ -199,14 +198,8 @@ class Ledger:
         if repeats := write.amount - write.new:
             self._count(Fate.REPEATED, repeats)
 
-    def _lend_patch(self, now: float) -> float:
-        self._patches = self._patches.filled(now)
-        wait = self._patches.wait
-        self._patches = self._patches.taken()
-        return wait
-
     def _forget_old(self, now: float) -> None:
-        while self._known and (key := next(iter(self._known))) not in self._dirty:
+        while self._known and (key := next(iter(self._known))) not in self._dirty and key not in self._repeats:
             if now - self._known[key].touched <= IDLE or not self._known[key].told:
                 return
             del self._known[key]
@@ -214,6 +207,7 @@ class Ledger:
     def _forget(self, key: str, fate: Fate) -> None:
         known = self._known.pop(key)
         self._turns.leave(key)
+        self._repeats.leave(key)
         self._dirty.pop(key, None)
         if known.untold:
             self._count(fate, known.untold)

@@ -1,10 +1,14 @@
-"""Which new Event is next: namespaces take turns, so that a flood in one cannot silence the others. Pure.
+"""Which Event is next, a new one or a repeat: namespaces take turns, so that a flood in one cannot silence the others.
 
 Anyone who reaches the port can forge reviews for any namespace. A namespace where airlock has really written an Event
 has its own queue; all others, invented ones included, share one. Queues are short, and an Event that finds its queue
 full is dropped: the number of queues and of places is bounded, whatever requests come.
+
+Repeats have few tokens of their own. They get those of new Events too while none of these waits, so that a flood's
+repeats are told soon after it has ended, and both together are never more. Pure.
 """
 
+import math
 from collections import OrderedDict, deque
 
 import msgspec
@@ -12,6 +16,8 @@ from msgspec.structs import replace
 
 LINE = 10  # new Events that wait in one line
 MOST_PROVEN = 1000  # namespaces with a line of their own; the one that was proven longest ago gives way
+
+SPARE = 10.0  # tokens that repeats leave to new Events, which may come at once
 
 _STRANGERS = ""  # no namespace is called so
 
@@ -32,7 +38,11 @@ class Bucket(msgspec.Struct, frozen=True):
     @property
     def wait(self) -> float:
         """Seconds until there is a token."""
-        return max(0.0, (1 - self.level) / self.rate)
+        return self.until(1)
+
+    def until(self, level: float) -> float:
+        """Return the seconds until it has *level* tokens."""
+        return max(0.0, (level - self.level) / self.rate)
 
     def taken(self) -> "Bucket":
         """Return the bucket with a token less."""
@@ -85,6 +95,14 @@ class Turns:
         """Return the seconds until the next turn; None when nobody waits."""
         return self._bucket.filled(now).wait if self._lines else None
 
+    def spare(self, now: float) -> float:
+        """Return the seconds until there is a token that no new Event needs; infinite while one waits."""
+        return math.inf if self._lines else self._bucket.filled(now).until(1 + SPARE)
+
+    def lend(self, now: float) -> None:
+        """Use a token."""
+        self._bucket = self._bucket.filled(now).taken()
+
     def prove(self, namespace: str) -> None:
         """Give *namespace* a line of its own from now on: an Event was written there."""
         self._proven[namespace] = None
@@ -103,4 +121,49 @@ class Turns:
         """Empty all lines and return the keys that waited."""
         keys = [key for line in self._lines.values() for key in line]
         self._lines.clear()
+        return keys
+
+
+class Repeats:
+    """The line of Events that exist and have repeats to tell, by key: for tokens of their own bucket, or spare ones."""
+
+    def __init__(self, bucket: Bucket, turns: Turns) -> None:
+        self._bucket = bucket
+        self._turns = turns
+        self._line: dict[str, float] = {}  # the first to come first, and from when on each may be written
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._line
+
+    def join(self, key: str, due: float) -> None:
+        """Put *key*, which may be written from *due* on, at the end of the line."""
+        self._line[key] = due
+
+    def leave(self, key: str) -> None:
+        """Take *key* out of the line, if it is there."""
+        self._line.pop(key, None)
+
+    def next(self, now: float) -> str | None:
+        """Return the key that may be written now, and use a token for it; None when none waits, or may."""
+        if self.wait(now) != 0:
+            return None
+        if (own := self._bucket.filled(now)).wait == 0:
+            self._bucket = own.taken()
+        else:
+            self._turns.lend(now)
+        key = next(iter(self._line))
+        del self._line[key]
+        return key
+
+    def wait(self, now: float) -> float | None:
+        """Return the seconds until the next may be written; None when none waits."""
+        if not self._line:
+            return None
+        token = min(self._bucket.filled(now).wait, self._turns.spare(now))
+        return max(0.0, next(iter(self._line.values())) - now, token)
+
+    def clear(self) -> list[str]:
+        """Empty the line and return the keys that waited."""
+        keys = list(self._line)
+        self._line.clear()
         return keys
