@@ -42,9 +42,9 @@ PARTS = (
     Part(
         "creation",
         "Creating a pod",
-        "A scheduler of three containers, created as a dry run through a real kube-apiserver by one client, in turns:"
-        " without a webhook, with a bare pair of webhooks in Go that adds the same variable and allows everything, with"
-        " airlock's pair, which adds it and judges.",
+        "A scheduler of three containers, created as a dry run through a real kube-apiserver by one client, in turns"
+        " whose order changes: without a webhook, with a bare pair of webhooks in Go that adds the same variable and"
+        " allows everything, with airlock's pair, which adds it and judges.",
         creation.measure,
     ),
     Part(

@@ -68,14 +68,15 @@ def _rows(turns: Turns, connections: int) -> Iterator[Row]:
 
 
 def _figures(turns: Turns, connections: int) -> Iterator[Figure]:
-    many = f"{connections} connections" if connections > 1 else "1 connection"
+    alone = connections == 1
+    many = "1 connection" if alone else f"{connections} connections"
 
     def ratio(mine: str, other: str, of: Callable[[Measured], float]) -> tuple[float, ...]:
         return tuple(of(a) / of(b) for a, b in zip(turns[mine], turns[other], strict=True))
 
     for other in (FLASK, BARE):
         latency, requests = Promise(0.65), Promise(1.5, at_most=False)
-        if connections == 1:
+        if alone:
             values = ratio(VALIDATE, other, lambda one: one.p50)
             yield Figure(f"{many}: p50 of /validate, to the {other}", values, "", latency if other == FLASK else None)
         if connections == 16:
@@ -83,11 +84,10 @@ def _figures(turns: Turns, connections: int) -> Iterator[Figure]:
             promise = requests if other == FLASK else None
             yield Figure(f"{many}: requests/s of /validate, to the {other}", values, "", promise)
         values = ratio(VALIDATE, other, lambda one: one.cpu)
-        compared = other == FLASK and connections in (1, 16)
-        gate = _best(turns, VALIDATE, other) if compared else None
+        # With more, Flask's threads stand in each other's way: how much depends on what else the machine does.
+        gate = _best(turns, VALIDATE, other) if other == FLASK and alone else None
         yield Figure(f"{many}: processor for a /validate, to the {other}", values, gate=gate)
     values = ratio(MUTATE, VALIDATE, lambda one: one.cpu)
-    alone = connections == 1
     promise, gate = (Promise(1.1), _best(turns, MUTATE, VALIDATE)) if alone else (None, None)
     yield Figure(f"{many}: processor for a /mutate with nothing to inject, to /validate", values, "", promise, gate)
     if connections == 32:

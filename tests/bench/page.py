@@ -15,10 +15,10 @@ that is possible. A figure is the median of its rounds; beside it stand the leas
 """
 
 CHECK = """\
-`make bench-check` runs the short form of the first three parts, and fails when one of these ratios is worse than noise
-three times in a row. It compares the least of all rounds on either side, which other programs disturb least. What noise
-is was measured as well: the bound is the greatest ratio of all runs of `make bench-baseline`, and once more how far the
-runs lie apart. `ARGS=--add` adds runs, such as some beside other load, or on another machine.
+CI runs `make bench-check`: the short form of the first three parts, which fails when one of these ratios is worse than
+noise three times in a row. It compares the least of all rounds on either side, which other programs disturb least. What
+noise is was measured as well, by `make bench-baseline`: the bound is the greatest ratio of all its runs, and once more
+how far they lie apart. Half of the runs had the machine for themselves, the others were beside two streams of tests.
 """
 
 

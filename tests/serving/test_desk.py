@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ import yaml
 from msgspec.structs import replace
 
 from tests.admission.test_bad_input import BAD, UNREADABLE
-from tests.harness.reviews import deployment, owned, review, scheduler, task
+from tests.harness.reviews import EXECUTOR, deployment, owned, review, scheduler, task
 from tests.harness.server import Server, serving, wait_for
 from webhook.admission.review import ReviewError, decode
 from webhook.documents.policy import read_policy
 from webhook.documents.required_env import read_manifest
+from webhook.judge.decision import Decision
 from webhook.judge.gate import Gate
 from webhook.judge.request import Request
 from webhook.serving.desk import MUTATE, QUICK_BYTES, VALIDATE, Desk, Parts
@@ -52,13 +53,14 @@ class Ears:
         self.logged: list[tuple[Any, datetime]] = []
         self.broke: list[BaseException] = []
 
-    def desk(self, gate: Gate | None) -> Desk:
+    def desk(self, gate: Gate | None, *observers: Callable[[Decision], None]) -> Desk:
         def log(decision: Any, when: datetime) -> None:
             self.logged.append((decision, when))
 
-        return Desk(
-            Parts(lambda: gate, [self.heard.append], log, lambda _, error: self.broke.append(error), lambda: NOW)
-        )
+        def failed(_path: str, error: BaseException) -> None:
+            self.broke.append(error)
+
+        return Desk(Parts(lambda: gate, [self.heard.append, *observers], log, failed, lambda: NOW))
 
 
 @pytest.fixture
@@ -129,6 +131,29 @@ def test_nobody_hears_of_a_decision_before_its_answer_is_on_its_way(ears: Ears, 
     assert not ears.logged
     log()
     assert ears.logged == [(*ears.heard, NOW)]
+
+
+def test_an_observer_that_breaks_costs_no_line_in_the_log_and_is_told(ears: Ears, gate: Gate) -> None:
+    def observe(_: Decision) -> None:
+        raise KeyError("a mistake")
+
+    found = ears.desk(gate, observe).quickly(VALIDATE, review(scheduler()))
+    assert found is not None
+    found.tell()()
+    assert [type(error) for error in ears.broke] == [KeyError]
+    assert ears.logged == [(*ears.heard, NOW)]
+
+
+def test_a_record_that_breaks_after_its_answer_is_told(ears: Ears, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    def task_of(_: object) -> None:
+        raise KeyError("a mistake")
+
+    monkeypatch.setattr("webhook.judge.case.task_of", task_of)
+    found = ears.desk(gate).quickly(MUTATE, review(task("apache/airflow:2.10.5"), user=EXECUTOR))
+    assert found is not None
+    found.tell()()
+    assert [type(error) for error in ears.broke] == [KeyError]
+    assert not ears.logged
 
 
 class BrokenGate(Gate):

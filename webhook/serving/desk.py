@@ -49,7 +49,7 @@ class Parts(msgspec.Struct, frozen=True):
     gate: Callable[[], Gate | None]  # the one in force; None until there was a good policy
     observers: Iterable[Callable[[Decision], None]]
     log: Callable[[Decision, datetime], None]  # writes a line about a decision, and the moment when it was made
-    failed: Callable[[str, BaseException], None]  # counts and logs a decision that broke, by path
+    failed: Callable[[str, BaseException], None]  # counts and logs by path what broke on a decision, or after it
     now: Callable[[], datetime] = partial(datetime.now, UTC)
     guards: Guards = msgspec.field(default_factory=dict)  # the documents whose edits are judged on /guard
     guarded: Callable[[Edit, Judgement], None] = lambda *_: None  # hears of each
@@ -118,10 +118,17 @@ class Desk:
         return Answer(answer, partial(self._tell, ruling, perf_counter() - began, when))
 
     def _tell(self, ruling: Ruling, seconds: float, when: datetime) -> Callable[[], None]:
-        """Have the observers hear of *ruling*; returns what writes its line in the log."""
-        decision = ruling.decision(seconds)
-        for observe in self._observers:
-            observe(decision)
+        """Have the observers hear of *ruling*; returns what writes its line in the log. What breaks is told as well."""
+        try:
+            decision = ruling.decision(seconds)
+        except Exception as error:  # noqa: BLE001 - told
+            self._parts.failed(ruling.path, error)
+            return _nothing
+        try:
+            for observe in self._observers:
+                observe(decision)
+        except Exception as error:  # noqa: BLE001 - told
+            self._parts.failed(ruling.path, error)
         return partial(self._parts.log, decision, when)
 
     def _edited(self, body: Data, unread: str) -> Answer:

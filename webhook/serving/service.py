@@ -240,4 +240,4 @@ class Airlock:
 
     def _failed(self, path: str, error: BaseException) -> None:
         self._metrics.failed(path)
-        log.error("a review could not be decided", path=path, exc_info=error)
+        log.error("airlock failed on a review", path=path, exc_info=error)

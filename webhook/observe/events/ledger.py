@@ -17,7 +17,8 @@ from webhook.observe.events.turns import Bucket, Repeats, Turns
 
 CREATES = 1.0, 20.0  # new Events a second, and at once
 PATCHES = 0.1, 10.0  # repeats beside new Events: in its first minute the worst flood has fewer than a hundred writes
-APART = 1.0  # seconds between two writes of one Event
+APART, LATER_APART = 1.0, 10.0  # seconds between two writes of one Event
+EARLY = 10  # patches of one Event before they are further apart: somebody who tries again and again is known by then
 MOST_WAITING = 100  # new Events that wait, for their turn or for a server that is away
 MOST_SERIES = 1000
 IDLE = 1800.0  # seconds after which a repeat begins a new Event; API servers keep one for an hour
@@ -75,6 +76,7 @@ class _Series:
     due: float  # when it is written; while it is in no line, when it may be written again
     untold: int = 1
     told: int = 0  # in the Event that is there now; 0: it is to be created
+    patches: int = 0
     tries: int = 0
     namespace: str = ""
     name: str = ""
@@ -143,8 +145,10 @@ class Ledger:
             self._tell(write)
             if write.new:
                 self._turns.prove(write.namespace)
+            known.patches = 0 if write.new else known.patches + 1
             known.told += write.amount
-            known.untold, known.tries, known.due = 0, 0, now + APART
+            known.untold, known.tries = 0, 0
+            known.due = now + (APART if known.patches < EARLY else LATER_APART)
             del self._dirty[write.key]
         elif result is Outcome.GONE:
             known.first, known.told = replace(known.first, at=known.last), 0

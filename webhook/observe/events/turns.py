@@ -1,15 +1,16 @@
-"""Which Event is next, a new one or a repeat: namespaces take turns, so that a flood in one cannot silence the others.
+"""Which Event is next: namespaces take turns with new ones, so that a flood in one cannot silence the others. Pure.
 
 Anyone who reaches the port can forge reviews for any namespace. A namespace where airlock has really written an Event
 has its own queue; all others, invented ones included, share one. Queues are short, and an Event that finds its queue
 full is dropped: the number of queues and of places is bounded, whatever requests come.
 
-Repeats have few tokens of their own. They get those of new Events too while none of these waits, so that a flood's
-repeats are told soon after it has ended, and both together are never more. Pure.
+Repeats stand in one line, for few tokens of their own. They also get what new Events would lose while their bucket is
+full, so that a flood's repeats are told soon after it has ended, and both together are never more.
 """
 
 import math
 from collections import OrderedDict, deque
+from heapq import heappop, heappush
 
 import msgspec
 from msgspec.structs import replace
@@ -17,13 +18,11 @@ from msgspec.structs import replace
 LINE = 10  # new Events that wait in one line
 MOST_PROVEN = 1000  # namespaces with a line of their own; the one that was proven longest ago gives way
 
-SPARE = 10.0  # tokens that repeats leave to new Events, which may come at once
-
 _STRANGERS = ""  # no namespace is called so
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """A token bucket: *rate* a second, *burst* at most; a *level* below zero is lent."""
+    """A token bucket: *rate* a second, *burst* at most."""
 
     rate: float
     burst: float
@@ -96,8 +95,8 @@ class Turns:
         return self._bucket.filled(now).wait if self._lines else None
 
     def spare(self, now: float) -> float:
-        """Return the seconds until there is a token that no new Event needs; infinite while one waits."""
-        return math.inf if self._lines else self._bucket.filled(now).until(1 + SPARE)
+        """Return the seconds until there are as many tokens as there may be: the next would be lost."""
+        return math.inf if self._lines else self._bucket.filled(now).until(self._bucket.burst)
 
     def lend(self, now: float) -> None:
         """Use a token."""
@@ -130,18 +129,20 @@ class Repeats:
     def __init__(self, bucket: Bucket, turns: Turns) -> None:
         self._bucket = bucket
         self._turns = turns
-        self._line: dict[str, float] = {}  # the first to come first, and from when on each may be written
+        self._due: dict[str, float] = {}  # from when on each may be written
+        self._line: list[tuple[float, str]] = []  # a heap; those that have left are still in it
 
     def __contains__(self, key: str) -> bool:
-        return key in self._line
+        return key in self._due
 
     def join(self, key: str, due: float) -> None:
-        """Put *key*, which may be written from *due* on, at the end of the line."""
-        self._line[key] = due
+        """Put *key*, which may be written from *due* on, into the line."""
+        self._due[key] = due
+        heappush(self._line, (due, key))
 
     def leave(self, key: str) -> None:
         """Take *key* out of the line, if it is there."""
-        self._line.pop(key, None)
+        self._due.pop(key, None)
 
     def next(self, now: float) -> str | None:
         """Return the key that may be written now, and use a token for it; None when none waits, or may."""
@@ -151,19 +152,22 @@ class Repeats:
             self._bucket = own.taken()
         else:
             self._turns.lend(now)
-        key = next(iter(self._line))
-        del self._line[key]
+        _, key = heappop(self._line)
+        del self._due[key]
         return key
 
     def wait(self, now: float) -> float | None:
         """Return the seconds until the next may be written; None when none waits."""
+        while self._line and self._due.get(self._line[0][1]) != self._line[0][0]:
+            heappop(self._line)
         if not self._line:
             return None
         token = min(self._bucket.filled(now).wait, self._turns.spare(now))
-        return max(0.0, next(iter(self._line.values())) - now, token)
+        return max(0.0, self._line[0][0] - now, token)
 
     def clear(self) -> list[str]:
         """Empty the line and return the keys that waited."""
-        keys = list(self._line)
+        keys = list(self._due)
+        self._due.clear()
         self._line.clear()
         return keys
