@@ -18,7 +18,7 @@ CHECK = """\
 CI runs `make bench-check`: the short form of the first three parts, which fails when one of these ratios is worse than
 noise three times in a row. It compares the least of all rounds on either side, which other programs disturb least. What
 noise is was measured as well, by `make bench-baseline`: the bound is the greatest ratio of all its runs, and once more
-how far they lie apart. Half of the runs had the machine for themselves, the others were beside two streams of tests.
+how far they lie apart. Some of them had the machine for themselves, others ran beside two streams of tests.
 """
 
 
