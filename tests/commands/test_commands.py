@@ -1,6 +1,7 @@
 """The command line as a user meets it: `airlock serve` on files, `airlock policy`, the demonstration."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -93,6 +94,18 @@ def test_every_line_of_the_log_is_json(policy: Path) -> None:
     records = [json.loads(line) for line in server.log.read_text().splitlines()]
     assert "decision" in {record["event"] for record in records}  # though the server was told to end at once
     assert all({"timestamp", "level", "event"} <= set(record) for record in records)
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_every_decision_before_the_end_has_its_line(policy: Path, told: signal.Signals) -> None:
+    asked = [f"{number:03}" for number in range(50)]
+    with serving(policy.parent, "--policy", str(policy)) as server:
+        for uid in asked:
+            server.review("/validate", review(scheduler("apache/airflow:latest"), uid=uid))
+        server.process.send_signal(told)
+        assert server.process.wait(20) == 0
+    records = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert [record["uid"] for record in records if record["event"] == "decision"] == asked
 
 
 def test_options_come_from_the_environment_too(policy: Path) -> None:

@@ -212,7 +212,7 @@ def test_patches_are_limited_over_all_events_and_lose_no_repeat(desk: Desk) -> N
     assert desk.fates == {Fate.WRITTEN: 20, Fate.REPEATED: 580}
 
 
-def test_few_patches_tell_of_what_somebody_tries_again_for_an_hour(desk: Desk) -> None:
+def test_somebody_who_tries_again_for_an_hour_causes_few_patches(desk: Desk) -> None:
     for _ in range(7200):
         desk.see("a")
         desk.send()
@@ -262,7 +262,7 @@ def test_a_minute_of_the_worst_flood_has_at_most_a_hundred_writes(desk: Desk) ->
 
 @pytest.fixture
 def debt(desk: Desk) -> Desk:
-    """Return a desk with 500 Events, each of which has more repeats to tell."""
+    """Return a desk with 500 Events, all of which have repeats to tell."""
     for number in range(500):
         desk.see(str(number))
         desk.send()

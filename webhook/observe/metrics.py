@@ -137,7 +137,7 @@ class Metrics:
         self._reviews[path, "other", REFUSED, "false"].inc()
 
     def failed(self, path: str) -> None:
-        """Count a review on *path* that could not be decided."""
+        """Count a review on *path* on which airlock failed, before its answer or after it."""
         self._reviews[path, "other", FAILED, "false"].inc()
 
     def dropped(self, reason: str) -> None:
