@@ -208,6 +208,12 @@ class Process(Probed):
         before = self.metric(looks)  # the look that is under way may have begun earlier
         wait_for(lambda: self.metric(looks) >= before + 2, 20, "the controller to look again")
 
+    def audits(self, number: int) -> None:
+        """Return when *number* audits have ended from now on; the one that is under way counts."""
+        ended = 'airlock_audit_runs_total{outcome="done"}'
+        before = self.metric(ended)
+        wait_for(lambda: self.metric(ended) >= before + number, 30, f"{number} audits to end")
+
 
 @contextmanager
 def installation(plane: ControlPlane, folder: Path) -> Iterator[Installation]:
