@@ -111,7 +111,7 @@ class ExpectedImage(Model):
         What says most about an image is asked first: its digest, then its tag, then the label in the registry.
         """
         if self.repository is not None and image.repository != self.repository:
-            return Comparison(Match.DIFFERENT, "it is of another repository")
+            return Comparison(Match.DIFFERENT)
         digest = running or image.digest
         tries = (
             self._by_digest(image, digest, observed),

@@ -35,7 +35,8 @@ from webhook.rules.rule import Rule, RuleOptions, Stage, Subject
 # As the KubernetesExecutor reads them: today's section before the one of Airflow until 2.5 (kube_config.py).
 _SECTIONS = ("KUBERNETES_EXECUTOR", "KUBERNETES")
 _REPOSITORY, _TAG = "WORKER_CONTAINER_REPOSITORY", "WORKER_CONTAINER_TAG"
-UNCOMPARED = "cannot be compared"  # what a first line says of an image about which not enough is known
+# What a first line says of an image, and its text as well: of one about which not enough is known, and of a wrong one.
+UNCOMPARED, _OTHER = "cannot be compared", "is not what the release expects"
 VARIABLES = frozenset(f"AIRFLOW__{section}__{name}" for section in _SECTIONS for name in (_REPOSITORY, _TAG))
 
 
@@ -86,7 +87,7 @@ def _judge_executor(subject: Subject, expected: Expectation) -> Iterator[Finding
         if image is None:
             continue
         found = expected.compare(image, None, subject.observed)
-        what = f"the executor would start {quote(str(image), LONGEST)}"
+        what = f"the executor would start {quote(str(image), LONGEST)}, which"
         yield from _finding(found, expected, path, what, (container.name, str(image)))
 
 
@@ -116,12 +117,13 @@ def _finding(
         return
     current = expected.current
     since = f" since {current.since:%Y-%m-%d %H:%M} UTC" if current.since is not None else ""
-    wanted = f"the release expects {current.words}{since}"
-    why = f" ({found.why})" if found.why else ""
+    wanted = f"{current.words}{since}"
     if found.match is Match.UNKNOWN:
-        text, brief, ceiling = f"{what} cannot be compared{why}; {wanted}", UNCOMPARED, Mode.AUDIT
+        why = f" ({found.why})" if found.why else ""
+        text, brief, ceiling = f"{what} {UNCOMPARED}{why}; the release expects {wanted}", UNCOMPARED, Mode.AUDIT
     else:
-        text, brief, ceiling = f"{what}{why}, but {wanted}", "is not what the release expects", Mode.ENFORCE
+        why = f"; {found.why}" if found.why else ""
+        text, brief, ceiling = f"{what} {_OTHER}: {wanted}{why}", _OTHER, Mode.ENFORCE
     yield Finding(path, text, advice.RELEASE_FIX, about[0], about[1], ceiling, brief=brief)
 
 
