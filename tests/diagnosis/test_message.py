@@ -165,7 +165,19 @@ def test_an_answer_whose_escapes_were_lost_on_the_way_is_read_all_the_same() -> 
     assert denial.text.startswith("task Pod airflow/etl-load-x1")
 
 
-@pytest.mark.parametrize("text", ["", "Task failed with exception", "Executor reports", "{" * 5000, "\\u0000" * 5000])
+def test_an_answer_without_an_end_costs_a_time_that_grows_with_its_length() -> None:
+    # A search that looked for the end from each beginning would take minutes here.
+    text = 'HTTP response body: {"message": ' + '"message": "' * 80_000
+    assert read(newer(f"(422) Reason: {text}")).answer == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "Task failed with exception", "Executor reports", "{" * 5000, "\\u0000" * 5000),
+        *("Executor" + " " * 500_000, "Executor reports task instance " * 20_000),  # hours, if a search began again
+    ],
+)
 def test_other_text_is_no_such_message(text: str) -> None:
     assert read_messages(text) == ()
 

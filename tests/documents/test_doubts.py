@@ -45,6 +45,12 @@ def test_other_values_are_nothing_to_doubt(value: str) -> None:
     assert list(doubts(manifest(value))) == []
 
 
+@pytest.mark.parametrize("value", ["$(" * 60_000 + ")", "$(A)" * 30_000, "$(A" * 40_000])
+def test_a_forged_value_costs_a_time_that_grows_with_its_length(value: str) -> None:
+    # A search that looked again from each dollar sign would take minutes here.
+    assert len(list(doubts(manifest(value)))) == (not value.endswith(")"))
+
+
 def test_an_empty_value_with_a_reason_is_meant() -> None:
     assert list(doubts(manifest("", reason="switches the proxy off"))) == []
 

@@ -160,10 +160,18 @@ def test_what_is_no_json_or_of_another_type_raises(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b'"' + b'\\"' * 400_000, b'"' + b"\\" * 800_001, b'{"a' * 300_000, b'"",' * 300_000, b'"managedFields":' * 50_000],
+    [
+        b'"' + b'\\"' * 400_000,
+        b'"' + b"\\" * 800_001,
+        b'{"a' * 300_000,
+        b'"",' * 300_000,
+        b'"managedFields":' * 50_000,
+        b'{"managedFields": [' + b"1," * 300_000,
+        b'{"managedFields": [' + b'"a\\' * 300_000,
+    ],
 )
 def test_hostile_text_costs_a_time_that_grows_with_its_length(data: bytes) -> None:
-    # A scan that looked again from each quote would take minutes here.
+    # A scan that looked again from each character would take minutes here.
     skim.without_unread(data)
     skim.closed(data)
     skim.is_heavy(data, len(data))

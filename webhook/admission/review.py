@@ -38,6 +38,7 @@ DENIED = 422
 _JUDGED_SUBRESOURCES = frozenset({"", "ephemeralcontainers"})
 _JUDGED_OPERATIONS = frozenset({"CREATE", "UPDATE"})
 
+_LONGEST_NAMESPACE = 63  # characters (RFC 1123); what is worked out for a namespace is remembered under its name
 _SMALLER = "make the object smaller, or split it"
 
 _encoder = msgspec.json.Encoder()
@@ -157,7 +158,10 @@ def _request(
     obstacle: Obstacle | None = None,
     body: Data = b"",
 ) -> Request:
-    user = raw.user_info or UserInfo()
+    user, namespace = raw.user_info or UserInfo(), raw.namespace or ""
+    if len(namespace) > _LONGEST_NAMESPACE:
+        size = f"{len(namespace):,} characters, more than {_LONGEST_NAMESPACE}"
+        raise ReviewError(f"the request is for a namespace whose name has {size}: no API server sends one")
     group, version = raw.kind.group, raw.kind.version
     return Request(
         uid=raw.uid,
@@ -165,7 +169,7 @@ def _request(
         api_version=f"{group}/{version}" if group else version,
         kind=raw.kind.kind,
         subresource=raw.sub_resource or "",
-        namespace=raw.namespace or "",
+        namespace=namespace,
         name=raw.name or "",
         username=user.username,
         by_node="system:nodes" in (user.groups or ()),

@@ -30,7 +30,7 @@ _NEWER = r"the task instance's state attribute is (?P<says>\w+)\.(?:.{0,600}?Ext
 
 def _wrapped(pattern: str) -> re.Pattern[str]:
     """Return *pattern* for text in which a line may end wherever there is a space."""
-    return re.compile(pattern.replace(" ", r"\s+"), re.DOTALL)
+    return re.compile(pattern.replace(" ", r"\s++"), re.DOTALL)
 
 
 _WORDINGS = (
@@ -47,6 +47,8 @@ _BODY = _wrapped(r"HTTP response body: (?:b['\"])?(?=\{)")
 _DENIED = _wrapped(r'admission webhook "([^"]{1,253})" denied the request: (.*)')
 _TASK_OF_DAG = re.compile(r"task '(?P<task>[^'\s]+)' of DAG '(?P<dag>[^'\s]+)'")
 _BREAK = re.compile(r"[ \t\r]*\n[ \t\r]*")
+_MESSAGE = re.compile(r'"message":\s*"')
+_NEXT_FIELD = re.compile(r'"\s*,\s*"(?:reason|details|code|metadata|status|kind)"\s*:')
 _QUOTED = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})')
 
 
@@ -199,5 +201,6 @@ def _answer(info: str) -> str:
 
 def _by_hand(body: str) -> str:
     """Return the message in *body*, whose quotes have lost their escapes: up to the next field of a Status."""
-    found = re.search(r'"message":\s*"(.*?)"\s*,\s*"(?:reason|details|code|metadata|status|kind)"\s*:', body, re.DOTALL)
-    return found[1] if found else ""
+    message = _MESSAGE.search(body)
+    end = _NEXT_FIELD.search(body, message.end()) if message is not None else None
+    return body[message.end() : end.start()] if message is not None and end is not None else ""

@@ -11,7 +11,11 @@ from webhook.grammar.yamlnode import compose
 # What tools that fill in values leave behind when that went wrong; the value itself is never repeated.
 _LEFT_BEHIND = (
     (re.compile(r"\$\{"), "has ${...}, which no Kubernetes expands: it writes references as $(NAME)"),
-    (re.compile(r"\$\([^)]*\Z|\$\([^)]*[}\]]"), "has $( without its ): the reference would stay as it is written"),
+    # Whole references are passed over for good: the time grows with the length, whatever the value is.
+    (
+        re.compile(r"\A(?:[^$]|\$(?!\()|\$\([^)}\]]*+\))*+\$\("),
+        "has $( without its ): the reference would stay as it is written",
+    ),
     (re.compile(r"\{\{|<no value>"), "looks like a template that was not rendered, or found nothing to render"),
     (re.compile(r"\A\$[A-Za-z_]\w*\Z"), "is a shell's way to name a variable: Kubernetes writes $(NAME)"),
 )

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
-from webhook.judge.decision import Decision, Mutation, ObjectRef, task_of
+from webhook.judge.decision import Decision, Mutation, ObjectRef, object_ref, task_of
 from webhook.judge.request import Request
 from webhook.judge.verdict import CLEAN, Verdict
 from webhook.pods.airflow import Component
@@ -54,7 +54,7 @@ class Ruling(msgspec.Struct, frozen=True):
             uid=request.uid,
             operation=request.operation,
             dry_run=request.dry_run,
-            regarding=ObjectRef(request.api_version, request.kind, request.namespace, name, metadata.uid),
+            regarding=object_ref(request.api_version, request.kind, request.namespace, name, metadata.uid),
             owner=None if case is None else _owner(request, metadata),
             component=None if case is None else case.subject.role.component,
             distrusted=None if case is None else case.distrusted,
@@ -95,4 +95,4 @@ def _owner(request: Request, metadata: Metadata) -> ObjectRef | None:
     owner = metadata.controller
     if owner is None or owner.kind == "Node":  # a mirror pod's owner lies in no namespace
         return None
-    return ObjectRef(owner.api_version, owner.kind, request.namespace, owner.name, owner.uid)
+    return object_ref(owner.api_version, owner.kind, request.namespace, owner.name, owner.uid)

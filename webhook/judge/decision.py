@@ -10,6 +10,7 @@ from webhook.judge.verdict import Verdict
 from webhook.pods.airflow import Chart, Component
 from webhook.pods.workload import Workload
 
+LONGEST_NAME = 253  # characters of an object's name; group and version, kind and uid are shorter
 TASK_KEYS = ("dag_id", "task_id", "run_id", "try_number", "map_index")
 
 
@@ -32,6 +33,15 @@ class ObjectRef(msgspec.Struct, frozen=True):
     namespace: str
     name: str
     uid: str = ""
+
+
+def object_ref(api_version: str, kind: str, namespace: str, name: str, uid: str) -> ObjectRef:
+    """Return the object of these names, cut to what the API server takes: a forged review may have longer ones.
+
+    Events keep them for half an hour.
+    """
+    cut = (text[:LONGEST_NAME] for text in (api_version, kind, namespace, name, uid))
+    return ObjectRef(*cut)
 
 
 class TaskRef(msgspec.Struct, frozen=True):

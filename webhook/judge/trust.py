@@ -13,6 +13,7 @@ from webhook.pods.workload import Workload
 from webhook.rules.rule import Stage
 
 REMEMBERED = 4096  # namespaces or users: far more than a cluster with Airflow has, and still a bound
+_LONGEST_USER = 512  # characters of a user who is remembered; a forged review may name one of any length
 
 NOBODY = Role(Component.OTHER, Chart.CUSTOM, None)  # a pod whose labels cannot be read
 
@@ -27,12 +28,11 @@ class Trust:
         def rows(namespace: str) -> tuple[Row, ...]:
             return policy.rows_in(namespace)
 
-        @lru_cache(REMEMBERED)
         def creates(username: str) -> tuple[bool, bool]:
             trusted = any(glob.matches(username) for glob in policy.trusted_creators)
             return trusted, any(glob.matches(username) for glob in policy.task_creators)
 
-        self._rows, self._creates = rows, creates
+        self._rows, self._creates, self._remembered = rows, creates, lru_cache(REMEMBERED)(creates)
 
     def role(self, request: Request, workload: Workload, stage: Stage) -> tuple[Role | None, Component | None]:
         """Return the role to apply, and the component that the labels claimed but did not earn; not for updates."""
@@ -40,7 +40,8 @@ class Trust:
         role = claimed.role
         if role is None and any(_hides_labels(problem.path) for problem in workload.unreadable):
             return NOBODY, None
-        trusted, task_creator = self._creates(request.username)
+        user = request.username
+        trusted, task_creator = self._remembered(user) if len(user) <= _LONGEST_USER else self._creates(user)
         if task_creator and (stage is Stage.POD or (stage is Stage.TEMPLATE and workload.kind in _OF_OPERATORS)):
             return _task(claimed, workload), _unearned(claimed)
         if role is None:

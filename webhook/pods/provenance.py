@@ -21,6 +21,7 @@ class Provenance(msgspec.Struct, frozen=True):
 
 
 UNKNOWN = Provenance()
+_LONGEST_LABEL = 63  # characters of a value that the API server takes; a forged review may have any number
 _VERSION = re.compile(r"[\w.-]*?-v?(\d+\.\d+\.\d+\S*)")
 _ASTRONOMER = re.compile(r"(?:^|/)airflow/charts/airflow/templates/")
 
@@ -31,7 +32,8 @@ def version(labels: Mapping[str, str]) -> str:
     >>> version({"chart": "airflow-8.4.1"}), version({"helm.sh/chart": "etl-25.1.0"}), version({})
     ('8.4.1', '25.1.0', '')
     """
-    found = (_VERSION.fullmatch(labels.get(key, "")) for key in ("helm.sh/chart", "chart"))
+    named = (labels.get(key, "") for key in ("helm.sh/chart", "chart"))
+    found = (_VERSION.fullmatch(name) for name in named if len(name) <= _LONGEST_LABEL)
     return next((match[1] for match in found if match is not None), "")
 
 

@@ -21,7 +21,8 @@ DEEPEST = 48  # levels that a cut body keeps: what is read lies within 16
 # A string may lack its end: the data may be cut.
 _STRING = rb'"(?:[^"\\]++|\\.)*+"?'
 _TEXT = rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+"
-_BRACKETS = re.compile(_TEXT + rb"([\[{]++|[\]}]++)", re.DOTALL)
+# It also matches at the end of the data: a search that failed there would begin again behind every character before.
+_BRACKETS = re.compile(_TEXT + rb"([\[{]++|[\]}]++|\Z)", re.DOTALL)
 _MARKS = re.compile(_STRING + rb"|[\[\]{},]", re.DOTALL)
 # A quote that opens a string stands after a brace or a comma; one inside of a string stands after a backslash.
 _UNREAD = re.compile(rb'"managedFields"\s*:\s*(?=[\[{])')
@@ -226,6 +227,8 @@ def _end_of_value(data: Data, start: int) -> int:
     level = 0
     for match in _BRACKETS.finditer(data, start):
         run = match[1]
+        if not run:
+            break
         if run[0] in _OPEN:
             level += len(run)
             continue

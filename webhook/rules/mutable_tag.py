@@ -67,12 +67,14 @@ def _prepared(options: MutableTagOptions) -> Check:
                 unreadable.path, f"cannot be read: {unreadable.text}", "write it as the Kubernetes API has it"
             )
         for place in subject.images:
-            if place.policy and place.policy not in _POLICIES:
+            is_known = not place.policy or place.policy in _POLICIES
+            if not is_known:
                 yield _unknown(place)
             # The API server itself refuses a pod's empty image; a template may fill it later.
             if not place.image or not (whole or _is_airflows(place.image, subject)):
                 continue
-            name = remembered(place.image, place.policy) if len(place.image) <= LONGEST else None
+            # What no API server sends is not remembered: its length is the sender's choice.
+            name = remembered(place.image, place.policy) if is_known and len(place.image) <= LONGEST else None
             if name is None or _proof(name, subject, options)[0]:
                 yield from _judge(place, subject, options, classed)
 

@@ -2,14 +2,16 @@
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.harness.cost import grows_linearly
 from tests.harness.serving_process import Server, is_closed, poll, serving
+from webhook.serving.http.head import LONGEST
 from webhook.serving.http.inbox import FRONT, HEAD_LIMIT, Inbox, UnsentError
 
 LIMIT = 1000
@@ -97,6 +99,21 @@ def test_what_is_going_to_be_refused_is_not_waited_for(head: bytes) -> None:
     assert taken(inbox) == head
 
 
+@pytest.mark.parametrize("line", [b"Content-Length: x%sx", b"Content-Length:%sx", b"Content-Length%sx", b"Expect:%sx"])
+def test_blanks_in_a_head_cost_a_time_that_grows_with_their_number(line: bytes) -> None:
+    def work(blanks: int) -> Callable[[], object]:
+        head = b"POST / HTTP/1.1\r\n" + line % (b" " * blanks) + b"\r\n\r\n"
+        return lambda: [read_head(head) for _ in range(100)]
+
+    assert grows_linearly(work, HEAD_LIMIT // 5)
+
+
+def read_head(head: bytes) -> bool:
+    inbox = Inbox(LIMIT)
+    inbox.put(head)
+    return inbox.is_whole()
+
+
 def exchange(server: Server, *pieces: bytes) -> bytes:
     """Send *pieces* and return all that is answered until the server closes."""
     with server.tls() as sock:
@@ -120,6 +137,11 @@ def test_requests_sent_together_are_answered_in_order(server: Server) -> None:
     answer = exchange(server, b"".join([post(b"x"), post(b"xx"), post(b"xxx", CLOSE)]))
     lengths = [int(length) for length in re.findall(rb'{"length": (\d+)}', answer)]
     assert lengths == [1, 2, 3]
+
+
+def test_a_head_longer_than_an_api_servers_is_answered_as_well(server: Server) -> None:
+    answer = exchange(server, post(b"x", b"User-Agent: " + b"x" * LONGEST, CLOSE))
+    assert answer.endswith(b'{"length": 1}')
 
 
 def test_a_body_that_the_application_did_not_read_is_not_the_next_request(server: Server) -> None:

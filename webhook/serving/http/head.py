@@ -6,6 +6,8 @@ gunicorn's parser handles everything else.
 import re
 from functools import lru_cache
 
+LONGEST = 4096  # bytes of a head that may be plain: an API server's has some hundred, and each is remembered
+
 _LINE = re.compile(rb"POST (/[a-z]+)(?:\?timeout=[0-9]{1,6}m?s)? HTTP/1\.1\r\n")
 _FIELD = re.compile(rb"([A-Za-z-]+):[ ]?([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)\r\n")
 _TIMEOUT = re.compile(rb"\S+ [^ ?]*\?timeout=([0-9]{1,6})s(?:&\S*)? ")
@@ -26,7 +28,7 @@ _NEEDED = {b"host", b"content-length", b"content-type"}
 
 @lru_cache(1024)  # an API server's heads differ in the length of the body only
 def plain_path(head: bytes) -> str | None:
-    """Return the path of the request with the head *head* if all of it is plain; None otherwise."""
+    """Return the path of the request with *head*, of at most `LONGEST` bytes, if all of it is plain; None otherwise."""
     line = _LINE.match(head)
     if line is None:
         return None

@@ -7,7 +7,7 @@ HEAD_LIMIT = 32 * 1024
 SMALL = 256 * 1024  # bytes of a body; a larger one is read when there is room for it
 FRONT = 64 * 1024  # bytes of a large body that are read in any case
 
-_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
+_LENGTH = re.compile(rb"^content-length[ \t]*:([^\r\n]*)\r$", re.IGNORECASE | re.MULTILINE)
 _ENCODING = re.compile(rb"^transfer-encoding[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _EXPECT = re.compile(rb"^expect[ \t]*:[ \t]*100-continue[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 
@@ -119,7 +119,7 @@ class Inbox:
 
 
 def _body_length(head: bytes) -> int:
-    lengths = _LENGTH.findall(head)
+    lengths = [length.strip(b" \t") for length in _LENGTH.findall(head)]
     if len(lengths) != 1 or not lengths[0].isdigit() or _ENCODING.search(head):
         return 0
     return int(lengths[0][:18])

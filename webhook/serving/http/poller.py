@@ -18,7 +18,7 @@ from gunicorn.util import http_date
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 
 from webhook.serving.http.connection import Arrival, Connection
-from webhook.serving.http.head import plain_path, timeout
+from webhook.serving.http.head import LONGEST, plain_path, timeout
 from webhook.serving.http.inbox import FRONT
 from webhook.serving.http.keeper import TICK
 from webhook.serving.http.leisure import Leisure
@@ -93,7 +93,8 @@ class PollingWorker(Threads):
         if inbox.body is not None:
             self.give_large(conn)
             return False
-        path = plain_path(inbox.head)
+        head = inbox.head
+        path = plain_path(head) if len(head) <= LONGEST else None
         answer = None if path is None or conn.refusal else self.service.quick(path, inbox.small_body)
         if answer is None:
             self.give(conn, self.answer)
