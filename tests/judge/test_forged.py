@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from tests.harness.reviews import owned, review, scheduler
+from tests.harness.reviews import owned, review, scheduler, task
 from webhook.admission.review import ReviewError, decode
 from webhook.documents.policy import read_policy
 from webhook.judge.decision import LONGEST_NAME, Decision
@@ -63,3 +63,11 @@ def test_the_record_of_a_decision_names_objects_as_the_api_server_would() -> Non
     assert decision.owner is not None
     for ref in (decision.regarding, decision.owner):
         assert max(map(len, (ref.api_version, ref.kind, ref.namespace, ref.name, ref.uid))) == LONGEST_NAME
+
+
+def test_nor_does_it_hold_a_run_of_a_task_that_is_longer_than_a_name() -> None:
+    pod = task("apache/airflow:latest")
+    pod["metadata"]["annotations"] |= {"run_id": "r" * 200_000, "try_number": "t" * 1000}
+    found = judged(review(pod), gate()).task
+    assert found is not None
+    assert (len(found.run_id), len(found.try_number)) == (LONGEST_NAME, LONGEST_NAME)

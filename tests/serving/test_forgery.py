@@ -73,3 +73,13 @@ def test_text_that_is_no_legal_id_of_a_dag_stands_in_no_event(gate: Gate) -> Non
     (event,) = wait_for(lambda: gate.events(namespace), 20, "the Event")
     assert "555" not in event["note"]
     assert "evil" not in event["note"]
+
+
+def test_an_owners_name_of_a_megabyte_makes_no_event_of_that_size(gate: Gate) -> None:
+    namespace = gate.plane.namespace(labels={LABEL: ""})
+    pod: dict[str, Any] = bad_pod()
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a" * 900_000, "uid": "b" * 9_000}
+    pod["metadata"]["ownerReferences"] = [owner | {"controller": True}]
+    assert gate.create(pod, REPLICASET, namespace)[0] == 422
+    (event,) = wait_for(lambda: gate.events(namespace), 20, "the Event")
+    assert len(json.dumps(event)) < 8_000

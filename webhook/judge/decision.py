@@ -61,7 +61,8 @@ _LEGAL_ID = re.compile(r"[\w.-]{1,250}")
 def task_ref(labels: Mapping[str, str], annotations: Mapping[str, str]) -> TaskRef | None:
     """Return the task that *annotations* name, else *labels*, whose text is cut to what a label may hold.
 
-    None without the id of a DAG. Text that is not a legal id could be anything, so it is left out.
+    None without the id of a DAG. Text that is not a legal id could be anything, so it is left out; the rest is cut to
+    `LONGEST_NAME` characters, since an annotation may have 256 KiB.
 
     >>> task_ref({"dag_id": "etl", "task_id": "load"}, {"dag_id": "etl.daily", "task_id": "see http://evil.example"})
     TaskRef(dag_id='etl.daily', task_id='load', run_id='', try_number='', map_index='')
@@ -70,7 +71,7 @@ def task_ref(labels: Mapping[str, str], annotations: Mapping[str, str]) -> TaskR
         next((facts[key] for facts in (annotations, labels) if _LEGAL_ID.fullmatch(facts.get(key, ""))), "")
         for key in TASK_KEYS[:2]
     )
-    rest = (annotations.get(key) or labels.get(key, "") for key in TASK_KEYS[2:])
+    rest = ((annotations.get(key) or labels.get(key, ""))[:LONGEST_NAME] for key in TASK_KEYS[2:])
     return TaskRef(dag_id, task_id, *rest) if dag_id else None
 
 
