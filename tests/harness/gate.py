@@ -34,6 +34,7 @@ env:
     from: {configMap: {namespace: pipelines, name: callbacks, key: endpoint}}
   - {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}, onConflict: deny}
   - {name: CPU_LIMIT, valueFrom: {resourceFieldRef: {resource: limits.cpu}}, onConflict: deny}
+  - {name: MEMORY_LIMIT, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: 1024Ki}}, onConflict: deny}
 """
 ENDPOINT = "https://callbacks.example.com/$(HOME)"
 # A manifest of one variable; %s is the namespace of its ConfigMap.

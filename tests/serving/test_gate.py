@@ -112,13 +112,14 @@ def test_the_official_charts_scheduler_gets_its_variables_and_is_otherwise_uncha
         pods.append(pod_of(gate, namespace))
     completed, plain = pods
     (index,) = [n for n, one in enumerate(plain["spec"]["containers"]) if one["name"] == "scheduler"]
-    injected = completed["spec"]["containers"][index]["env"][:3]
+    injected = completed["spec"]["containers"][index]["env"][:4]
     assert injected == [
         {"name": "MESSAGE_CALLBACK_ENDPOINT", "value": "https://callbacks.example.com/$$(HOME)"},
         {"name": "POD_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
         {"name": "CPU_LIMIT", "valueFrom": {"resourceFieldRef": {"divisor": "0", "resource": "limits.cpu"}}},
+        {"name": "MEMORY_LIMIT", "valueFrom": {"resourceFieldRef": {"divisor": "1Mi", "resource": "limits.memory"}}},
     ]
-    del completed["spec"]["containers"][index]["env"][:3]
+    del completed["spec"]["containers"][index]["env"][:4]
     assert comparable(completed) == comparable(plain)
 
 

@@ -10,8 +10,8 @@ from webhook.variables.entry import Bringing, entry, names
 
 # What YAML would take for a number, nothing, a truth, a document's end.
 ODD = ("123", "1e3", "0x1f", "null", "true", "no", "1.5", "0o7", "a", "a-b.c")
-KEYS = st.from_regex(r"[-._a-zA-Z0-9]{1,12}", fullmatch=True) | st.sampled_from([*ODD, "-", "...", "---", ".", "_"])
-VARIABLES = st.from_regex(r"[-._a-zA-Z][-._a-zA-Z0-9]{0,12}", fullmatch=True) | st.sampled_from(
+KEYS = st.from_regex(r"(?!\.(\.|$))[-._a-zA-Z0-9]{1,12}", fullmatch=True) | st.sampled_from([*ODD, "-", "---", "_"])
+VARIABLES = st.from_regex(r"(?!\.(\.|$))[-._a-zA-Z][-._a-zA-Z0-9]{0,12}", fullmatch=True) | st.sampled_from(
     ["null", "API_TOKEN", "PYTHONPATH"]
 )
 
@@ -35,7 +35,10 @@ def test_a_manifest_with_a_printed_entry_is_read_as_it_was_meant(  # noqa: PLR09
     assert read.containers == ((container,) if container else "main")
 
 
-@pytest.mark.parametrize(("variable", "key"), [("1ST", "first"), ("A B", "a"), ("A", "a b"), ("A", 'a"b'), ("", "a")])
+@pytest.mark.parametrize(
+    ("variable", "key"),
+    [("1ST", "first"), ("A B", "a"), ("A", "a b"), ("A", 'a"b'), ("", "a"), ("..", "a"), (".", "a"), ("A", "...")],
+)
 def test_what_no_manifest_can_declare_has_no_entry(variable: str, key: str) -> None:
     assert entry(variable, key, Bringing(Component.SCHEDULER, "", "airflow", "pipelines", "callbacks")) == ""
 

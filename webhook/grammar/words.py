@@ -23,6 +23,7 @@ from webhook.pods.image import ImageError, parse
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _WORD = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
+_KEY = rf"({_LABEL}(\.{_LABEL})*/)?{_WORD}"
 
 
 class Grammar(msgspec.Struct, frozen=True):
@@ -54,17 +55,49 @@ ObjectName = Annotated[
     str,
     Grammar(rf"{_LABEL}(\.{_LABEL})*", "object name", "lower-case letters and digits with - or . between them", 253),
 ]
-DataKey = Annotated[str, Grammar(r"[-._a-zA-Z0-9]+", "key of a ConfigMap", "letters, digits, - _ and .", 253)]
+_NO_PATH = r"(?!\.(\.|$))"  # neither . alone nor .. in front (apimachinery, hasChDirPrefix)
+DataKey = Annotated[
+    str,
+    Grammar(rf"{_NO_PATH}[-._a-zA-Z0-9]+", "key of a ConfigMap", "letters, digits, - _ and . (no .. first)", 253),
+]
 KindName = Annotated[str, Grammar("[A-Z][A-Za-z0-9]*", "kind", "it as Kubernetes does, such as Deployment", 63)]
 LabelKey = Annotated[
     str,
-    Grammar(rf"({_LABEL}(\.{_LABEL})*/)?{_WORD}", "label key", "a name such as app.kubernetes.io/name", 317),
+    Grammar(_KEY, "label key", "a name such as app.kubernetes.io/name", 317),
 ]
 LabelValue = Annotated[str, Grammar(f"({_WORD})?", "label value", "letters and digits with - _ or . between them", 63)]
 
 # The strict form, which every version of Kubernetes takes; 1.34 takes nearly anything (validation.IsRelaxedEnvVarName).
 VariableName = Annotated[
-    str, Grammar("[-._a-zA-Z][-._a-zA-Z0-9]*", "variable name", "letters, digits, - _ and ., no digit first", 253)
+    str,
+    Grammar(
+        rf"{_NO_PATH}[-._a-zA-Z][-._a-zA-Z0-9]*",
+        "variable name",
+        "letters, digits, - _ and . (no digit and no .. first)",
+        253,
+    ),
+]
+# What a variable can take from its own pod; with anything else the API server refuses every pod that has it
+# (pkg/apis/core/validation, validEnvDownwardAPIFieldPathExpressions, and spec.host of old clients).
+FieldPath = Annotated[
+    str,
+    Grammar(
+        rf"metadata\.(name|namespace|uid|labels\['{_KEY}'\]|annotations\['([A-Za-z0-9.-]+/)?{_WORD}'\])"
+        r"|spec\.(nodeName|host|serviceAccountName)|status\.(hostIPs?|podIPs?)",
+        "field that Kubernetes lets a variable refer to",
+        "metadata.name, .namespace, .uid, .labels['KEY'] or .annotations['KEY'], spec.nodeName,"
+        " spec.serviceAccountName, status.hostIP, .hostIPs, .podIP or .podIPs",
+        400,
+    ),
+]
+ResourcePath = Annotated[
+    str,
+    Grammar(
+        r"(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-[A-Za-z0-9.]+)",
+        "resource that Kubernetes lets a variable refer to",
+        "limits. or requests. and cpu, memory, ephemeral-storage or hugepages-SIZE",
+        253,
+    ),
 ]
 
 

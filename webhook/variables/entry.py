@@ -10,8 +10,8 @@ from webhook.pods.airflow import Component
 from webhook.variables.danger import objections
 
 # What a manifest takes for the name of a variable (grammar/words.py).
-_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]{0,252}")
-_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_NAME = re.compile(r"(?!\.(?:\.|$))[-._a-zA-Z][-._a-zA-Z0-9]{0,252}")
+_KEY = re.compile(r"(?!\.(?:\.|$))[-._a-zA-Z0-9]{1,253}")
 _PLAIN = re.compile(r"[A-Za-z0-9][-._A-Za-z0-9]*")
 
 

@@ -14,12 +14,14 @@ from webhook.pods.airflow import Role
 from webhook.pods.own import candidates
 from webhook.pods.text import quote
 from webhook.pods.workload import Container, EnvVar, PodSpec
+from webhook.variables.divisor import canonical
 from webhook.variables.env_from import Given, given
 from webhook.variables.known import Absence, ConfigMaps
 from webhook.variables.order import Wanted, arranged, unexpanded, unknowing
 from webhook.variables.patch import Operation, add, remove, replace
 from webhook.variables.variable import Entry, Variable, escape, unfit
 
+_ONE = frozenset({"0", "1"})  # divisors: zero stands for one (ExtractContainerResourceValue)
 _NAMED, _NAME = 5, 63  # containers that a sentence names, and characters of each
 
 
@@ -196,9 +198,15 @@ def _defaulted_reference(kind: str, body: Any) -> Any:  # noqa: ANN401 - a refer
     full = {key: item for key, item in body.items() if not (key == "optional" and item is False)}
     if kind == "fieldRef":
         full.setdefault("apiVersion", "v1")
-    if kind == "resourceFieldRef" and str(full.get("divisor", "0")) in {"0", "1"}:
-        full["divisor"] = "0"  # zero stands for one (ExtractContainerResourceValue)
+    if kind == "resourceFieldRef":
+        full["divisor"] = _divisor(full.get("divisor", "0"))
     return full
+
+
+def _divisor(given: Any) -> Any:  # noqa: ANN401 - as above
+    if str(given) not in _ONE:  # the API server writes 1024Ki as 1Mi
+        given = canonical(given) or given
+    return "0" if str(given) in _ONE else given
 
 
 def _complete(lacking: list[Need]) -> Iterator[Operation]:

@@ -1,13 +1,14 @@
 """Where a variable's value comes from when it is not in the manifest."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, StrictBool, ValidationError, WithJsonSchema, model_validator
 
 from webhook.grammar.complaint import nearest, show
 from webhook.grammar.model import Flaw, Model, failure, flaws_of
-from webhook.grammar.words import DataKey, NamespaceName, ObjectName, VariableName, Words
+from webhook.grammar.words import DataKey, FieldPath, NamespaceName, ObjectName, ResourcePath, VariableName, Words
+from webhook.variables.divisor import CPU, OTHERS, canonical
 
 _SECRETS = ("secret", "secretRef", "secretKeyRef")
 
@@ -49,14 +50,22 @@ class _KeyRef(Model):
 
 
 class _FieldRef(Model):
-    field_path: Words
-    api_version: Words = "v1"
+    field_path: FieldPath
+    api_version: Literal["v1"] = "v1"
 
 
 class _ResourceFieldRef(Model):
-    resource: Words
+    resource: ResourcePath
     container_name: Words = ""
     divisor: Any = None
+
+    @classmethod
+    def flaws(cls, given: Mapping[str, Any]) -> Iterator[Flaw]:
+        """Yield a flaw for a divisor with which the API server would refuse every pod."""
+        allowed = CPU if str(given.get("resource", "")).endswith(".cpu") else OTHERS
+        if "divisor" in given and canonical(given["divisor"]) not in ("0", *allowed):
+            text = f"{show(given['divisor'])} is no divisor that Kubernetes takes; write one of {', '.join(allowed)}"
+            yield Flaw(("divisor",), text)
 
 
 class _FileKeyRef(Model):
