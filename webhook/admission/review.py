@@ -5,9 +5,10 @@ rules (`Workload.unreadable`), or for the gate (`Request.obstacle`) when too lit
 """
 
 from binascii import b2a_base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from webhook.admission.envelope import (
     API_VERSION,
@@ -24,7 +25,7 @@ from webhook.admission.envelope import (
 from webhook.judge.request import Obstacle, Request
 from webhook.pods import skim
 from webhook.pods.skim import Data
-from webhook.pods.workload import UnreadableError, Workload, as_pod
+from webhook.pods.workload import TEMPLATES, UnreadableError, Workload, as_pod
 from webhook.pods.workload import decode as decode_workload
 from webhook.variables.patch import Operation
 
@@ -39,13 +40,10 @@ _JUDGED_SUBRESOURCES = frozenset({"", "ephemeralcontainers"})
 _JUDGED_OPERATIONS = frozenset({"CREATE", "UPDATE"})
 
 _LONGEST_NAMESPACE = 63  # characters (RFC 1123); what is worked out for a namespace is remembered under its name
+_SPEC = ("spec",)
 _SMALLER = "make the object smaller, or split it"
 
 _encoder = msgspec.json.Encoder()
-
-
-class _Spec(msgspec.Struct, frozen=True):
-    spec: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _AfterLabels(msgspec.Struct, frozen=True, rename="camel"):
@@ -62,7 +60,7 @@ class _Beginning(msgspec.Struct, frozen=True):
     spec: msgspec.Raw = msgspec.Raw(b"")
 
 
-_specs = msgspec.json.Decoder(_Spec)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _beginnings = msgspec.json.Decoder(_Beginning)
 
 
@@ -103,7 +101,10 @@ def _read(raw: RawRequest, body: Data) -> Request:
         old = decode_workload(raw.old_object, raw.kind.group, raw.kind.kind) if raw.operation == "UPDATE" else None
     except UnreadableError as error:
         return _partly(Envelope(raw, f"cannot be read: {error}"))
-    return _of_namespace(raw, workload, old, body)
+    found, path = _of_namespace(raw, workload, old, body), TEMPLATES.get((raw.kind.group, raw.kind.kind))
+    if old is None or not path:
+        return found
+    return replace(found, same=_part(raw.object, path) == _part(raw.old_object, path) is not None)
 
 
 def _is_judged(raw: Asked) -> bool:
@@ -126,7 +127,7 @@ def _partly(envelope: Envelope) -> Request:
         return _request(raw)
     workload, known = _beginning(raw.object, raw)
     old, old_known = _beginning(raw.old_object, raw) if update else (None, True)
-    same = update and envelope.whole and _spec(raw.object) == _spec(raw.old_object) is not None
+    same = update and envelope.whole and _part(raw.object, _SPEC) == _part(raw.old_object, _SPEC) is not None
     return _request(raw, workload, old, Obstacle(envelope.unread, _SMALLER, known and old_known, same))
 
 
@@ -143,12 +144,14 @@ def _beginning(data: msgspec.Raw, raw: RawRequest) -> tuple[Workload | None, boo
     return workload, found.spec != msgspec.Raw(b"") or (found.metadata or _AfterLabels()) != _AfterLabels()
 
 
-def _spec(data: msgspec.Raw) -> bytes | None:
-    """Return the spec of the object in *data*, as it came; None when it cannot be found."""
+def _part(data: msgspec.Raw, path: Iterable[str]) -> bytes | None:
+    """Return what lies at *path* in the object in *data*, as it came; None when it cannot be found."""
     try:
-        return bytes(skim.decode(_specs, data).spec)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        for field in path:
+            data = skim.decode(_fields, data)[field]
+    except (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return bytes(data)
 
 
 def _request(

@@ -235,9 +235,9 @@ class Gate:
         return Case(request, subject, distrusted, ceiling)
 
     def _ceiling(self, request: Request, subject: Subject) -> Mode:
-        # An update that leaves the pod template as it was (labels, finalizers, replicas) always passes.
-        same = request.old is not None and request.old.spec == subject.workload.spec
-        return Mode.WARN if same else _highest(subject.role).capped(Mode(self._policy.workloads))
+        # An update that leaves the pod template as it was (labels, finalizers, replicas) always passes. Any change of
+        # it, be it a label or an annotation, replaces pods: a StatefulSet deletes them before new ones are denied.
+        return Mode.WARN if request.same else _highest(subject.role).capped(Mode(self._policy.workloads))
 
 
 def _highest(role: Role) -> Mode:

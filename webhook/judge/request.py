@@ -35,6 +35,7 @@ class Request(msgspec.Struct, frozen=True):
     dry_run: bool
     workload: Workload | None = None
     old: Workload | None = None  # before an UPDATE
+    same: bool = False  # whether an UPDATE of something else than a pod is known to leave its pod template as it was
     obstacle: Obstacle | None = None  # then the workloads are only as much as could be read
     rendered: bool = False  # whether a file says that Helm rendered it from a chart called airflow
     repositories: frozenset[str] = frozenset()  # of Airflow's own images in its release, where files say so
