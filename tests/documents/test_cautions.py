@@ -63,6 +63,39 @@ def test_a_row_that_names_an_application_is_not(labels: str) -> None:
     assert of_policy(f"components:\n- {{component: scheduler, labels: {{{labels}}}}}") == []
 
 
+@pytest.mark.parametrize(
+    ("field", "effect"), [("pullPolicies", "no tag is ever found"), ("components", "no pod is ever judged")]
+)
+def test_an_empty_list_with_which_a_rule_finds_nothing_is_doubtful(field: str, effect: str) -> None:
+    (told,) = of_policy(f"rules:\n  mutable-tag:\n    mode: enforce\n    {field}: []")
+    assert told.startswith(f"line 6: rules.mutable-tag.{field}: is empty, so {effect}; say mode: off")
+
+
+def test_without_pull_policies_a_policy_that_requires_digests_still_finds_something() -> None:
+    assert of_policy("rules: {mutable-tag: {requireDigest: true, pullPolicies: []}}") == []
+
+
+def test_an_empty_list_of_images_means_all_and_is_doubtful() -> None:
+    (told,) = of_policy(
+        "rules: {mutable-tag: {tags: [{match: a, is: mutable}, {match: b, images: [], is: immutable}]}}"
+    )
+    assert told.startswith("line 3: rules.mutable-tag.tags[1].images: is empty and means every image")
+
+
+@pytest.mark.parametrize("first", ["*", "airflow-prod", "**", "airflow-p?od", "air*"])
+def test_a_namespace_that_an_earlier_entry_matches_never_counts_and_is_told(first: str) -> None:
+    told = of_policy(
+        f"namespaces:\n- {{names: [b, '{first}'], mode: off}}\n- {{names: [a, airflow-prod], mode: enforce}}"
+    )
+    text = "'airflow-prod' never counts: namespaces[0] matches first; put this entry before it"
+    assert f"line 5: namespaces[1].names[1]: {text}" in told
+
+
+def test_a_namespace_that_only_a_part_of_an_earlier_glob_covers_counts() -> None:
+    entries = "[{names: [airflow-prod, 'a-*'], mode: off}, {names: ['airflow-*', '*-a', a], mode: warn}]"
+    assert of_policy(f"namespaces: {entries}\nrules: {{mutable-tag: {{tags: [{{match: a, is: mutable}}]}}}}") == []
+
+
 def test_a_value_that_ends_with_a_line_break_is_doubtful_and_is_not_shown() -> None:
     told = of_manifest('- {name: A, value: x}\n- name: B\n  value: |\n    hunter2\n- {name: C, value: "a\\nb"}')
     wanted = "write it without, or with |- for |"

@@ -26,6 +26,7 @@ def pod(image: str = "data/etl:1", name: str = "main", variable: str = "URL", **
 
 def test_a_new_pod_that_looks_like_airflow_and_matches_no_row_is_told() -> None:
     assert looks(pod("registry.example.com/data/airflow:1.2"))
+    assert looks(pod("quay.io/astronomer/astro-runtime:12.1.0"))
     assert looks(pod(variable="AIRFLOW__CORE__EXECUTOR"))
     assert looks(pod(name="wait-for-airflow-migrations"))
 
@@ -36,6 +37,9 @@ def test_a_new_pod_that_looks_like_airflow_and_matches_no_row_is_told() -> None:
         {"args": ["scheduler"]},
         {"command": ["/usr/bin/dumb-init", "--"], "args": ["airflow", "triggerer"]},
         {"command": ["bash", "-c"], "args": ["airflow db migrate && exec airflow celery worker"]},
+        {"command": ["airflow", "edge"], "args": ["worker"]},
+        {"command": ["airflow"], "args": ["celery", "worker"]},
+        {"command": ["airflow", "edge", "worker"]},
     ],
 )
 @pytest.mark.parametrize("kind", ["Pod", "Deployment"])

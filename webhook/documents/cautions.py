@@ -9,7 +9,10 @@ from webhook.documents.policy import Policy
 from webhook.documents.required_env import RequiredEnv
 from webhook.grammar.glob import WILDCARDS, show
 from webhook.grammar.model import Flaw, Problem, located
+from webhook.grammar.pattern import NamespaceGlob
 from webhook.grammar.yamlnode import compose
+from webhook.rules import mutable_tag
+from webhook.rules.tag_trust import MutableTagOptions
 
 # A person and a workload of no importance: trusting them means trusting everybody, or every ServiceAccount.
 _ANYBODY, _ANY_ACCOUNT = "jane.doe@example.com", "system:serviceaccount:some-team:default"
@@ -59,12 +62,48 @@ def _of_policy(policy: Policy) -> Iterator[tuple[Flaw, bool]]:
             if who := _who(glob.matches(_ANYBODY), glob.matches(_ANY_ACCOUNT)):
                 text = f"{show(str(glob))} means {who}: they {what}; name the users"
                 yield Flaw((name, index), text), False
+    yield from ((flaw, False) for flaw in (*_without_effect(policy), *_behind(policy)))
     for index, row in enumerate(policy.components):
         named = any("airflow" in value.lower() for value in row.labels.values())
         if not named and {key.lower() for key in row.labels} <= _GENERAL_KEYS:
             labels = ", ".join(sorted(row.labels))
             text = f"{labels} may stand on pods that are not Airflow's, which are then judged as a {row.component}"
             yield Flaw(("components", index, "labels"), f"{text}; add a label that only Airflow's pods have"), False
+
+
+def _without_effect(policy: Policy) -> Iterator[Flaw]:
+    """Yield a flaw for each empty list with which mutable-tag finds nothing, or an entry speaks of everything."""
+    options = policy.options(mutable_tag.RULE.name)
+    assert isinstance(options, MutableTagOptions)  # noqa: S101 - as the catalogue has it
+    for field, effect, is_empty in (
+        ("pullPolicies", "no tag is ever found", not options.pull_policies and not options.require_digest),
+        ("components", "no pod is ever judged", not options.components),
+    ):
+        if is_empty:
+            text = f"is empty, so {effect}; say mode: off if that is meant, or leave it out"
+            yield Flaw(("rules", mutable_tag.RULE.name, field), text)
+    for index, entry in enumerate(options.tags):
+        if not entry.images and "images" in entry.model_fields_set:
+            text = "is empty and means every image; name some, or leave it out"
+            yield Flaw(("rules", mutable_tag.RULE.name, "tags", index, "images"), text)
+
+
+def _behind(policy: Policy) -> Iterator[Flaw]:
+    """Yield a flaw for each name of a namespace that never counts, since an earlier entry matches all that it does."""
+    earlier: list[tuple[int, NamespaceGlob]] = []
+    for index, entry in enumerate(policy.namespaces):
+        for nth, glob in enumerate(entry.names):
+            first = next((number for number, other in earlier if _covers(other, glob)), None)
+            if first is not None:
+                text = f"{show(str(glob))} never counts: namespaces[{first}] matches first; put this entry before it"
+                yield Flaw(("namespaces", index, "names", nth), text)
+        earlier += [(index, glob) for glob in entry.names]
+
+
+def _covers(one: NamespaceGlob, other: NamespaceGlob) -> bool:
+    """Return whether *one* plainly matches all that *other* does."""
+    source = str(other)
+    return one == other or not str(one).strip("*") or (WILDCARDS.search(source) is None and one.matches(source))
 
 
 def _who(anybody: bool, any_account: bool) -> str:  # noqa: FBT001 - two answers

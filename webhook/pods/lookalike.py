@@ -13,7 +13,7 @@ import msgspec
 
 from webhook.pods import skim
 from webhook.pods.airflow import Component
-from webhook.pods.charts import BACKING, component_of
+from webhook.pods.charts import AIRFLOW_IMAGES, BACKING, component_of
 from webhook.pods.skim import Data
 from webhook.pods.text import printable
 from webhook.pods.workload import Struct, Workload
@@ -28,12 +28,16 @@ _MOST_CONTAINERS = 32
 _ALONE = frozenset({"scheduler", "dag-processor", "triggerer", "api-server", "webserver"})  # as a container's argument
 _SUBCOMMANDS = (
     "scheduler|dag-processor|triggerer|worker|api-server|webserver|flower|db|initdb|upgradedb|standalone|kerberos|"
-    "users|tasks|dags"
+    "users|tasks|dags|serve-logs|cleanup-pods"
 )
-_COMMAND = re.compile(rf"(?:^|[\s/;&|(])airflow\s+(?:celery\s+)?(?P<word>{_SUBCOMMANDS})\b")
-# The same in JSON, where the words of a command may be texts of their own.
-_IN_JSON = re.compile(rf'airflow(?:\s+|"\s*,\s*")(?:celery(?:\s+|"\s*,\s*"))?(?:{_SUBCOMMANDS})\b'.encode())
-_WRAPPERS = frozenset({"dumb-init", "tini", "--", "entrypoint", "entrypoint.sh", "airflow", "celery", "-g", "-s"})
+_GROUPS = "celery|edge|kubernetes"  # of subcommands: airflow edge worker
+_COMMAND = re.compile(rf"(?:^|[\s/;&|(])airflow\s+(?:(?:{_GROUPS})\s+)?(?P<word>{_SUBCOMMANDS})\b")
+# The same in JSON, where the words of a command may be texts of their own, and the last of them arguments.
+_NEXT = r'(?:\s+|"\s*,\s*"|"\s*\]\s*,\s*"args"\s*:\s*\[\s*")'
+_IN_JSON = re.compile(rf"airflow{_NEXT}(?:(?:{_GROUPS}){_NEXT})?(?:{_SUBCOMMANDS})\b".encode())
+_WRAPPERS = frozenset(
+    {"dumb-init", "tini", "--", "entrypoint", "entrypoint.sh", "airflow", "celery", "edge", "-g", "-s"}
+)
 _ALONE_IN_JSON = tuple(f'"{word}"'.encode() for word in sorted(_ALONE))  # which `schedulerName` is not
 # Containers that only charts of Airflow have; the first two groups name their component.
 _CONTAINERS = frozenset(
@@ -146,7 +150,7 @@ def likeness(containers: Iterable[Traits], names: Iterable[str] = (), *, bare: b
 def is_likely(workload: Workload) -> bool:
     """Return whether *workload* looks like Airflow by what is cheap to see: names of images, variables, containers."""
     for one in workload.spec.containers or ():
-        if one.image is not None and "airflow" in one.image and _is_image(one.image):
+        if one.image is not None and ("airflow" in one.image or "astro" in one.image) and _is_image(one.image):
             return True
         if one.name in _CONTAINERS:
             return True
@@ -174,7 +178,9 @@ def _signs(one: Traits, *, bare: bool) -> Iterator[tuple[int, str]]:
 
 
 def _is_image(image: str) -> bool:
-    """Return whether `airflow` is the last part of the image's path, or a word of it that no database's name follows.
+    """Return whether the last part of the image's path is Airflow's own, or has `airflow` among its words.
+
+    An image whose name ends with a database's is none.
 
     >>> _is_image("quay.io/astronomer/ap-airflow:2.4.3"), _is_image("airflow-mirror.example.com/redis:7")
     (True, False)
@@ -183,7 +189,7 @@ def _is_image(image: str) -> bool:
     """
     last = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
     words = re.split(r"[-_.]", last.lower())
-    return "airflow" in words and words[-1] not in BACKING
+    return last in AIRFLOW_IMAGES or ("airflow" in words and words[-1] not in BACKING)
 
 
 def _argument(words: tuple[str, ...]) -> tuple[str, bool]:
