@@ -59,10 +59,23 @@ def test_the_action_ends_when_something_cannot_be_read(workplace: Path) -> None:
     assert run(report["run"], workplace, PATHS="absent.yaml", AIRLOCK_POLICY="").returncode != 0
 
 
+def test_without_a_package_nothing_of_somebody_elses_is_installed(workplace: Path) -> None:
+    ran = run(steps()[0]["run"], workplace, PACKAGE="")
+    assert ran.returncode != 0
+    assert "the input package is missing" in ran.stderr
+    job = yaml.safe_load((CI / "gitlab/airlock-check.yml").read_text())[".airlock-check"]
+    ran = run("\n".join(job["script"]), workplace, **job["variables"])
+    assert ran.returncode != 0
+    assert "AIRLOCK_PACKAGE: is missing" in ran.stderr
+    assert not (workplace / "airlock").exists()
+    assert not (workplace / ".airlock").exists()
+
+
 @pytest.mark.parametrize(("paths", "fails"), [("good.yaml", False), ("bad.yaml", True)])
 def test_the_job_fails_on_findings_and_leaves_its_report_either_way(workplace: Path, paths: str, fails: bool) -> None:  # noqa: FBT001 - a case's value
     job = yaml.safe_load((CI / "gitlab/airlock-check.yml").read_text())[".airlock-check"]
-    variables = {**job["variables"], "AIRLOCK_PATHS": paths, "AIRLOCK_NAMESPACE": "airflow"}
+    named = {"AIRLOCK_PACKAGE": "airlock-airflow", "AIRLOCK_PATHS": paths, "AIRLOCK_NAMESPACE": "airflow"}
+    variables = {**job["variables"], **named}
     assert (run("\n".join(job["script"]), workplace, **variables).returncode != 0) is fails
     run("\n".join(job["after_script"]), workplace, **variables)
     assert (workplace / job["artifacts"]["reports"]["junit"]).exists()

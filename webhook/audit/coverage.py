@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 ENTRY = "pods.validate.airlock"  # the chart's entries for Pods end so
-PATH = "/validate"
 
 
 class Selector(msgspec.Struct, frozen=True):

@@ -34,7 +34,7 @@ def certs() -> None:
     help="A replica that is not in the Service's Endpoints; webhook entries with its URL count as airlock's too."
     " Repeatable.",
 )
-@setting("--kubeconfig", help="The kubeconfig of the cluster; without it $KUBECONFIG, else ~/.kube/config.")
+@setting("--kubeconfig", metavar="FILE", help="The kubeconfig; else $KUBECONFIG, this pod's, ~/.kube/config.")
 def show(  # noqa: PLR0913 - an argument for each option
     *,
     addresses: tuple[str, ...],

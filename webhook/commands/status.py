@@ -16,7 +16,7 @@ COLOURS = {"ok": "green", "note": "cyan", "wrong": "red", "unknown": "yellow"}
 
 @click.command()
 @click.option("--context", metavar="NAME", help="The context of the kubeconfig; without it the current one.")
-@setting("--kubeconfig", help="The kubeconfig; else $KUBECONFIG, this pod's, ~/.kube/config.")
+@setting("--kubeconfig", metavar="FILE", help="The kubeconfig; else $KUBECONFIG, this pod's, ~/.kube/config.")
 @setting("--namespace", default="airlock", show_default=True, help="airlock's own namespace.")
 @installation()
 @setting(

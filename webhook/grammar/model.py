@@ -51,11 +51,6 @@ class DocumentError(ValueError):
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
         super().__init__("\n".join(map(str, self.problems)))
 
-    @property
-    def unknown_fields_only(self) -> bool:
-        """Whether a newer version might take the document: nothing is wrong but names that are not known here."""
-        return all(problem.unknown_field for problem in self.problems)
-
 
 class Flaw(msgspec.Struct, frozen=True):
     """What is wrong with fields that are each right by themselves; *path* begins where the flaw is looked for."""

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -73,6 +72,3 @@ def _name(key: str) -> str:
     if bare in _HUB_KEYS:
         return "docker.io"
     return bare.partition("/")[0]
-
-
-Logins = Mapping[str, Login]

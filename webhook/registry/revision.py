@@ -76,10 +76,6 @@ class Registries:
         self._wire = wire or Wire(ssl.create_default_context())
         self._clock = clock
 
-    def may_ask(self, image: Image) -> bool:
-        """Return whether the registry of *image* is allowed."""
-        return image.domain in self._allowed
-
     def revision(self, image: Image) -> Revision:
         """Ask the registry of *image* what it was built from."""
         registry = self._allowed.get(image.domain)
