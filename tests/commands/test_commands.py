@@ -210,7 +210,7 @@ def test_check_tells_a_new_scheduler_whose_executor_would_start_old_workers(tmp_
     found = [finding for finding in json.loads(checked.stdout)["findings"] if finding["rule"] == "expected-image"]
     assert [finding["component"] for finding in found] == ["task"], checked.stdout
     assert "apache/airflow:3.2.1" in str(found)
-    assert "the release expects docker.io/apache/airflow, tag 3.2.2" in str(found)
+    assert "is not what the release expects: docker.io/apache/airflow, tag 3.2.2" in str(found)
 
 
 def test_check_tells_a_variable_that_refers_to_a_config_map_of_another_namespace(tmp_path: Path) -> None:
