@@ -109,6 +109,34 @@ def test_a_folder_is_walked_without_what_is_hidden_and_without_helm_templates(tm
     assert [Path(one["file"]).name for one in seen["skipped"]] == ["templates", "Chart.yaml"]
 
 
+def test_a_link_to_a_folder_is_said_not_to_be_followed(tmp_path: Path, latest: Path) -> None:
+    (tmp_path / "in" / "prod").mkdir(parents=True)
+    (tmp_path / "in" / "prod" / "a.yaml").write_text("{apiVersion: v1, kind: Namespace}")
+    (tmp_path / "in" / "loop").symlink_to(".")
+    (tmp_path / "in" / "envs").symlink_to(latest.parent)
+    seen = report(tmp_path / "in")
+    assert (seen["findings"], seen["unusable"]) == ([], [])
+    told = {Path(one["file"]).name: one["text"] for one in seen["skipped"]}
+    assert sorted(told) == ["envs", "loop"]
+    assert "is a link to a folder, and is not followed; name it" in told["envs"]
+
+
+def test_what_cannot_be_used_is_told_once_however_often_it_is_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert len(report(tmp_path, tmp_path)["unusable"]) == 1
+
+
+@pytest.mark.parametrize("item", ["null", "7", "text", "[]", "{}", "[[null]]"])
+@pytest.mark.parametrize("kind", ["PodList", "DeploymentList", "ConfigMapList", "List"])
+def test_an_item_of_a_list_that_is_no_object_ends_nothing(kind: str, item: str) -> None:
+    good = yaml.safe_dump({"apiVersion": "apps/v1", **deployment(LATEST)})
+    result = run("-o", "json", "-", stdin=f"{good}---\n{{apiVersion: v1, kind: {kind}, items: [{item}]}}\n")
+    assert result.exit_code == 1, result.output
+    seen = json.loads(result.stdout)
+    assert (len(seen["findings"]), seen["unusable"]) == (1, [])
+    assert all("is not a Kubernetes object" in one["text"] for one in seen["skipped"])
+
+
 def test_a_folder_without_manifests_is_a_mistake(tmp_path: Path) -> None:
     result = run(tmp_path)
     assert (result.exit_code, "holds no *.yaml, *.yml, *.json" in result.stdout) == (2, True)

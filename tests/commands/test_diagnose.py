@@ -8,7 +8,7 @@ import click.testing
 import pytest
 import yaml
 
-from tests.diagnosis.test_message import DENIED, info, newer
+from tests.diagnosis.test_message import DENIED, info, newer, older
 from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import Installation, installation
 from tests.harness.livepods import REPOSITORY, digest, running, task
@@ -222,6 +222,22 @@ def test_a_fault_is_the_cause_of_those_dags_and_tasks_alone_that_it_can_concern(
     dump.write_text(listed())
     layer = json.loads(run("-o", "json", "-f", dump, "--dags", dags, *asked).stdout)["layers"][3]
     assert {Path(one["where"]).name for one in layer["evidence"]} == places
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (older("None"), "with the KubernetesExecutor the pod was made, and ended or was deleted"),
+        (newer("None"), "names no reason (Info: None): the pod was made, and ended or was deleted"),
+        (newer("None").replace("Kubernetes", "Celery"), "the CeleryExecutor makes no pod for a task"),
+    ],
+)
+def test_a_message_without_a_reason_says_a_pod_was_made_only_of_the_executor_that_makes_them(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "message.txt").write_text(text)
+    found = run("--kubeconfig", tmp_path / "none", "-o", "json", "--message", tmp_path / "message.txt")
+    assert any(said in one for one in json.loads(found.stdout)["said"])
 
 
 def test_a_message_that_names_no_task_is_about_the_whole_namespace_or_what_is_asked_for(

@@ -131,6 +131,19 @@ def test_what_cannot_be_read_is_named_and_exits_with_2(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("a: b: c\n")
     result = run(tmp_path)
     assert (result.exit_code, "broken.yaml:1" in result.stderr) == (2, True)
+    assert "# This is incomplete: not everything could be read" in result.stdout
+
+
+def test_where_nothing_was_checked_it_is_not_said_that_nothing_was_found_without_saying_so(tmp_path: Path) -> None:
+    assert "# No workload of Airflow was seen, so nothing was checked." in run("-", stdin="").stdout
+    nobodys = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"}}
+    path = dump(tmp_path, nobodys | {"spec": {"containers": [{"name": "web", "image": "nginx:1.27.1"}]}})
+    absent = run("-f", path, "-f", tmp_path / "absent.json", "-A", "--pin")
+    assert "# This is incomplete: not everything could be read" in absent.stdout
+    for output in ("values", "kubectl"):
+        result = run("-f", path, "-A", "--pin", "-o", output)
+        assert "# No workload of Airflow was seen, so nothing was checked." in result.stdout
+    assert "nothing was checked" not in run("-", stdin=rendered()).stdout
 
 
 def test_a_workload_without_pods_is_in_the_values_of_an_audit_too(tmp_path: Path) -> None:

@@ -107,14 +107,21 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_judged(tmp_path: Pa
         "deep.py": b"x = " + b"(" * 500 + b")" * 500,
         "deeper.py": b"x = 1" + b" + 1" * 60_000,
         "encoding.py": b"# coding: nowhere\nx = 1\n",
+        "comment.py": b"x = 1\n# caf\xe9\n",
+        "first.py": b"# caf\xe9\nx = 1\n",
         "latin.py": b"x = '\xe9'\n",
+        "late.py": b"# coding: ascii\nx = 1\n# caf\xe9\n",
+        "marked.py": b"\xef\xbb\xbf# coding: latin-1\nx = 1\n",
         "minus.py": b"x = " + b"-" * 60_000 + b"1",
         "null.py": b"x = 1\0",
+        "other.py": b"try:\n    x = 1\nexcept KeyError, ValueError:\n    x = 2\n",
         "python2.py": b"import os\nprint 'hello'\n",
     }
     for name, data in bad.items():
         written(dags / name, data)
     written(dags / "empty.py", "")
+    written(dags / "declared.py", b"# coding: latin-1\n# caf\xe9\nx = '\xe9'\n")
+    written(dags / "utf8.py", "# café\n")
     (dags / "gone.py").symlink_to("nowhere.py")
     (dags / "itself.py").symlink_to("itself.py")
     (dags / "again").symlink_to("../dags")
@@ -126,6 +133,10 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_judged(tmp_path: Pa
     assert set(named) == {*bad, "gone.py", "itself.py", "again", "pipe.py", "absent.py"}
     assert named["python2.py"]["line"] == 2
     assert named["python2.py"]["text"].startswith("is Python 2")
+    assert (named["comment.py"]["line"], named["first.py"]["line"], named["late.py"]["line"]) == (2, 1, 3)
+    assert named["comment.py"]["text"] == "is not UTF-8; save it as UTF-8, or declare its encoding"
+    assert named["late.py"]["text"].startswith("is not ASCII")
+    assert not named["other.py"]["text"].startswith("is Python 2")
     assert named["conflict.py"]["text"] == "holds the marks of a merge conflict"
     assert named["null.py"]["text"] == "is no Python: it holds null bytes"
     assert named["big.py"]["text"] == "is larger than 2 MiB"

@@ -1,5 +1,6 @@
 """The scheduler's message, in every shape in which people have it."""
 
+import html
 import json
 import textwrap
 from collections.abc import Callable
@@ -45,6 +46,13 @@ def read(text: str) -> Message:
     return message
 
 
+def bold(text: str) -> str:
+    """Return *text* as Airflow's log prints it on a terminal: each argument of the message in bold."""
+    for argument in (TASK, "failed", "queued."):
+        text = text.replace(argument, f"\x1b[1m{argument}\x1b[22m")
+    return text
+
+
 AROUND: dict[str, Callable[[str], str]] = {
     "alone": lambda text: text,
     "in a line of the log": lambda text: (
@@ -60,6 +68,16 @@ AROUND: dict[str, Callable[[str], str]] = {
         json.dumps({"event": text}), 72, break_long_words=False, break_on_hyphens=False
     ),
     "behind the name of its pod": lambda text: "\n".join(f"[pod/s-0/scheduler] {line}" for line in text.splitlines()),
+    "in a debug line of Python": lambda text: f"Queuing CallbackRequest: {{'msg': {text!r}, 'is_failure': True}}",
+    "from a terminal with colours": lambda text: (
+        f"[\x1b[34m2026-11-22T10:00:00\x1b[0m] {{\x1b[34mscheduler_job.py:\x1b[0m775}} ERROR\x1b[0m - {bold(text)}"
+    ),
+    "from a terminal with colours, in a JSON log": lambda text: json.dumps({"log": bold(text)}),
+    "with colours whose escape character was lost": lambda text: bold(text).replace("\x1b", ""),
+    "with colours whose escape character is written as two": lambda text: bold(text).replace("\x1b", "^["),
+    "from the source of a mail in HTML": lambda text: html.escape(text).replace("\n", "<br>"),
+    "from an answer to a mail": lambda text: textwrap.indent(textwrap.fill(text, 70, break_on_hyphens=False), "> > "),
+    "from a chat with curly quotes": lambda text: text.replace("'", "\u2019").replace('"', "\u201d"),
     "among others": lambda text: f"INFO - all is well\n{text}\nTraceback (most recent call last):\n",
 }
 
@@ -74,6 +92,28 @@ def test_both_wordings_are_read_wherever_they_come_from(
     assert (message.finished, message.says, message.status) == ("failed", "queued", 422)
     assert message.denial == Denial("pods.validate.airlock", DENIED.partition("request: ")[2])
     assert message.denial.by_airlock
+
+
+@pytest.mark.parametrize("its", ["its", "it''s"], ids=["the first releases of Airflow 2", "SQL and YAML"])
+def test_the_apostrophe_may_be_missing_or_doubled(its: str) -> None:
+    message = read(older().replace("it's", its))
+    assert (message.ids, message.says, message.status) == ("etl.load", "queued", 422)
+
+
+@pytest.mark.parametrize("width", range(60, 90))
+@pytest.mark.parametrize("wording", [older, newer])
+def test_a_terminal_may_have_broken_the_lines_at_any_character(wording: Callable[[], str], width: int) -> None:
+    lines = wording().splitlines()
+    message = read("\n".join(line[at : at + width] for line in lines for at in range(0, len(line), width)))
+    assert (message.ids, message.says, message.status) == ("etl.load", "queued", 422)
+    assert message.denial is not None
+
+
+@pytest.mark.parametrize("task", ["<TaskInstance:  scheduled]>", "<TaskInstance: REDACTED [queued]>", "etl.load"])
+@pytest.mark.parametrize("wording", [older, newer])
+def test_a_message_whose_task_cannot_be_read_is_read_for_the_rest(wording: Callable[..., str], task: str) -> None:
+    message = read(wording(task=task))
+    assert (message.ids, message.says, message.status, message.denial is not None) == ("", "queued", 422, True)
 
 
 @pytest.mark.parametrize("wording", [older, newer])

@@ -51,6 +51,7 @@ class Choice(msgspec.Struct, frozen=True):
     everywhere: bool
     namespaces: tuple[str, ...]
     files: tuple[str, ...]
+    elsewhere: str = "-A looks at all"  # the option for other namespaces than the context's, in words
 
 
 class Ground(msgspec.Struct, frozen=True):
@@ -140,7 +141,7 @@ def ground_of(choice: Choice, progress: Progress) -> Iterator[Ground]:
     if choice.everywhere:
         scope, words = Scope(None, here.namespace), ", all namespaces"
     elif asked is None:
-        scope, words = Scope((here.namespace,)), f", namespace {here.namespace} (the context's; -A looks at all)"
+        scope, words = Scope((here.namespace,)), f", namespace {here.namespace} (the context's; {choice.elsewhere})"
     else:
         scope = Scope(asked)
     source = f"context {here.context}" if here.context else "the cluster of this pod"

@@ -95,7 +95,14 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
     if task and not dag:
         raise click.UsageError("--task needs the --dag that it is in")
     refuse_twice(*files, policy, required_env, message)
-    choice = Choice(context, kubeconfig, everywhere=False, namespaces=(namespace,) if namespace else (), files=files)
+    choice = Choice(
+        context,
+        kubeconfig,
+        everywhere=False,
+        namespaces=(namespace,) if namespace else (),
+        files=files,
+        elsewhere="-n names another",
+    )
     try:
         text = None if message is None else contents(message).decode(errors="replace")
         found = run(

@@ -97,7 +97,7 @@ def fix(  # noqa: PLR0913 - an argument for each option
 
     survey = _survey(Choice(context, kubeconfig, everywhere, namespaces, files), policy)
     if output == "kubectl":
-        write(patch.commands(*mending.set_image(survey)), output_file)
+        write(patch.commands(*mending.set_image(survey), mending.caution(survey)), output_file)
     else:
         write(patch.values(mending.of_cluster(survey, pin=pin)), output_file)
     sys.exit(0 if survey.complete else 2)

@@ -69,6 +69,10 @@ def _files(path: str, one: Check) -> Iterator[str]:
                 str(Path(folder, "templates")), "holds Helm templates; check what helm makes of them", usable=True
             )
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if Path(folder, name).is_symlink():  # as kubectl apply -R does not follow it
+                text = "is a link to a folder, and is not followed; name it to have it checked"
+                one.remark(str(Path(folder, name)), text, usable=True)
         for name in sorted(names):
             manifest = name.lower().endswith(_SUFFIXES) and not name.startswith(".")
             if not manifest and name != CONFIG:

@@ -137,7 +137,15 @@ def _reason(message: Message) -> str:
         return "the message is cut off before its reason: give the lines that follow it in the log as well (grep -A 5)"
     if message.info:
         return f"Extra info: {_first(message.info)}"
-    return "the message names no reason (Info: None): the pod was made, and ended or was deleted"
+    return f"the message names no reason (Info: None){_without_reason(message.executor)}"
+
+
+def _without_reason(executor: str) -> str:
+    """Return what follows when *executor*, "" if the message does not name it, gave no reason."""
+    if executor and "Kubernetes" not in executor:
+        return f", and the {executor.partition('(')[0]} makes no pod for a task: its worker's log says more"
+    who = "" if executor else " with the KubernetesExecutor"
+    return f":{who} the pod was made, and ended or was deleted"
 
 
 def _first(text: str) -> str:

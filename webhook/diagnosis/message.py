@@ -3,7 +3,7 @@
 Both wordings, as the scheduler's log, the Audit Log or the REST API have them, JSON-escaped or not:
 
 * up to 2.9.2: `Executor reports task instance %s finished (%s) although the task says it's %s. (Info: %s) Was the task
-  killed externally?` (apache/airflow, jobs/scheduler_job_runner.py)
+  killed externally?` (apache/airflow, jobs/scheduler_job_runner.py); `its` for `it's` in the first releases of 2
 * from 2.9.3 (#40334): `Executor %s reported that the task instance %s finished with state %s, but the task instance's
   state attribute is %s. Learn more: ... Extra info: %s`
 
@@ -18,14 +18,17 @@ from itertools import pairwise
 
 import msgspec
 
+from webhook.diagnosis.readings import readings, unbroken
+
 _MOST = 1 << 20  # characters that are read; an API server's answer and its headers have some thousands
-_ESCAPED = 4  # JSON in JSON in JSON: a log line of a message of a body, and one to spare
 
 _TASK = r"<TaskInstance: (?P<ids>\S+) (?P<run>.{1,500}?)(?: map_index=(?P<map>-?\d+))? \[(?P<state>[^\]\[>]*)\]>"
+_QUOTES = r"['\u2019]{0,2}"  # none in the first releases of Airflow 2, two in SQL and YAML
 _OLDER = (
-    r"although the task says it's (?P<says>\w+)\.?(?: \(Info: (?P<info>.*?)(?:\) Was the task killed externally\?|$))?"
+    rf"although the task says it{_QUOTES}s (?P<says>\w+)\.?"
+    r"(?: \(Info: (?P<info>.*?)(?:\) Was the task killed externally\?|$))?"
 )
-_NEWER = r"the task instance's state attribute is (?P<says>\w+)\.(?:.{0,600}?Extra info: (?P<info>.*))?"
+_NEWER = rf"the task instance{_QUOTES}s state attribute is (?P<says>\w+)\.(?:.{{0,600}}?Extra info: (?P<info>.*))?"
 
 
 def _wrapped(pattern: str) -> re.Pattern[str]:
@@ -49,7 +52,6 @@ _TASK_OF_DAG = re.compile(r"task '(?P<task>[^'\s]+)' of DAG '(?P<dag>[^'\s]+)'")
 _BREAK = re.compile(r"[ \t\r]*\n[ \t\r]*")
 _MESSAGE = re.compile(r'"message":\s*"')
 _NEXT_FIELD = re.compile(r'"\s*,\s*"(?:reason|details|code|metadata|status|kind)"\s*:')
-_QUOTED = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})')
 
 
 class Denial(msgspec.Struct, frozen=True):
@@ -108,15 +110,23 @@ class Message(msgspec.Struct, frozen=True):
 def read_messages(text: str) -> tuple[Message, ...]:
     """Return what *text*, a message or a log that holds some, says: one for each task instance, the latest last."""
     found: dict[tuple[str, ...], Message] = {}
-    for reading in _readings(text[-_MOST:]):
-        for one in _messages(reading):
-            key = (one.ids, _readings(one.run_id)[-1], one.map_index)
-            before = found.get(key)
-            if before is None or _worth(one) > _worth(before):
-                found[key] = one
+    for one in _read(text[-_MOST:]):
+        key = (one.ids, readings(one.run_id)[-1], one.map_index)
+        before = found.get(key)
+        if before is None or _worth(one) > _worth(before):
+            found[key] = one
     if len(found) > 1:  # what names no task is a copy of what does
         found = {key: one for key, one in found.items() if one.ids}
     return tuple(found.values())
+
+
+def _read(text: str) -> list[Message]:
+    found: list[Message] = []
+    for one in dict.fromkeys((unbroken(text), text)):
+        found = [message for reading in readings(one) for message in _messages(reading)]
+        if any(message.ids for message in found):
+            break
+    return found
 
 
 def _worth(one: Message) -> tuple[bool, bool, int]:
@@ -127,31 +137,10 @@ def _worth(one: Message) -> tuple[bool, bool, int]:
 def _messages(reading: str) -> Iterator[Message]:
     """Yield the messages in *reading*: each ends where the next one begins."""
     starts = [match.start() for match in _START.finditer(reading)]
-    if not starts:
-        matches = (part.search(reading) for part in _PARTS)
-        yield from (_message(match) for match in matches if match)
-    for start, end in pairwise([*starts, len(reading)]):
-        matches = (wording.match(reading, start, end) for wording in _WORDINGS)
-        yield from (_message(match) for match in matches if match)
-
-
-def _readings(text: str) -> list[str]:
-    """Return *text* as it is, and with one layer of JSON's escapes after the other taken away."""
-    readings = [text]
-    while len(readings) < _ESCAPED and (plain := _unescaped(readings[-1])) != readings[-1]:
-        readings.append(plain)
-    return readings
-
-
-def _unescaped(text: str) -> str:
-    def plain(match: re.Match[str]) -> str:
-        try:
-            found: str = json.loads(f'"{match[0]}"')
-        except ValueError:
-            return match[0]
-        return match[0] if "\ud800" <= found <= "\udfff" else found
-
-    return _QUOTED.sub(plain, text)
+    for start, end in pairwise([*(starts or [0]), len(reading)]):
+        whole = [match for wording in _WORDINGS if (match := wording.match(reading, start, end))]
+        parts = [match for part in _PARTS if (match := part.search(reading, start, end))]
+        yield from map(_message, whole or parts)
 
 
 def _message(found: re.Match[str]) -> Message:
@@ -164,7 +153,7 @@ def _message(found: re.Match[str]) -> Message:
     denial = Denial(denied[1], denied[2].strip()) if denied else None
     return Message(
         ids=groups.get("ids") or _named(denial),
-        run_id=groups.get("run") or "",
+        run_id=" ".join((groups.get("run") or "").split()),
         map_index=groups.get("map") or "",
         finished=groups.get("finished") or "",
         says=groups["says"],

@@ -43,6 +43,7 @@ def parse(file: str, data: bytes, rule: str = "callback") -> Source:
         raise SourceError(0, f"is larger than {SIZE // 1024 // 1024} MiB")
     if b"\0" in data:
         raise SourceError(data.count(b"\n", 0, data.index(b"\0")) + 1, "is no Python: it holds null bytes")
+    _decode(data)
     try:
         with warnings.catch_warnings():  # about the file's own style, which does not matter here
             warnings.simplefilter("ignore")
@@ -56,17 +57,35 @@ def parse(file: str, data: bytes, rule: str = "callback") -> Source:
     return Source(file, tree, _ignores(data, rule) if b"airlock:" in data else {})
 
 
+def _decode(data: bytes) -> None:
+    """Raise SourceError when *data* is not in its encoding: the parser lets that pass in comments, unlike an import."""
+    if data.isascii():
+        return
+    encoding = "utf-8"
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        if "unknown encoding" in error.msg or "encoding problem" in error.msg:
+            return  # the parser says the same
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SourceError(line, f"is not {encoding.upper()}; save it as UTF-8, or declare its encoding") from None
+
+
 def _blame(error: SyntaxError, data: bytes) -> str:
     """Return the reason in words: what the parser says, and what is behind it where that is plain."""
     conflict = _CONFLICT.search(data)
     if conflict is not None and data.count(b"\n", 0, conflict.start()) + 1 <= (error.lineno or 0) + 1:
         return "holds the marks of a merge conflict"
     text = error.msg
-    if text.startswith(("Missing parentheses in call to", "multiple exception types must be")) or (
-        "leading zeros" in text
-    ):
+    if text.startswith("Missing parentheses in call to") or "leading zeros" in text:
         return f"is Python 2: {text}"
-    return f"does not parse as Python {sys.version_info.major}.{sys.version_info.minor}: {text}"
+    reason = f"does not parse as Python {sys.version_info.major}.{sys.version_info.minor}: {text}"
+    if text.startswith("multiple exception types must be"):
+        return f"{reason}; it is Python 2, or for Python 3.14 or later: then run airlock with that"
+    return f"{reason}; if it is for a newer Python, run airlock with that" if error.lineno else reason
 
 
 def _ignores(data: bytes, rule: str) -> dict[int, Ignore]:

@@ -118,7 +118,7 @@ class Check:
             if (found := self._judged(sent if one.manifest.is_review else written, one, chest)) is not None
         ]
         self._remarks += absent(chest, all_seen)
-        return Outcome(self._objects, tuple(workloads), tuple(self._remarks))
+        return Outcome(self._objects, tuple(workloads), tuple(dict.fromkeys(self._remarks)))
 
     def _judged(self, gate: Gate, one: Seen, chest: Chest) -> Judged | None:
         found = judged(gate, one, self._asked.today)

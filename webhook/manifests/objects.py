@@ -93,7 +93,7 @@ def _unwrapped(origin: _Origin, node: Node, version: str, kind: str) -> Iterator
         return
     value = mapping(node.value)
     version, kind = value.get("apiVersion") or version, value.get("kind") or kind
-    if not (isinstance(version, str) and isinstance(kind, str) and version and kind):
+    if not value or not (isinstance(version, str) and isinstance(kind, str) and version and kind):
         yield Stray(Place(origin.file, node.line), node)
         return
     if kind.endswith("List") and isinstance(value.get("items"), list):

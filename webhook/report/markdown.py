@@ -34,8 +34,8 @@ def render(outcome: Outcome, options: Options) -> str:
     lines = [f"### airlock check: {title}", "", text(summary(outcome)), ""]
     if not outcome.workloads:
         lines += ["**No workload of Airflow was seen**, so nothing was checked.", ""]
-    unusable = [*_remarks("could not be read, and is **not checked**", outcome.unusable)]
-    unusable += _remarks("may be Airflow's, and is **not judged**", outcome.notes)
+    unusable = [*_remarks("could not be read: **not checked**", outcome.unusable)]
+    unusable += _remarks("may be Airflow's: **not judged**", outcome.notes)
     skipped = [*_remarks("skipped", outcome.skipped)]
     return _bounded([*lines, *unusable], [*_causes(found, options)], skipped)
 
@@ -56,8 +56,8 @@ def render_audit(survey: Survey, options: Options) -> str:
         for nth, layer in enumerate(layers(survey), 1)
     ]
     unseen = [remark for remark in survey.unseen if not remark.usable]
-    lines += ["", text(audit_summary(survey)), "", *_remarks("could not be seen, and is **not checked**", unseen)]
-    lines += _remarks("may be Airflow's, and is **not judged**", [remark for remark in survey.unseen if remark.note])
+    lines += ["", text(audit_summary(survey)), "", *_remarks("could not be seen: **not checked**", unseen)]
+    lines += _remarks("may be Airflow's: **not judged**", [remark for remark in survey.unseen if remark.note])
     left_out = [remark for remark in survey.unseen if remark.usable and not remark.note]
     skipped = [*_remarks("left out", left_out)]
     return _bounded(lines, [*_causes(found, options), *_faults(survey.callbacks)], skipped)

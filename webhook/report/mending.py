@@ -34,14 +34,15 @@ class _Pin(msgspec.Struct, frozen=True):
 def of_files(outcome: Outcome) -> Patch:
     """Return the patch for the findings of a check."""
     found = [(workload.title, one.violation) for workload in outcome.workloads for one in workload.reported]
-    return _patch(found, [])
+    return replace(_patch(found, []), caution=_caution(not outcome.unusable, bool(outcome.workloads)))
 
 
 def of_cluster(survey: "Survey", *, pin: bool) -> Patch:
     """Return the patch for the findings of an audit; with *pin* by the digests that run, where there is one."""
     told = [(group, one.violation) for group in survey.groups for one in group.found]
+    said = caution(survey)
     if not pin:
-        return _patch([(group.title, violation) for group, violation in told], [])
+        return replace(_patch([(group.title, violation) for group, violation in told], []), caution=said)
     pinned: list[Change] = []
     rest: list[tuple[str, Violation]] = []
     unpinned: list[str] = []
@@ -53,7 +54,18 @@ def of_cluster(survey: "Survey", *, pin: bool) -> Patch:
         rest.append((group.title, violation))
         if violation.cause.keys is not None:
             unpinned.append(f"{group.title}: {_unpinned(group, violation.cause)}")
-    return replace(_patch(rest, pinned), unpinned=tuple(unpinned))
+    return replace(_patch(rest, pinned), unpinned=tuple(unpinned), caution=said)
+
+
+def caution(survey: "Survey") -> str:
+    """Return what *survey* did not look at, in a line; "" if it saw what was asked for."""
+    return _caution(survey.complete, bool(survey.groups))
+
+
+def _caution(complete: bool, seen: bool) -> str:  # noqa: FBT001 - two facts
+    if not complete:
+        return "This is incomplete: not everything could be read, and the messages of airlock fix say what."
+    return "" if seen else "No workload of Airflow was seen, so nothing was checked."
 
 
 def set_image(survey: "Survey") -> tuple[list[str], list[str]]:

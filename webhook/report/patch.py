@@ -38,6 +38,7 @@ class Patch(msgspec.Struct, frozen=True):
     rest: tuple[str, ...] = ()
     placed: bool = True  # whether it is known below which key the values stand
     unpinned: tuple[str, ...] = ()  # what was to be pinned to a digest, and why it is not
+    caution: str = ""  # what was not looked at
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class _Level:
 def values(patch: Patch) -> str:
     """Return *patch* as YAML."""
     head = [*_HEAD, *([] if patch.placed or not patch.changes else [_SUBCHART])]
-    lines = [f"# {line}" for line in head]
+    lines = [f"# {line}" for line in (*head, *filter(None, [patch.caution]))]
     level, clashes = _tree(patch.changes)
     lines += list(_lines(level, 0)) if level.values else [f"# {_NOWHERE}"]
     rest = list(dict.fromkeys((*clashes, *patch.rest)))
@@ -60,9 +61,9 @@ def values(patch: Patch) -> str:
     return "\n".join(lines) + "\n"
 
 
-def commands(lines: Iterable[str], rest: Iterable[str]) -> str:
-    """Return *lines* for a shell, after comments that say what is not among them."""
-    comments = [f"# {shown(line)}" for line in dict.fromkeys(rest)]
+def commands(lines: Iterable[str], rest: Iterable[str], caution: str = "") -> str:
+    """Return *lines* for a shell, after comments that say what is not among them, and what was not looked at."""
+    comments = [f"# {shown(line)}" for line in dict.fromkeys((*filter(None, [caution]), *rest))]
     head = [
         "# Images by the digests that run now; made by airlock fix, which changes nothing itself.",
         "# The next helm upgrade undoes this: airlock fix --pin prints the same as values.",
