@@ -11,6 +11,7 @@ from webhook.judge import message
 from webhook.judge.decision import Decision, ObjectRef, TaskRef
 from webhook.judge.verdict import Cause, Verdict, Violation, Where
 from webhook.pods.airflow import Component
+from webhook.pods.image import ImageError, parse
 from webhook.pods.text import printable
 from webhook.rules.finding import Mode
 
@@ -84,6 +85,16 @@ def test_the_first_line_of_a_task_names_task_and_dag() -> None:
         "task 'load_orders' of DAG 'sales daily', Pod 'airflow/airflow-scheduler-x2x9z': "
     )
     assert first(task(TAG, dag=TaskRef("sales daily", ""))).startswith("task of DAG 'sales daily', Pod 'airflow/")
+
+
+def test_the_first_line_says_of_a_long_text_that_it_is_no_image() -> None:
+    with pytest.raises(ImageError) as caught:
+        parse(f"registry.example.com/data/airflow@sha256:{'A' * 64}")
+    malformed = Cause(str(caught.value), "write it as ...", (Where("spec.containers[0].image", "scheduler"),))
+    line = first(decision(Violation("mutable-tag", Mode.ENFORCE, malformed)))
+    assert line.endswith(
+        "mutable-tag: 'registry.example.com/dat…' is not an image reference: its digest must be sha25…"
+    )
 
 
 def test_a_first_line_says_how_many_findings_it_has_no_room_for() -> None:

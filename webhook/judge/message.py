@@ -25,6 +25,9 @@ _BRIEF = 80  # characters of half a condition
 # Characters to which names are cut, one after the other, until a first line holds a finding; 0: they are whole.
 _SIZES = (0, 120, 80, 60, 45, 32, 24, 16)
 
+# A long text that is no image reference gives way to what is said of it.
+_NOT_AN_IMAGE = re.compile(r"^('.{24}).*(' is not an image reference)")
+
 # Texts that make an executor try a denied pod again; images, DAG ids and reasons are other people's text.
 _RETRIED = re.compile(r"(exceeded) (quota)|(object has) (been modified)", re.IGNORECASE)
 
@@ -77,7 +80,8 @@ def brief(told: _Told, size: int = 0) -> str:
         subject = _start(cause.variable, size)
     else:
         places = "" if cause.containers else f"{_end(where(cause.places), size)}: "
-        return f"{told.rule}: {places}{printable(cause.text, _BRIEF)}"
+        text = cause.text if len(cause.text) <= _BRIEF else _NOT_AN_IMAGE.sub(r"\1…\2", cause.text)
+        return f"{told.rule}: {places}{printable(text, _BRIEF)}"
     half = printable(cause.brief, _BRIEF)
     return f"{told.rule}: {quote(subject, len(subject))}{half and ' '}{half}"
 
