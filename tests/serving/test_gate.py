@@ -397,6 +397,18 @@ def test_a_pod_does_not_become_airflows_on_a_moving_tag(gate: Gate, namespace: s
     assert labelled(gate, namespace, name, team="data") == ""
 
 
+def test_only_a_right_that_no_role_for_people_has_gets_a_label_past_the_gate(gate: Gate, namespace: str) -> None:
+    name = created(gate, stray("registry.example.com/team/job:main"), "alice", namespace)
+    label = json.dumps({"metadata": {"labels": {"kubernetes_executor": "True"}}})
+    arguments = ("patch", "pod", name, "-n", namespace, "--type=merge", "-p", label)
+    assert gate.plane.run_kubectl(*arguments).returncode
+    assert gate.plane.run_kubectl(*arguments, "--subresource=status").returncode == 0
+    for role in ("admin", "edit"):
+        rules = gate.get("clusterrole", role)["rules"]
+        (granted,) = [set(rule["verbs"]) for rule in rules if "pods/status" in rule["resources"]]
+        assert granted == {"get", "list", "watch"}
+
+
 def test_a_label_that_is_taken_off_and_put_back_hides_no_image(gate: Gate, namespace: str) -> None:
     name = created(gate, stray(kubernetes_executor="True"), EXECUTOR, namespace)
     containers = [{"name": "base", "image": "registry.example.com/team/job:main"}]
