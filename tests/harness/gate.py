@@ -129,6 +129,20 @@ class Gate:
         """Create or change *objects* as the administrator."""
         self.plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(objects))
 
+    def put(self, name: str, data: dict[str, str]) -> None:
+        """Have the good document in ConfigMap *name* be another one, and return when it is in force."""
+        document = name.removeprefix("airlock-")
+        accepted = f'airlock_policy_reloads_total{{document="{document}",outcome="accepted"}}'
+        before = self.server.metric(accepted)
+        self.apply(config_map(HOME, name, data))
+        wait_for(lambda: self.server.metric(accepted) > before, 10, f"{name} to be in force")
+
+    def asked(self, path: str) -> bool:
+        """Return whether anyone has asked at *path* yet."""
+        lines = self.server.probe("/metrics")[1].splitlines()
+        mine = [line for line in lines if line.startswith("airlock_admission_reviews_total{") and f'"{path}"' in line]
+        return any(float(line.rpartition(" ")[2]) for line in mine)
+
     def get(self, *arguments: str) -> Any:
         """Return what `kubectl get` shows."""
         return json.loads(self.plane.kubectl("get", *arguments, "-o", "json"))
@@ -168,6 +182,7 @@ def standing(plane: ControlPlane, folder: Path, *options: str) -> Iterator[Gate]
     ]
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "airlock", "namespace": HOME}}
     plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all([account, *rights(), *documents]))
+    plane.kubectl("delete", "events.events.k8s.io", "--all", "-n", HOME)  # an earlier gate told those
     environ = {"PATH": "/usr/bin:/bin", "KUBECONFIG": str(plane.token_kubeconfig(HOME, "airlock"))}
     sources = [
         "--policy",
@@ -182,8 +197,12 @@ def standing(plane: ControlPlane, folder: Path, *options: str) -> Iterator[Gate]
         try:
             probe = plane.namespace(labels={LABEL: ""})
             bad = bad_pod()
-            # New registrations take some time to be honoured.
-            wait_for(lambda: gate.create(bad, REPLICASET, probe, dry_run=True)[0] == 422, 30, "the gate to stand")
+            # New registrations take some time to be honoured, each its own.
+            wait_for(
+                lambda: gate.create(bad, REPLICASET, probe, dry_run=True)[0] == 422 and gate.asked("/mutate"),
+                30,
+                "the gate to stand",
+            )
             yield gate
         finally:
             plane.kubectl("delete", "--ignore-not-found", "-f", "-", input=yaml.safe_dump_all(hooks))

@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.harness.server import serving, wait_for
 
 POLICY = "{apiVersion: airlock/v1, kind: Policy, mode: warn}"
+RELOADS = 'airlock_policy_reloads_total{document="policy",outcome="%s"}'
 READERS = ("loop", "certificate", "documents", "sources")
 
 
@@ -18,10 +19,11 @@ def test_readers_go_on_when_a_fifo_takes_the_place_of_a_certificate_or_a_documen
         for path in (certificate, policy):
             path.unlink()
             os.mkfifo(path)
-        wait_for(lambda: "not a regular file; still serving" in server.log.read_text(), 20, "the FIFO to be seen")
+        wait_for(lambda: "not a regular file; still serving" in server.log.read_text(), 20, "one FIFO to be seen")
+        wait_for(lambda: server.metric(RELOADS % "lost") == 1, 20, "the other one to be seen")
         policy.unlink()
         policy.write_text(POLICY.replace("warn", "audit"))
-        wait_for(lambda: server.metric('airlock_policy_reloads_total{document="policy",outcome="accepted"}') >= 2, 20)
+        wait_for(lambda: server.metric(RELOADS % "accepted") >= 2, 20, "the new policy")
         certificate.unlink()
         certificate.write_bytes(kept)
         for reader in READERS:

@@ -39,10 +39,13 @@ def readable(namespace: str, *resources: str) -> list[dict[str, Any]]:
 def gate(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     for name in (SEEN, UNSEEN):
         control_plane.namespace(name, {LABEL: ""})
+    hidden = config_map(UNSEEN, "hidden", {"endpoint": "x"})  # before anything is listed: whoever reads it knows it
+    control_plane.kubectl("apply", "-f", "-", input=yaml.safe_dump(hidden))
     options = ("--read-configmaps", SEEN, "--read-configmaps", SOURCE, "--read-secrets", SEEN)
     with standing(control_plane, tmp_path_factory.mktemp("references"), *options) as made:
+        made.plane.kubectl("-n", SOURCE, "create", "secret", "generic", "vault", "--from-literal=key=x")
         made.apply(*readable(SEEN, "configmaps", "secrets"), *readable(SOURCE, "configmaps"))
-        made.apply(config_map(HOME, "airlock-policy", {"policy.yaml": POLICY}))
+        made.put("airlock-policy", {"policy.yaml": POLICY})
         pod = scheduler(secret("no-such-secret", "key"))
         # A right that is given after the start counts with the next try; that is half a minute later at most.
         until(lambda: told(made, SEEN, pod), "Secrets are known", seconds=60)
@@ -108,13 +111,11 @@ def test_where_the_policy_names_the_namespace_that_has_it_the_answer_has_the_ent
 
 
 def test_what_airlock_may_not_read_is_unknown_and_nobody_learns_names_of_other_namespaces(gate: Gate) -> None:
-    gate.apply(config_map(UNSEEN, "hidden", {"endpoint": "x"}))
     assert not told(gate, UNSEEN, scheduler(key("no-such-map", "key"), secret("no-such-secret", "key")))
     assert not told(gate, UNSEEN, scheduler(key("callbacks", "endpoint")))  # its own may be there, so nothing is wrong
     gone, hidden = (told(gate, SEEN, scheduler(key(name, "endpoint"))) for name in ("nothing", "hidden"))
     assert gone.replace("nothing", "hidden") == hidden  # a name that exists elsewhere answers like one that does not
     # The Secrets of pipelines may not be read, so they are unknown too.
-    gate.plane.kubectl("-n", SOURCE, "create", "secret", "generic", "vault", "--from-literal=key=x")
     vault, none = (told(gate, SEEN, scheduler(secret(name, "key"))) for name in ("vault", "vaults"))
     assert vault == none.replace("vaults", "vault")
 

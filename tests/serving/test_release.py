@@ -25,7 +25,7 @@ images: [{repository: apache/airflow, tag: 2.10.5}]
 def gate(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     place = f"configmap:{HOME}/airlock-release"
     with standing(control_plane, tmp_path_factory.mktemp("release"), "--release", place) as made:
-        made.apply(config_map(HOME, "airlock-policy", {"policy.yaml": POLICY}))
+        made.put("airlock-policy", {"policy.yaml": POLICY})
         yield made
 
 

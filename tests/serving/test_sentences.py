@@ -10,12 +10,10 @@ import yaml
 from tests.harness import official
 from tests.harness.control_plane import ControlPlane
 from tests.harness.gate import (
-    HOME,
     LABEL,
     REPLICASET,
     Gate,
     bad_pod,
-    config_map,
     registration,
     scheduler_deployment,
     standing,
@@ -38,7 +36,7 @@ WHOSE = "Always (all under the subchart's name, if it is one)"  # the end of the
 def gate(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     """Return a gate whose mutating half is away, so that variables are missing, and that asks for one alone."""
     with standing(control_plane, tmp_path_factory.mktemp("gate")) as gate:
-        gate.apply(config_map(HOME, "airlock-required-env", {"required-env.yaml": MANIFEST}))
+        gate.put("airlock-required-env", {"required-env.yaml": MANIFEST})
         gate.plane.kubectl("delete", "mutatingwebhookconfiguration", "airlock-test")
         namespace = gate.plane.namespace(labels={LABEL: ""})
         wait_for(lambda: said(gate, namespace).count("\n- required-env") == 1, 30, "the one variable to be asked for")
@@ -104,9 +102,12 @@ def test_kubectl_get_events_and_the_first_line_of_failed_create_show_rule_image_
     gate: Gate, namespace: str
 ) -> None:
     charted(gate, namespace)
-    shown = gate.plane.kubectl("get", "events", "-n", namespace).splitlines()
-    for reason in ("Denied", "FailedCreate"):
-        line = next(line for line in shown if reason in line)
+
+    def shown(reason: str) -> list[str]:
+        return [line for line in gate.plane.kubectl("get", "events", "-n", namespace).splitlines() if reason in line]
+
+    for reason in ("Denied", "FailedCreate"):  # the latter is written by the controller of ReplicaSets, at leisure
+        line, *_ = wait_for(lambda: shown(reason), 20, reason)  # noqa: B023 - now
         assert "mutable-tag: " in line
         assert f"'{IMAGE}' with imagePullPolicy IfNotPresent" in line
         assert f"scheduler Pod '{namespace}/airflow-scheduler-" in line

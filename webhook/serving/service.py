@@ -202,22 +202,22 @@ class Airlock:
             why = "it has none that can be read" if answer.ok else answer.why
             log.error("document", document=source.name, text=f"{source.name}: no help from {place}: {why}")
             return
+        self._rebuild()
         said = f"{source.name}: the current one is bad, so revision {source.revision} of {place} is in force"
         log.warning("document", document=source.name, text=said)
         about = self._about.get(source.name)
         if self._events is not None and about is not None:
             self._events.announce("DocumentStale", said, about)
-        self._rebuild()
 
     def _reloaded(self, reload: Reload) -> None:
-        """Count, log and announce that a document changed, and decide by the current ones from now on."""
+        """Decide by the current documents from now on, then count, log and announce that one changed."""
+        self._rebuild()
         self._metrics.reloaded(reload.document, reload.outcome)
         good = reload.outcome is Outcome.ACCEPTED
         (log.info if good else log.error)("document", document=reload.document, text=reload.text)
         about = self._about.get(reload.document)
         if self._events is not None and about is not None and not good:
             self._events.announce(f"Document{reload.outcome.capitalize()}", reload.text, about)
-        self._rebuild()
 
     def _rebuild(self) -> None:
         """Rebuild the gate from the current documents; requests in flight keep the old one."""
