@@ -28,10 +28,10 @@ def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[
 
 
 @contextmanager
-def probing(host: str = "127.0.0.1") -> Iterator[ProbeServer]:
+def probing(host: str = "127.0.0.1", seconds: float = SECONDS) -> Iterator[ProbeServer]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, 0), family=family)
-    server = ProbeServer(listener, answer, connections=CONNECTIONS, seconds=SECONDS)
+    server = ProbeServer(listener, answer, connections=CONNECTIONS, seconds=seconds)
     server.start()
     try:
         yield server
@@ -72,7 +72,7 @@ def test_silent_clients_are_closed_and_give_way_to_others(data: bytes) -> None:
     with probing() as server, ExitStack() as stack:
         socks = [stack.enter_context(say(server, data)) for _ in range(4 * CONNECTIONS)]
         assert get(server, "/healthz") == (200, b"/healthz")
-        poll(lambda: all(map(is_closed, socks)), "closed", SECONDS + 5)
+        poll(lambda: all(map(is_closed, socks)), "closed")
 
 
 def test_a_probe_after_a_flood_is_answered_though_the_connections_that_were_cut_end_slowly(
@@ -102,18 +102,20 @@ def test_a_client_that_drips_is_closed_at_the_same_deadline() -> None:
                 return True
             return is_closed(sock)
 
-        poll(closed_after_a_drip, "closed", SECONDS + 5)
+        poll(closed_after_a_drip, "closed")
 
 
 def test_a_client_that_does_not_read_is_closed() -> None:
     with probing() as server, say(server, b"GET /metrics?3000000 HTTP/1.0\r\n\r\n"):
-        poll(lambda: threads(server) == 0, "the thread has ended", SECONDS + 5)
+        assert get(server, "/healthz")[0] == 200  # so the one before has its thread
+        poll(lambda: threads(server) == 0, "the thread has ended")
 
 
 def test_never_many_more_threads_than_connections_allowed() -> None:
-    with probing() as server, ExitStack() as stack:
+    with probing(seconds=2 * PATIENCE) as server, ExitStack() as stack:
         for _ in range(10 * CONNECTIONS):
             stack.enter_context(say(server, b""))
+        assert get(server, "/healthz")[0] == 200  # so those before have had their turn, and no deadline ends them
         poll(lambda: threads(server) <= CONNECTIONS, "threads have ended")
 
 
@@ -138,7 +140,7 @@ def test_what_is_no_request_is_no_news(
     data: bytes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with probing() as server, say(server, data) as sock:
-        poll(closing(sock), "closed", SECONDS + 5)
+        poll(closing(sock), "closed")
     assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
     assert capfd.readouterr().err == ""
 
