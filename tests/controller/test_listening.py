@@ -1,13 +1,12 @@
 """The controller's probes are answered from the start, for both families, whether or not there is an API server."""
 
-import json
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
+from tests.harness.probed import records
 from tests.harness.server import wait_for
 
 KUBECONFIG = """\
@@ -39,6 +38,4 @@ def test_the_controllers_probes_are_reached_by_both_families_where_it_listens_on
 
 def port_of(log: Path) -> int | None:
     """Return the port that *log* says it listens on, None before it does."""
-    lines = [line for line in log.read_text().splitlines() if '"listening"' in line]
-    said: dict[str, Any] = json.loads(lines[0]) if lines else {}
-    return said.get("metrics_port")
+    return next((record["metrics_port"] for record in records(log) if record["event"] == "listening"), None)

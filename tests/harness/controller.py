@@ -26,7 +26,7 @@ from tests.harness.controller_rights import ACCOUNT, config_maps, rights
 from tests.harness.gate import bad_pod, config_map
 from tests.harness.load import Load
 from tests.harness.probed import Probed
-from tests.harness.server import Server, serving, wait_for
+from tests.harness.server import START, Server, listening, serving, wait_for
 from webhook.cluster import MERGE_PATCH, Answer, Cluster, connect
 from webhook.controller.configurations import KINDS
 
@@ -138,7 +138,7 @@ class Installation:
 
     @contextmanager
     def controlled(self, *more: str, program: tuple[str, ...] = (), **environ: str) -> Iterator["Process"]:
-        """Run the controller until the block ends."""
+        """Run the controller until the block ends; the block begins when it listens, or has ended by itself."""
         log = self.folder / f"controller-{next(self.numbers)}.json"
         command = [*(program or (sys.executable, "-m", "webhook")), *self.arguments(*more)]
         with (
@@ -146,11 +146,12 @@ class Installation:
             subprocess.Popen(command, stderr=output, env=self.environ() | environ) as process,
         ):
             try:
+                listening(process, log)
                 yield Process(process, log)
             finally:
                 process.send_signal(signal.SIGCONT)
                 process.terminate()
-                process.wait(20)
+                process.wait(START)
 
     @contextmanager
     def served(self, *more: str) -> Iterator[tuple[Server, Server]]:
@@ -199,8 +200,7 @@ class Process(Probed):
 
     def probes(self) -> int:
         """Return the metrics port."""
-        found = wait_for(lambda: [r for r in self.records() if r["event"] == "listening"], 20, self.log.read_text())
-        return int(found[0]["metrics_port"])
+        return int(next(record["metrics_port"] for record in self.records() if record["event"] == "listening"))
 
     def looks_again(self) -> None:
         """Return when it has looked at all certificates from now on, and had nothing more to do."""

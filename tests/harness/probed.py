@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Any
 
 
+def records(log: Path) -> list[dict[str, Any]]:
+    """Return the records in *log*: of its whole lines, since the last one may still be growing."""
+    whole, _, _ = log.read_text().rpartition("\n")
+    return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
+
+
 class Probed(ABC):
     """A process with a metrics port and a log in JSON."""
 
@@ -33,7 +39,7 @@ class Probed(ABC):
 
     def records(self) -> list[dict[str, Any]]:
         """Return the records of the log so far."""
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return records(self.log)
 
     @property
     def ready(self) -> bool:

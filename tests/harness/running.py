@@ -61,9 +61,12 @@ class Kubelets:
         return name
 
     def _made_by(self, name: str, number: int) -> list[str]:
-        items = good(self.cluster.call("GET", self.path)).body["items"]
-        names = [item["metadata"]["name"] for item in items if item["metadata"]["name"].startswith(f"{name}-")]
+        names = self._pods(name)
         return names if len(names) == number else []
+
+    def _pods(self, name: str) -> list[str]:
+        items = good(self.cluster.call("GET", self.path)).body["items"]
+        return [item["metadata"]["name"] for item in items if item["metadata"]["name"].startswith(f"{name}-")]
 
     @property
     def deployments(self) -> str:
@@ -80,9 +83,16 @@ class Kubelets:
         path, body = f"{self.deployments}/{name}", {"spec": {"replicas": replicas}}
         good(self.cluster.call("PATCH", path, body=body, content_type=MERGE_PATCH))
         if replicas == 0:
-            for pod in [item["metadata"]["name"] for item in good(self.cluster.call("GET", self.path)).body["items"]]:
-                if pod.startswith(f"{name}-"):
-                    self.end(pod)  # nobody else would, without a kubelet
+            wait_for(lambda: self._is_down(name), 60, f"the pods of {name} to be gone")
+
+    def _is_down(self, name: str) -> bool:
+        """End the pods of *name* that are left; return whether none is, and no controller still makes one."""
+        told = good(self.cluster.call("GET", f"{self.deployments}/{name}")).body
+        left = self._pods(name)
+        for pod in left:
+            self.end(pod)  # nobody else would, without a kubelet
+        seen = told["status"].get("observedGeneration") == told["metadata"]["generation"]
+        return seen and not left and not told["status"].get("replicas")
 
     def report(self, name: str, status: dict[str, Any]) -> None:
         """Write *status*, as a kubelet does."""
@@ -94,6 +104,12 @@ class Kubelets:
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
         answer = self.cluster.call("DELETE", f"{self.path}/{name}", body=body)
         assert answer.ok or answer.status == HTTPStatus.NOT_FOUND, answer.why
+
+    def leave(self) -> None:
+        """Have the namespace go, and its pods at once: they would wait for nodes that are not there."""
+        self.cluster.call("DELETE", f"/api/v1/namespaces/{self.namespace}")  # from now on nothing makes a pod there
+        for item in good(self.cluster.call("GET", self.path)).body["items"]:
+            self.end(item["metadata"]["name"])
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from tests.harness.probed import Probed
+from tests.harness.probed import Probed, records
 from tests.harness.reviews import review, scheduler
 
 T = TypeVar("T")
@@ -84,8 +84,9 @@ def serving(
     command += ["--self-signed", "--cert-dir", str(certs), "--port", "0", "--metrics-port", "0", *arguments]
     with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environ) as process:
         try:
-            listening = wait_for(lambda: _listening(process, log), START, f"the server to listen:\n{log.read_text()}")
-            server = Server(process, listening["port"], listening["metrics_port"], certs / "ca.crt", log)
+            told = listening(process, log)
+            assert told is not None, f"the server ended with code {process.returncode}:\n{log.read_text()}"
+            server = Server(process, told["port"], told["metrics_port"], certs / "ca.crt", log)
             if ready:
                 wait_for(lambda: server.ready, START, "the server to be ready")
             yield server
@@ -97,10 +98,11 @@ def serving(
                 process.kill()
 
 
-def _listening(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any] | None:
-    assert process.poll() is None, f"the server ended with code {process.returncode}:\n{log.read_text()}"
-    for line in log.read_text().splitlines():
-        if '"listening"' in line:
-            record: dict[str, Any] = json.loads(line)
-            return record
-    return None
+def listening(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any] | None:
+    """Return the record in *log* that says where *process* listens, once it is there; None when it has ended before."""
+
+    def told() -> dict[str, Any] | None:
+        return next((record for record in records(log) if record["event"] == "listening"), None)
+
+    wait_for(lambda: told() or process.poll() is not None, START, f"a process to listen, as {log} would say")
+    return told()

@@ -54,6 +54,7 @@ def faulty(made: Installation, namespace: str) -> Iterator[Kubelets]:
         pod = running("scheduler", "apache/airflow:latest", started=since(hours=1))
         kubelets.deploy(pod, {node: f"{REPOSITORY}@{digest('1')}"})
         yield kubelets
+        kubelets.leave()
 
 
 def open_report(made: Installation, namespace: str) -> dict[str, Any] | None:
@@ -99,7 +100,7 @@ def test_a_finding_keeps_its_age_over_a_restart(made: Installation, faulty: Kube
     found["findings"][0]["since"] = "2026-01-02T03:04:05Z"
     good(made.patch(shard(faulty.namespace), {"data": {f"{faulty.namespace}.json": json.dumps(found)}}))
     with made.controlled(*AUDIT) as process:
-        wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= 2, 30, "two audits")
+        process.audits(2)
         pod = running("triggerer", "apache/airflow:main", started=since(hours=1))
         faulty.run(pod | {"spec": pod["spec"] | {"nodeName": ""}})
         wait_for(lambda: len(findings(made, faulty.namespace)) == 3, 30, "the findings on the new pod")
@@ -120,6 +121,7 @@ def test_a_config_map_that_somebody_deletes_is_missed_and_filled_again_when_helm
             lambda: f"ConfigMap {name} is missing: `helm upgrade`" in process.probe("/readyz")[1], 30, "the trouble"
         )
         assert process.ready
+        process.audits(1)
         assert process.metric("airlock_audit_complete") == 1
         made.apply(*config_maps(made.namespace))
         wait_for(lambda: plain(made, faulty.namespace), 30, "the report")
@@ -151,7 +153,7 @@ def test_reports_of_an_earlier_version_go_and_nothing_else_does(made: Installati
 
 def test_without_reports_none_is_written(made: Installation, faulty: Kubelets) -> None:
     with made.controlled(*AUDIT, "--no-audit-reports") as process:
-        wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= 3, 30, "three audits")
+        process.audits(3)
         assert process.metric("airlock_audit_pods") >= 1
     assert plain(made, faulty.namespace) is None
 
@@ -168,6 +170,7 @@ def test_a_report_lies_in_the_namespace_it_is_about_and_takes_the_place_of_the_c
         assert body["summary"]["fail"] == 1
         assert "tag 'latest' is mutable" in body["results"][0]["message"]
         wait_for(lambda: plain(made, faulty.namespace) is None, 10, "the ConfigMap to go")
+        process.audits(1)
         assert "audit: reports" not in process.probe("/readyz")[1]
         faulty.scale("airflow-scheduler", 0)
         wait_for(lambda: open_report(made, faulty.namespace) is None, 30, "the Report to go with the pods")
@@ -191,7 +194,7 @@ def test_a_report_of_an_earlier_version_gets_its_label_and_keeps_those_of_others
     assert labels()["team"] == "platform"
     before = (open_report(made, faulty.namespace) or {})["metadata"]["resourceVersion"]
     with made.controlled(*AUDIT) as process:
-        wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= 3, 30, "three audits")
+        process.audits(3)
     assert (open_report(made, faulty.namespace) or {})["metadata"]["resourceVersion"] == before
 
 
@@ -204,7 +207,7 @@ def test_a_report_that_somebody_changes_meanwhile_is_not_overwritten_blindly(
     path = f"/apis/openreports.io/v1alpha1/namespaces/{faulty.namespace}/reports/airlock"
     good(made.patch(path, {"results": []}))
     with made.controlled(*AUDIT) as process:
-        wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= 2, 30, "two audits")
+        process.audits(2)
         pod = running("triggerer", "apache/airflow:main", started=since(hours=1))
         faulty.run(pod | {"spec": pod["spec"] | {"nodeName": ""}})
 
@@ -247,5 +250,6 @@ def test_what_somebody_else_calls_so_is_left_alone(made: Installation, faulty: K
     with made.controlled(*AUDIT) as process:
         wait_for(lambda: "is somebody else's" in process.probe("/readyz")[1], 30, "the trouble to be told")
         assert process.ready
+        process.audits(1)
         assert process.metric("airlock_audit_complete") == 1
     assert (open_report(made, faulty.namespace) or {})["source"] == "mine"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.harness.chart.rendering import CHART, Object, helm
 from tests.harness.control_plane import ControlPlane
-from tests.harness.server import wait_for
+from tests.harness.server import START, listening, wait_for
 
 HOME, RELEASE = "chart-home", "airlock"
 MANAGER = "airlock-controller"  # the controller's field manager
@@ -91,11 +91,12 @@ class Release:
         log = folder / "log.json"
         with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environ) as process:
             try:
-                wait_for(lambda: self.bundled() == {True}, 30, f"the caBundles: {log.read_text()}")
+                assert listening(process, log), log.read_text()
+                wait_for(lambda: self.bundled() == {True}, 30, "the caBundles")
                 yield log
             finally:
                 process.terminate()
-                process.wait(20)
+                process.wait(START)
                 made = ("secret/airlock-ca", "secret/airlock-tls")
                 if not keep:
                     self.plane.run_kubectl("delete", "-n", self.home, "--ignore-not-found", *made)

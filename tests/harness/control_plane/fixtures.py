@@ -23,7 +23,7 @@ def other_namespace(control_plane: ControlPlane) -> Iterator[str]:
     """Return the name of a second fresh namespace, as `namespace`."""
     name = control_plane.namespace()
     yield name
-    control_plane.kubectl("delete", "namespace", name, "--wait=false")
+    control_plane.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture
@@ -31,4 +31,4 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     """Return the name of a fresh namespace; it is deleted when the test is over, and nobody waits for that."""
     name = control_plane.namespace()
     yield name
-    control_plane.kubectl("delete", "namespace", name, "--wait=false")
+    control_plane.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")

@@ -138,24 +138,26 @@ class Auditor:
 
     def _turn(self) -> float:
         """Audit once, if that can be done; return how long to wait until the next time."""
-        began, troubles = self._clock(), Troubles()
+        began, troubles, count = self._clock(), Troubles(), None
         with troubles.of("run"):
             try:
-                self._audit(troubles)
+                count = self._audit(troubles)
             except _Waiting as why:
                 self._said = str(why)
                 return min(self._interval, WAITING)
-        self._failures = self._failures + 1 if "run" in troubles else 0
-        if self._failures:
-            self._metrics.failed()
         troubles.log_new(self._troubles)
         self._troubles = troubles
+        # Counted last: once /metrics has a run, the log and /readyz have what it says.
+        self._failures = self._failures + 1 if count is None else 0
+        if count is None:
+            self._metrics.failed()
+        else:
+            self._metrics.ran(count.figures(), self._now(), self._clock() - began, complete=troubles.complete)
         pause = backoff(self._failures, 1.0) if self._failures else self._interval - (self._clock() - began)
         return max(0.0, min(pause, self._interval))
 
-    def _audit(self, troubles: Troubles) -> None:
-        """Look, judge and tell; raises _Waiting, and OSError when nothing can be said of the cluster."""
-        began = self._clock()
+    def _audit(self, troubles: Troubles) -> Count:
+        """Look, judge, tell and count; raises _Waiting, and OSError when nothing can be said of the cluster."""
         with troubles.of("sightings"):
             self._feed.recall(self._outlets.recall(self._now()))
         standing = self._standing()
@@ -173,17 +175,16 @@ class Auditor:
         for found in self._surveys(snapshot, standing, gate, now, troubles):
             self._outlets.tell(found, now, troubles)
             count.add(found)
-        complete = not troubles.keys() & {"pods", "room"}
-        self._outlets.end(troubles, now, complete=complete)
+        self._outlets.end(troubles, now, complete=troubles.complete)
         with troubles.of("sightings"):
             self._outlets.keep(self._feed.remembered())
         with troubles.of("pins"):
-            if complete:
+            if troubles.complete:
                 self._pinboard.keep(self._pinning.pins, self._origins())
-        self._metrics.ran(count.figures(), now, self._clock() - began, complete=complete)
         self._ended = now
         counted = f"{plural(count.pods, 'pod')}, {plural(count.findings.total(), 'finding')}"
         self._said = f"{counted}; judged by {standing.policy_name}"
+        return count
 
     def _gate(self, standing: Standing) -> Gate:
         sources = standing.manifest.sources

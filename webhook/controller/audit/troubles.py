@@ -11,6 +11,11 @@ log = structlog.stdlib.get_logger("airlock.audit")
 class Troubles(dict[str, str]):
     """Why each part could not be done."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether all pods were known."""
+        return not self.keys() & {"pods", "room"}
+
     @contextmanager
     def of(self, part: str) -> Iterator[None]:
         """Note down what keeps the block from being done to its end."""
