@@ -1,6 +1,5 @@
 """The chart on a real API server: helm installs, upgrades, rolls back and uninstalls it, beside the controller."""
 
-import json
 import re
 import shlex
 from http.client import HTTPConnection
@@ -16,6 +15,7 @@ from tests.harness.control_plane import ControlPlane
 from tests.harness.gate import config_map
 from tests.harness.openreports import DEFINITION
 from tests.harness.places import ROOT
+from tests.harness.probed import records
 from tests.harness.server import serving, wait_for
 from webhook.__main__ import main
 
@@ -271,16 +271,16 @@ def rights_lacking(log: Path) -> list[str]:
 
 def audited(log: Path) -> bool:
     """Return whether an audit has been done by the controller that writes *log*."""
-    records = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
-    port = next(record["metrics_port"] for record in records if record["event"] == "listening")
-    return b'airlock_audit_runs_total{outcome="done"} 1.0' in metrics(port)
+    port = next(record["metrics_port"] for record in records(log) if record["event"] == "listening")
+    done = re.search(r'^airlock_audit_runs_total\{outcome="done"\} (.+)$', metrics(port), re.MULTILINE)
+    return done is not None and float(done[1]) >= 1
 
 
-def metrics(port: int) -> bytes:
+def metrics(port: int) -> str:
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", "/metrics")
-        return connection.getresponse().read()
+        return connection.getresponse().read().decode()
     finally:
         connection.close()
 

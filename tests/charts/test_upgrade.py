@@ -65,7 +65,7 @@ def test_an_upgrade_from_0_1_0_keeps_what_the_controller_wrote_and_takes_its_old
         wait_for(
             lambda: not {"airlock-report-airflow", "airlock-report-team-a"} & maps(earlier).keys(), 30, log.read_text()
         )
-        wait_for(lambda: "policy.yaml" in maps(earlier)["airlock-accepted"]["data"], 20, "the accepted documents")
+        wait_for(lambda: maps(earlier)["airlock-accepted"]["data"]["policy.yaml"] != "x", 20, "the accepted documents")
         refused = [line for line in log.read_text().splitlines() if "forbidden" in line and "configmaps" in line]
         assert refused == []
     earlier.helm("upgrade", how)

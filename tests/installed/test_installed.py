@@ -87,7 +87,11 @@ def test_the_caBundle_comes_back_when_somebody_wipes_it(installed: Installed) ->
         installed.node.kubectl("patch", kind, RELEASE, "--type=json", "-p", patch)
     # A change for the wipe, and one for what heals it: that may be quicker than the next look.
     healed = [one + 2 for one in before]
-    wait_for(lambda: generations() >= healed and installed.registered(), HEAL, "the caBundles to be healed")
+
+    def well() -> bool:
+        return all(now >= then for now, then in zip(generations(), healed, strict=True)) and installed.registered()
+
+    wait_for(well, HEAL, "the caBundles to be healed")
 
 
 @pytest.mark.parametrize("name", ["airlock-tls", "airlock-ca"])

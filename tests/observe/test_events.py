@@ -143,10 +143,10 @@ def test_fifteen_denials_are_one_event_with_a_rising_count_that_kubectl_describe
         for number in range(15):
             pod = replace(denied.regarding, name=f"scheduler-{number}", uid=str(number))
             events.observe(replace(denied, regarding=pod, uid=str(number)))
-            fates.until(Fate.WRITTEN, 1, seconds=2)
+            fates.until(Fate.WRITTEN, 1)
             if number in (0, 7):
-                until(lambda: counts() == [number + 1], "the count to rise", seconds=5)  # noqa: B023 - now
-        until(lambda: fates.all.total() == 15, "all are told", seconds=2)
+                until(lambda: counts() == [number + 1], "the count to rise")  # noqa: B023 - now
+        until(lambda: fates.all.total() == 15, "all are told")
     (event,) = written()
     assert event["series"]["count"] == 15
     assert (event["type"], event["reason"], event["reportingInstance"]) == ("Warning", "Denied", "airlock-0")
@@ -162,7 +162,7 @@ def test_an_admitted_pod_and_a_document_are_told_of_in_their_own_namespace(
         events.observe(within(WARNED, namespace))
         about = ObjectRef("v1", "ConfigMap", namespace, "airlock-policy", "c1")
         events.announce("DocumentRejected", "policy: line 3: no", about)
-        fates.until(Fate.WRITTEN, 2, seconds=2)
+        fates.until(Fate.WRITTEN, 2)
     facts = {event["reason"]: (event["regarding"]["kind"], event["note"]) for event in written()}
     assert facts["Warned"][0] == "Pod"
     assert facts["DocumentRejected"] == ("ConfigMap", "policy: line 3: no")
@@ -242,9 +242,11 @@ def test_a_namespace_that_does_not_exist_is_final(writer: Writer) -> None:
 def test_what_is_seen_while_the_api_server_is_away_is_written_when_it_is_back(
     control_plane: ControlPlane, cluster: Cluster, denied: Decision, written: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    failed = threading.Event()
+    failed, back = threading.Event(), threading.Event()
 
     def create(event: Mapping[str, Any]) -> Answer:
+        if failed.is_set():
+            back.wait(120)  # it tries for a quarter of a minute, and a busy machine may take longer to start a server
         try:
             return cluster.create_event(event)
         except OSError:
@@ -255,11 +257,13 @@ def test_what_is_seen_while_the_api_server_is_away_is_written_when_it_is_back(
     try:
         with telling(Writer(create, cluster.patch_event)) as (events, fates):
             events.observe(denied)
-            assert failed.wait(5)
+            assert failed.wait(30)
             control_plane.start_apiserver()
+            back.set()
             fates.until(Fate.WRITTEN, 1, seconds=30)
     finally:
         control_plane.start_apiserver()
+        back.set()
     assert len(written()) == 1
 
 
@@ -287,7 +291,7 @@ def test_a_flood_writes_what_the_rate_allows_and_counts_the_rest_as_dropped(
         for number in range(flood):
             assert denied.owner is not None
             events.observe(replace(denied, owner=replace(denied.owner, uid=str(number))))
-        until(lambda: fates.all.total() == flood, "every one has its fate", seconds=20)
+        until(lambda: fates.all.total() == flood, "every one has its fate", seconds=60)
     rate, burst = CREATES
     assert 0 < len(written()) <= burst + rate * ((datetime.now(UTC) - began).total_seconds() + 2)
     assert fates.all[Fate.WRITTEN] == len(written())

@@ -127,12 +127,14 @@ def write(control_plane: ControlPlane, namespace: str) -> Callable[[str], None]:
     return put
 
 
-def test_an_edit_is_told_within_two_seconds(cluster: Cluster, namespace: str, write: Callable[[str], None]) -> None:
+def test_an_edit_is_told_long_before_the_watch_ends(
+    cluster: Cluster, namespace: str, write: Callable[[str], None]
+) -> None:
     write("one")
     with watching(cluster, namespace) as told:
         told.value("one")
         write("two")
-        told.value("two", seconds=2)
+        told.value("two", seconds=PACE.longest / 2)
 
 
 def test_its_creation_and_its_deletion_are_told(
@@ -141,9 +143,9 @@ def test_its_creation_and_its_deletion_are_told(
     with watching(cluster, namespace) as told:
         told.absence(Absence.MISSING)
         write("one")
-        told.value("one", seconds=2)
+        told.value("one", seconds=PACE.longest / 2)
         control_plane.kubectl("-n", namespace, "delete", "configmap", NAME)
-        told.absence(Absence.MISSING, seconds=2)
+        told.absence(Absence.MISSING, seconds=PACE.longest / 2)
 
 
 def test_a_neighbour_in_the_namespace_is_not_told_of(
@@ -238,7 +240,8 @@ def test_a_quiet_watch_is_confirmed_each_time_the_server_ends_it(
         told.value("one")
         before, asked = told.seen, counted.asked
         until(lambda: told.seen >= before + 2, "two signs of life")
-        assert counted.asked <= asked + 3
+        asked_since = counted.asked - asked  # before the signs of life: there is one of these for each, but the last
+        assert asked_since <= told.seen - before + 1
         assert len(told.states) == 1
 
 
@@ -313,7 +316,7 @@ def test_a_connection_that_falls_silent_is_left(
         told.value("one")
         proxy.silence()
         write("two")
-        told.value("two", seconds=10)
+        told.value("two")
 
 
 def test_a_connection_that_falls_silent_after_an_event_is_left_as_early(

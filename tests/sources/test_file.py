@@ -23,10 +23,10 @@ class Told:
         self.seen += 1
 
     def last(self, wanted: bytes) -> None:
-        until(lambda: self.all and self.all[-1] == wanted, f"{wanted!r} is told", seconds=2)
+        until(lambda: self.all and self.all[-1] == wanted, f"{wanted!r} is told")
 
     def lost(self) -> str:
-        until(lambda: isinstance(self.all[-1], str), "the loss is told", seconds=2)
+        until(lambda: isinstance(self.all[-1], str), "the loss is told")
         return str(self.all[-1])
 
 
@@ -108,7 +108,7 @@ def test_a_file_that_vanishes_is_told_once_and_so_is_its_return(path: Path) -> N
 
 def test_a_quiet_file_is_confirmed(path: Path) -> None:
     with watching(path) as told:
-        until(lambda: told.seen >= 3, "three looks", seconds=2)
+        until(lambda: told.seen >= 3, "three looks")
         assert told.all == [b"one"]
 
 
@@ -124,9 +124,9 @@ def test_a_listener_that_fails_does_not_end_the_watching(path: Path, caplog: pyt
     watch.start()
     try:
         path.write_bytes(b"two")
-        until(lambda: told[-1] == b"two", "the second", seconds=2)
+        until(lambda: told[-1] == b"two", "the second")
         path.write_bytes(b"three")
-        until(lambda: told[-1] == b"three", "the third", seconds=2)
+        until(lambda: told[-1] == b"three", "the third")
     finally:
         watch.stop()
     assert "on purpose" in caplog.text

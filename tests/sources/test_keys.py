@@ -66,12 +66,18 @@ def test_names_and_keys_are_known_and_follow_every_change(
         assert not shelves.doubts
 
         make(control_plane, namespace, kind, "none", a="1")
-        until(lambda: known(shelves, namespace, "none", kind) == {"a"}, "a new one is seen", seconds=5)
+        until(lambda: known(shelves, namespace, "none", kind) == {"a"}, "a new one is seen", seconds=PACE.longest / 2)
         patch = '{"data": {"endpoint": null}}'
         control_plane.kubectl("-n", namespace, "patch", kind, "callbacks", "--type=merge", "-p", patch)
-        until(lambda: known(shelves, namespace, "callbacks", kind) == {"token"}, "a key is gone", seconds=5)
+        until(
+            lambda: known(shelves, namespace, "callbacks", kind) == {"token"}, "a key is gone", seconds=PACE.longest / 2
+        )
         control_plane.kubectl("-n", namespace, "delete", kind, "callbacks")
-        until(lambda: known(shelves, namespace, "callbacks", kind) is Absence.MISSING, "it is gone", seconds=5)
+        until(
+            lambda: known(shelves, namespace, "callbacks", kind) is Absence.MISSING,
+            "it is gone",
+            seconds=PACE.longest / 2,
+        )
         assert known(shelves, "elsewhere", "callbacks", kind) is Absence.UNKNOWN
 
 

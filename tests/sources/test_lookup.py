@@ -21,7 +21,7 @@ def test_what_is_wanted_is_watched_and_what_is_no_more_wanted_is_forgotten(
         lookup.want(frozenset({(namespace, "callbacks"), (namespace, "absent")}))
         wait_for(lambda: not lookup.unread, 10, "both to be read")
         assert lookup.known == {(namespace, "callbacks"): {"endpoint": "a"}, (namespace, "absent"): Absence.MISSING}
-        assert changes
+        wait_for(lambda: changes, 10, "to hear of it")
         assert {state: count for state, count in lookup.counts.items() if count} == {"read": 1, "missing": 1}
         assert lookup.lines == ["sources: 1 read, 1 missing"]
         lookup.want(frozenset({(namespace, "callbacks")}))
