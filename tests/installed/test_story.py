@@ -71,6 +71,9 @@ def component(name: str, policy: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def story(node: Node) -> Iterator[Story]:
     namespace = node.namespace("airflow-story")
+    node.namespace("story-pipelines")
+    endpoint = "--from-literal=MESSAGE_CALLBACK_ENDPOINT=https://callbacks.example.com"
+    node.kubectl("create", "configmap", "callbacks", "-n", "story-pipelines", endpoint)
 
     def run(name: str, policy: str) -> None:
         node.kubectl("apply", "-n", namespace, "-f", "-", input=yaml.safe_dump(component(name, policy)))
@@ -162,9 +165,6 @@ def airlock(story: Story, folder: Path, *arguments: str) -> subprocess.Completed
 
 
 def test_who_may_only_look_is_told_the_story_and_what_would_not_come_back(story: Story, tmp_path: Path) -> None:
-    story.node.namespace("story-pipelines")
-    endpoint = "--from-literal=MESSAGE_CALLBACK_ENDPOINT=https://callbacks.example.com"
-    story.node.kubectl("create", "configmap", "callbacks", "-n", "story-pipelines", endpoint)
     run = airlock(story, tmp_path)
     assert run.returncode == 1, run.stderr  # something would not come back
     told = " ".join(run.stdout.split())  # wherever its lines break

@@ -177,10 +177,10 @@ def test_one_tag_that_runs_as_two_images_is_told_of_each_owner(
 def test_the_event_of_a_stateful_set_shows_both_its_findings_and_the_fix(
     made: Installation, kubelets: Kubelets, two: tuple[str, str]
 ) -> None:
+    # Before the audit begins: one that saw the first pod alone would tell of that.
+    worker = running("worker", "apache/airflow:main", started=since(hours=2))
+    name = kubelets.deploy(worker, {two[0]: OLD, two[1]: NEW}, "StatefulSet")
     with made.controlled(*AUDIT):
-        name = kubelets.deploy(
-            running("worker", "apache/airflow:main", started=since(hours=2)), {two[0]: OLD, two[1]: NEW}, "StatefulSet"
-        )
         (event,) = wait_for(lambda: told(made, kubelets.namespace), 20, "the Event")
         shown = made.plane.kubectl("get", "events", "-n", kubelets.namespace)
     assert event["regarding"]["kind"] == "StatefulSet"
