@@ -45,7 +45,7 @@ def test_a_release_is_in_force_when_it_comes_and_a_bad_edit_or_its_deletion_chan
         until(lambda: answer()[0] == 422, "the release is in force", seconds=10)
         assert "expected-image" in answer()[1]
         assert "apache/airflow:2.10.4" in answer()[1]
-        assert "the release expects docker.io/apache/airflow, tag 2.10.5" in answer()[1]
+        assert "is not what the release expects: docker.io/apache/airflow, tag 2.10.5" in answer()[1]
 
         rejected = 'airlock_policy_reloads_total{document="release",outcome="rejected"}'
         gate.apply(config_map(HOME, "airlock-release", {"release.yaml": RELEASE.replace("2.10.5", "2:10")}))
