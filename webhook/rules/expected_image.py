@@ -95,8 +95,8 @@ def _started(container: Container, prefix: str) -> tuple[Image | None, str]:
     """Return the image that the variables of *container* give to tasks, and where the tag stands; None without one."""
     values: dict[str, tuple[str, int]] = {}
     for index, variable in enumerate(container.env or ()):
-        if variable.name in VARIABLES and variable.value is not None:
-            values[variable.name] = variable.value, index  # the last of a name counts
+        if variable.name in VARIABLES:  # the last of a name counts, also if its value stands elsewhere
+            values[variable.name] = variable.value or "", index
     found = [
         next((values[key] for section in _SECTIONS if (key := f"AIRFLOW__{section}__{name}") in values), None)
         for name in (_REPOSITORY, _TAG)
