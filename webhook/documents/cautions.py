@@ -9,7 +9,6 @@ from webhook.documents.policy import Policy
 from webhook.documents.required_env import RequiredEnv
 from webhook.grammar.glob import WILDCARDS, show
 from webhook.grammar.model import Flaw, Problem, located
-from webhook.grammar.pattern import NamespaceGlob
 from webhook.grammar.yamlnode import compose
 from webhook.rules import mutable_tag
 from webhook.rules.tag_trust import MutableTagOptions
@@ -24,6 +23,8 @@ _GENERAL_KEYS = frozenset({
     "app.kubernetes.io/version", "topology.kubernetes.io/region", "topology.kubernetes.io/zone", "istio.io/rev",
     "pod-template-hash", "controller-revision-hash", "helm.sh/chart", "chart", "managed-by",
 })  # fmt: skip
+
+_WILD = 50  # globs with wildcards that names are compared with: a fraction of a second for the longest policy
 
 
 class Caution(msgspec.Struct, frozen=True):
@@ -90,20 +91,23 @@ def _without_effect(policy: Policy) -> Iterator[Flaw]:
 
 def _behind(policy: Policy) -> Iterator[Flaw]:
     """Yield a flaw for each name of a namespace that never counts, since an earlier entry matches all that it does."""
-    earlier: list[tuple[int, NamespaceGlob]] = []
+    same: dict[str, int] = {}  # entries by what they name
+    wild = list[tuple[int, Any]]()  # entries by their globs with wildcards
     for index, entry in enumerate(policy.namespaces):
         for nth, glob in enumerate(entry.names):
-            first = next((number for number, other in earlier if _covers(other, glob)), None)
+            source = str(glob)
+            plain = WILDCARDS.search(source) is None
+            covering = (
+                number for number, other in wild if not str(other).strip("*") or (plain and other.matches(source))
+            )
+            first = same.get(source, next(covering, None))
             if first is not None:
-                text = f"{show(str(glob))} never counts: namespaces[{first}] matches first; put this entry before it"
+                text = f"{show(source)} never counts: namespaces[{first}] matches first; put this entry before it"
                 yield Flaw(("namespaces", index, "names", nth), text)
-        earlier += [(index, glob) for glob in entry.names]
-
-
-def _covers(one: NamespaceGlob, other: NamespaceGlob) -> bool:
-    """Return whether *one* plainly matches all that *other* does."""
-    source = str(other)
-    return one == other or not str(one).strip("*") or (WILDCARDS.search(source) is None and one.matches(source))
+        for glob in entry.names:
+            same.setdefault(str(glob), index)
+            if WILDCARDS.search(str(glob)) is not None and len(wild) < _WILD:
+                wild.append((index, glob))
 
 
 def _who(anybody: bool, any_account: bool) -> str:  # noqa: FBT001 - two answers
