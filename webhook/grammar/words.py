@@ -55,10 +55,10 @@ ObjectName = Annotated[
     str,
     Grammar(rf"{_LABEL}(\.{_LABEL})*", "object name", "lower-case letters and digits with - or . between them", 253),
 ]
-_NO_PATH = r"(?!\.(\.|$))"  # neither . alone nor .. in front (apimachinery, hasChDirPrefix)
+# Neither . alone nor .. in front (apimachinery, hasChDirPrefix); look-ahead is unknown to Helm, which takes the schema.
 DataKey = Annotated[
     str,
-    Grammar(rf"{_NO_PATH}[-._a-zA-Z0-9]+", "key of a ConfigMap", "letters, digits, - _ and . (no .. first)", 253),
+    Grammar(r"\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*", "key of a ConfigMap", "letters, digits, - _ and . (no .. first)", 253),
 ]
 KindName = Annotated[str, Grammar("[A-Z][A-Za-z0-9]*", "kind", "it as Kubernetes does, such as Deployment", 63)]
 LabelKey = Annotated[
@@ -71,7 +71,7 @@ LabelValue = Annotated[str, Grammar(f"({_WORD})?", "label value", "letters and d
 VariableName = Annotated[
     str,
     Grammar(
-        rf"{_NO_PATH}[-._a-zA-Z][-._a-zA-Z0-9]*",
+        r"(\.[-_a-zA-Z0-9]|[-_a-zA-Z])[-._a-zA-Z0-9]*",
         "variable name",
         "letters, digits, - _ and . (no digit and no .. first)",
         253,
