@@ -2,7 +2,7 @@
 #   docker build --build-arg BASE=docker.io/library/python:3.13.14-slim-bookworm@sha256:... --tag airlock .
 #
 # BASE is any image with Python 3.11 or later and its venv module. Give it with its digest, as docs/install.md shows: a
-# registry may have another image under the tag tomorrow. Who publishes images writes the digest of their base here.
+# registry may have another image under the tag tomorrow. The publisher writes the digest of the base here.
 ARG BASE=docker.io/library/python:3.13.14-slim-bookworm
 
 FROM ${BASE} AS build

@@ -132,7 +132,7 @@ def test_a_document_that_comes_back_is_told(document: Document) -> None:
     ("found", "outcome", "problem"),
     [
         (Absence.MISSING, Outcome.LOST, "the ConfigMap does not exist: said so"),
-        (Absence.FORBIDDEN, Outcome.LOST, "the ConfigMap may not be read by airlock: said so"),
+        (Absence.FORBIDDEN, Outcome.LOST, "the ConfigMap cannot be read: airlock has no right to: said so"),
         ({"other": "2"}, Outcome.REJECTED, "the ConfigMap has no key 'n', only ['other']"),
         ({}, Outcome.REJECTED, "the ConfigMap has no key 'n', only []"),
     ],

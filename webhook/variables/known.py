@@ -8,7 +8,7 @@ class Absence(StrEnum):
     """Why a ConfigMap cannot be read, as a predicate of it."""
 
     MISSING = "does not exist"
-    FORBIDDEN = "may not be read by airlock"
+    FORBIDDEN = "cannot be read: airlock has no right to"
     UNREADABLE = "cannot be read"
     UNREAD = "has not been read yet"
     OFFLINE = "is out of reach: airlock runs without a cluster"
