@@ -69,12 +69,28 @@ def test_what_leads_to_no_cluster_is_named(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing")
     with pytest.raises(ClusterError, match=missing):
         connect(kubeconfig=missing)
-    for text in ("[]", "{", "a: b", ""):
-        (tmp_path / "bad").write_text(text)
-        with pytest.raises(ClusterError, match="leads to no cluster"):
+    for text, why in (
+        (b"[]", "it is no kubeconfig"),
+        (b"text", "it is no kubeconfig"),
+        (b"{", "it is not YAML"),
+        (b"\xff", "it is not UTF-8"),
+        (b"a: b", "contexts"),
+        (b"", "is empty"),
+    ):
+        (tmp_path / "bad").write_bytes(text)
+        with pytest.raises(ClusterError, match=f"leads to no cluster: .*{why}") as refused:
             connect(environ={"KUBECONFIG": str(tmp_path / "bad")})
+        assert "\n" not in str(refused.value)
     with pytest.raises(ClusterError, match="ServiceAccount"):
         connect(environ={"KUBERNETES_SERVICE_HOST": "192.0.2.1"}, credentials=tmp_path)
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1:6443", "not a url", "", "https:"])
+def test_a_server_that_is_no_url_is_said_to_be_none(control_plane: ControlPlane, tmp_path: Path, server: str) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(control_plane.kubeconfig.read_text().replace(control_plane.url, f"'{server}'"))
+    with pytest.raises(ClusterError, match=f"server: '{server}' is not https://HOST:PORT"):
+        connect(kubeconfig=str(path))
 
 
 def test_where_someone_stands_is_what_kubectl_says(control_plane: ControlPlane, tmp_path: Path) -> None:
@@ -141,7 +157,10 @@ def test_a_refused_connection_is_an_error_that_says_so(control_plane: ControlPla
 
 def test_a_certificate_of_a_stranger_is_an_error_that_says_so(control_plane: ControlPlane) -> None:
     stranger = Configuration(host=control_plane.url)
-    with Cluster(stranger) as cluster, pytest.raises(UnreachableError, match=r"\A\[SSL.*certificate verify failed.*\Z"):
+    with (
+        Cluster(stranger) as cluster,
+        pytest.raises(UnreachableError, match=r"\Ahttps://127.0.0.1:\d+: \[SSL.*certificate verify failed.*\Z"),
+    ):
         cluster.call("GET", "/api")
 
 

@@ -66,7 +66,7 @@ def test_a_cluster_that_does_not_answer_is_in_the_report_and_the_others_are_judg
     found = json.loads(result.stdout)
     assert {one["cluster"]: one["complete"] for one in found["clusters"]} == {"eu": True, "gone": False}
     assert found["unusable"][0]["place"] == "gone: cluster"
-    assert "Connection refused" in found["unusable"][0]["text"]
+    assert "connection refused" in found["unusable"][0]["text"]
     assert found["summary"]["findings"][Mode.WARN] == 1
     assert "not checked" in {layer["state"] for layer in found["layers"]}
 

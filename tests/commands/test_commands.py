@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from tests.harness.places import ROOT
 from tests.harness.reviews import review, scheduler
 from tests.harness.server import serving, wait_for
-from webhook.__main__ import COMMANDS
+from webhook.__main__ import COMMANDS, main
 
 EXAMPLES = ("examples/policy.yaml", "examples/required-env.yaml", "examples/release.yaml")
 WARN = "{apiVersion: airlock/v1, kind: Policy, mode: warn}\n"
@@ -181,6 +182,40 @@ def test_policy_show_prints_the_effective_policy(tmp_path: Path) -> None:
     assert shown["mode"] == "enforce"
     assert shown["rules"]["mutable-tag"]["pullPolicies"] == ["IfNotPresent", "Never"]
     assert yaml.safe_load(airlock("policy", "show").stdout)["mode"] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        (None, 2, "no such file or directory"),
+        ("mode: enforec\napiVersion: airlock/v1\nkind: Policy\n", 1, "line 1: mode: 'enforec' is none of"),
+        ("apiVersion: airlock/v1\nkind: RequiredEnv\n", 1, "line 2: kind: 'RequiredEnv' is neither 'Policy' nor"),
+        ("kind: [Policy]\n", 1, "line 1: kind: a list is neither 'Policy' nor 'Release'"),
+        ("[]", 1, "line 1: the document is a list"),
+        ("", 1, "the document is empty"),
+    ],
+)
+def test_policy_show_names_file_and_line_of_what_it_cannot_show(
+    tmp_path: Path, text: str | None, code: int, told: str
+) -> None:
+    path = tmp_path / "policy.yaml"
+    if text is not None:
+        path.write_text(text)
+    result = CliRunner().invoke(main, ["policy", "show", str(path)])
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr.startswith(f"{path}: {told}")
+
+
+@pytest.mark.parametrize("kind", ["[Policy]", "{a: b}", "7", "null", "List", "ConfigMapList", "ConfigMap"])
+@pytest.mark.parametrize(
+    "rest", ["", "items: 1", "items: [1, null, [], {data: 1}]", "data: [1]", "policy: {document: 1}"]
+)
+def test_policy_check_of_a_kind_that_is_none_ends_with_a_sentence(tmp_path: Path, kind: str, rest: str) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(f"kind: {kind}\n{rest}\n")
+    result = CliRunner().invoke(main, ["policy", "check", str(path)])
+    assert isinstance(result.exception, SystemExit)
+    assert (result.exit_code, result.stdout.startswith(f"{path}:")) == (1, True)
 
 
 def test_policy_show_prints_the_effective_release() -> None:

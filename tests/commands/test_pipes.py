@@ -52,6 +52,24 @@ def test_standard_input_given_twice_is_refused_and_never_read_as_empty(arguments
     assert "standard input can be read only once" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(f"check -o {output} {POD}" for output in ("table", "json", "sarif", "junit", "markdown")),
+        *("policy show", "policy schema", f"fix {POD}", "lint examples", "--help"),
+    ],
+)
+def test_output_that_finds_no_room_is_said_and_is_no_finding(command: str) -> None:
+    ended = shell(f"airlock {command} > /dev/full")
+    assert (ended.returncode, ended.stderr) == (2, "standard output: no space left on device\n")
+
+
+@pytest.mark.parametrize("command", ["check -", "policy check -", "check --policy - x.yaml", "audit -f -"])
+def test_a_closed_standard_input_is_said(command: str) -> None:
+    ended = shell(f"airlock {command} <&-")
+    assert (ended.returncode, "standard input, and it is closed; name a file" in ended.stderr) == (2, True)
+
+
 def test_a_pipe_in_a_folder_is_told_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     result = run("check", tmp_path)

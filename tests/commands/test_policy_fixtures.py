@@ -30,6 +30,14 @@ def test_the_examples_pass() -> None:
     assert (found.exit_code, found.output.splitlines()[-1]) == (0, "5 tests passed"), found.output
 
 
+@pytest.mark.parametrize("key", ["policy", "requiredEnv"])
+def test_a_document_that_is_not_there_is_named_with_the_field_that_names_it(tmp_path: Path, key: str) -> None:
+    named: dict[str, Any] = {key: "absent.yaml"}
+    found = run(tmp_path, WORKER | {"expect": []}, **named)
+    told = f"{tmp_path / 'tests.yaml'}: {key}: {tmp_path / 'absent.yaml'}: no such file or directory\n"
+    assert (found.exit_code, found.stderr) == (2, told)
+
+
 def test_a_finding_that_is_expected_passes(tmp_path: Path) -> None:
     found = run(tmp_path, WORKER | {"expect": [LATEST]})
     assert (found.exit_code, "1 test passed" in found.output) == (0, True), found.output

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,11 @@ def test_certs_show_tells_all_that_there_is(made: Installation, replicas: tuple[
     assert run.exit_code == 0, run.output
     for text in (f"Secret {made.namespace}/airlock-ca", "  authority ", "  signed by authority ", "next: "):
         assert text in run.output
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        silent = f"127.0.0.1:{bound.getsockname()[1]}"
+        run = CliRunner().invoke(main, ["certs", "show", silent])
+    assert (run.exit_code, run.output) == (1, f"{silent}: does not say what it serves: connection refused\n")
     run = CliRunner().invoke(main, ["certs", "show", f"127.0.0.1:{made.ports[0]}"])
     assert run.exit_code == 0
     assert f"airlock.{made.namespace}.svc" in run.output

@@ -1,6 +1,7 @@
 """Answers of an API server: whole ones, unparsed pages, the events of a watch, and errors when none comes."""
 
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -136,4 +137,6 @@ def told(error: Exception) -> str:
         error = cause
     # The client reports a connection that failed as "(0)\nReason: SSLError\n[SSL: ...] ...\n".
     text = error.reason if isinstance(error, ApiException) and not error.status else error
+    if isinstance(error, OSError) and error.errno and error.strerror and not isinstance(error, ssl.SSLError):
+        text = f"{error.strerror.lower()} ({error.filename})" if error.filename else error.strerror.lower()
     return str(text).strip().rpartition("\n")[2] or type(error).__name__

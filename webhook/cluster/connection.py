@@ -1,15 +1,17 @@
 """Connects to one API server as one user, by kubeconfig or with the pod's own credentials, and within limits."""
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
+import yaml
 from kubernetes.client import ApiClient, ApiException, Configuration
 from kubernetes.config import load_kube_config
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME, SERVICE_TOKEN_FILENAME, InClusterConfigLoader
@@ -18,12 +20,13 @@ from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
 
 from webhook.cluster.answers import Answer, Lines, Page, UnreachableError, answer_of, data_of, retry_after_of, told
-from webhook.grammar.complaint import choice
+from webhook.grammar.complaint import choice, show
 
 CONNECT, READ = 5.0, 10.0  # seconds
 CREDENTIALS = Path(SERVICE_TOKEN_FILENAME).parent
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 
+_HOST = re.compile(r"https?://[^/?#\s]+", re.IGNORECASE)
 _EVENTS = "/apis/events.k8s.io/v1/namespaces/{}/events"
 
 
@@ -120,7 +123,7 @@ class Cluster:
         try:
             response = self._client.call_api(method, url, headers, body, _request_timeout=(CONNECT, seconds)).response
         except (HTTPError, ApiException, OSError) as error:
-            raise UnreachableError(told(error)) from error
+            raise UnreachableError(f"{_server(url)}: {told(error)}") from error
         assert isinstance(response, HTTPResponse)  # noqa: S101  # what urllib3 gives without preload
         return response
 
@@ -149,7 +152,9 @@ def connect(
         else:
             load_kube_config(place, context, configuration, persist_config=False)  # type: ignore[no-untyped-call]  # same
     except Exception as error:  # what the client does not check fails in its parser, or in its hands
-        raise ClusterError(f"{place} leads to no cluster: {error}") from error
+        raise ClusterError(f"{place} leads to no cluster: {_reason(error)}") from error
+    if _HOST.match(configuration.host) is None:
+        raise ClusterError(f"{place} leads to no cluster: server: {show(configuration.host)} is not https://HOST:PORT")
     return Cluster(configuration, in_cluster=in_cluster)
 
 
@@ -174,7 +179,7 @@ def standing(
     try:
         return Standing("", (credentials / "namespace").read_text(encoding="utf-8").strip())
     except OSError as error:
-        raise ClusterError(f"{place} leads to no cluster: {error}") from error
+        raise ClusterError(f"{place} leads to no cluster: {_reason(error)}") from error
 
 
 def _chosen(place: str, context: str | None) -> Standing:
@@ -191,7 +196,7 @@ def _chosen(place: str, context: str | None) -> Standing:
         if name in found:
             return Standing(name, found[name].get("namespace") or "default")
     except Exception as error:  # as in `connect`
-        raise ClusterError(f"{place} leads to no cluster: {error}") from error
+        raise ClusterError(f"{place} leads to no cluster: {_reason(error)}") from error
     if not found:
         raise ClusterError(f"{place} leads to no cluster: it is not there, or has no contexts")
     if not name and context is None:
@@ -207,6 +212,27 @@ def _place(kubeconfig: str | None, context: str | None, environ: Mapping[str, st
     if not kubeconfig and context is None and environ.get(SERVICE_HOST_ENV_NAME):
         return "this pod's ServiceAccount", True
     return kubeconfig or "~/.kube/config", False
+
+
+def _reason(error: Exception) -> str:
+    """Return why a kubeconfig cannot be used, in a line."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    if isinstance(error, TypeError | AttributeError | KeyError):  # the client takes lists and text for mappings
+        return "it is no kubeconfig"
+    if isinstance(error, yaml.YAMLError):
+        return f"it is not YAML: {' '.join(str(error).split())}"
+    return told(error)
+
+
+def _server(url: str) -> str:
+    """Return the scheme, host and port of *url*, without what may be secret in it.
+
+    >>> _server("https://me:secret@[::1]:6443/api?x=1")
+    'https://[::1]:6443'
+    """
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _target(path: str, query: Mapping[str, str] | None) -> str:

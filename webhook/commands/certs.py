@@ -123,7 +123,9 @@ def issue(directory: Path, names: tuple[str, ...], life: timedelta) -> None:
 
     try:
         outcome = ensure_self_signed(directory, parse_names(names), datetime.now(UTC), life=life)
-    except (StoreError, ValueError, OSError) as error:
+    except OSError as error:
+        raise click.ClickException(f"{directory}: {_words(error)}") from None
+    except (StoreError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     detail = f": {outcome.detail}" if outcome.detail else ""
     click.echo(f"{directory}: {outcome.what}{detail}")
@@ -133,20 +135,25 @@ def issue(directory: Path, names: tuple[str, ...], life: timedelta) -> None:
 
 def _show_addresses(addresses: tuple[str, ...], name: str) -> None:
     from certs.certificate import CertificateError, read_facts
-    from webhook.controller.replicas import presented, split_address
+    from webhook.controller.replicas import shown, split_address
 
     silent = False
     for address in addresses:
         try:
             split_address(address)
-            pem = presented(address, name)
-            told = str(read_facts(pem)) if pem else "does not say what it serves"
+            told = str(read_facts(shown(address, name)))
+        except OSError as error:
+            told, silent = f"does not say what it serves: {_words(error)}", True
         except (CertificateError, ValueError) as error:
             raise click.UsageError(str(error)) from None
-        silent = silent or pem is None
         click.echo(f"{address}: {told}")
     if silent:
         raise SystemExit(1)
+
+
+def _words(error: OSError) -> str:
+    text = error.strerror or str(error)
+    return text if text.startswith("[SSL") else text.lower()
 
 
 def _leaf(leaf: "Leaf", now: datetime) -> str:

@@ -1,11 +1,18 @@
 """A group whose commands are imported when they are called: help and completion cost the import of one module."""
 
+import errno
+import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+
+# What only a write to a standard stream gives here; commands answer for the files that they open. A pipe that nobody
+# reads any more is click's.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class LazyGroup(click.Group):
@@ -25,6 +32,19 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(import_module(f"webhook.commands.{self.table[cmd_name][0]}"), cmd_name)
         return command
+
+    def main(self, *args: Any, **named: Any) -> Any:  # noqa: ANN401 - click's
+        """Run the program; where its output cannot be written, that is said, and it ends with 2."""
+        try:
+            return super().main(*args, **named)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # Python writes the rest once more at its end
+            click.echo(f"{error.filename or 'standard output'}: {os.strerror(error.errno).lower()}", err=True)
+            sys.exit(2)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the table."""

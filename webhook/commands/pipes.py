@@ -20,6 +20,8 @@ def standard_input() -> BinaryIO:
         raise click.UsageError(_TWICE)
     if context is not None:
         context.meta[_READ] = True
+    if sys.stdin is None:  # the shell's <&-
+        raise click.UsageError("- is standard input, and it is closed; name a file")
     return sys.stdin.buffer
 
 

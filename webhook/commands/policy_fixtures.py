@@ -1,10 +1,10 @@
 """Runs the files of `airlock policy test`, and shows what came of them."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from xml.etree import ElementTree as ET
 
 import click
@@ -19,6 +19,8 @@ from webhook.judge.gate import Gate
 from webhook.manifests.fixture import Result, run
 from webhook.pods.text import plural, printable
 from webhook.sources.file import FileError
+
+T = TypeVar("T")
 
 _LONGEST = 2000  # characters of a line
 
@@ -36,15 +38,24 @@ def suite(file: Path, policy: Path | None) -> Suite:
     Ends the program with 2 when a file cannot be used.
     """
     tests = document(file, read_policy_test).value
-    gate = _gate(tests, file.parent, policy)
+    gate = _gate(tests, file, policy)
     today = tests.today or datetime.now(UTC).date()
     return Suite(str(file), tuple(run(gate, case, _object(case, file), today) for case in tests.tests))
 
 
-def _gate(tests: PolicyTest, folder: Path, policy: Path | None) -> Gate:
-    named = policy or (folder / tests.policy if tests.policy else None)
-    required = EMPTY if not tests.required_env else document(folder / tests.required_env, read_manifest).value
-    return Gate(DEFAULT if named is None else document(named, read_policy).value, required)
+def _gate(tests: PolicyTest, file: Path, policy: Path | None) -> Gate:
+    required = _named(file, "requiredEnv", tests.required_env, read_manifest) if tests.required_env else EMPTY
+    if policy is not None:
+        return Gate(document(policy, read_policy).value, required)
+    return Gate(_named(file, "policy", tests.policy, read_policy) if tests.policy else DEFAULT, required)
+
+
+def _named(file: Path, field: str, name: str, reader: Callable[[bytes], T]) -> T:
+    """Return the document *name* that *field* of the tests in *file* names."""
+    place = file.parent / name
+    if not place.exists():
+        return _end(f"{file}: {field}: {place}: no such file or directory")
+    return document(place, reader).value
 
 
 def _object(case: Case, file: Path) -> Mapping[str, Any]:
@@ -55,7 +66,7 @@ def _object(case: Case, file: Path) -> Mapping[str, Any]:
     try:
         root, faults = compose(contents(place))
     except FileError as error:
-        return _end(f"{file}: {case.name!r}: {error}")
+        return _end(f"{file}: {case.name!r}: file: {error}")
     if root is None or faults or not isinstance(root.value, Mapping):
         return _end(f"{place}: {'; '.join(fault.text for fault in faults) or 'is no object'}")
     found: Mapping[str, Any] = root.value

@@ -89,6 +89,7 @@ def _caught(policy: object, inputs: tuple[str, ...], namespace: str) -> Iterator
         return
     from webhook.commands.inputs import taken
     from webhook.manifests.check import Asked
+    from webhook.report.wording import shown
 
     check = taken(Asked(policy, EMPTY, datetime.now(UTC).date(), namespace), inputs)
     for nth, row in enumerate(policy.components):
@@ -96,4 +97,4 @@ def _caught(policy: object, inputs: tuple[str, ...], namespace: str) -> Iterator
         yield f"components[{nth}]", f"knows {known} of {plural(all_, 'workload')} in the input as {row.component}"
     outcome = check.outcome()
     for remark in (*outcome.unusable, *outcome.notes):
-        click.echo(str(remark), err=True)
+        click.echo(shown(remark), err=True)

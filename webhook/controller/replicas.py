@@ -60,22 +60,29 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def presented(address: str, name: str, timeout: float = TIMEOUT) -> bytes | None:
-    """Return the certificate (PEM) that *address* presents for *name*; None without an answer.
+    """Return the certificate (PEM) that *address* presents for *name*; None without an answer."""
+    try:
+        return shown(address, name, timeout)
+    except OSError:
+        return None
+
+
+def shown(address: str, name: str, timeout: float = TIMEOUT) -> bytes:
+    """Return the certificate (PEM) that *address* presents for *name*; raises OSError, of which ssl.SSLError is one.
 
     It only verifies that the server has the certificate's key: the caller checks who signed it.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    try:
-        with (
-            socket.create_connection(split_address(address), timeout=timeout) as plain,
-            context.wrap_socket(plain, server_hostname=name) as secured,
-        ):
-            certificate = secured.getpeercert(binary_form=True)
-    except OSError:  # ssl.SSLError is one
-        return None
-    return ssl.DER_cert_to_PEM_cert(certificate).encode() if certificate else None
+    with (
+        socket.create_connection(split_address(address), timeout=timeout) as plain,
+        context.wrap_socket(plain, server_hostname=name) as secured,
+    ):
+        certificate = secured.getpeercert(binary_form=True)
+    if not certificate:
+        raise OSError("it presents no certificate")
+    return ssl.DER_cert_to_PEM_cert(certificate).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def unwrapped(data: bytes) -> tuple[Wrapped, ...]:
         return (Wrapped(data),)
     if kind == "ConfigMap":
         return tuple(_in_config_map(root, (), lines))
-    if kind in {"List", "ConfigMapList"}:
+    if isinstance(kind, str) and kind in {"List", "ConfigMapList"}:
         items = root.children["items"].children.items() if "items" in root.children else ()
         return tuple(one for nth, item in items for one in _in_config_map(item, ("items", nth), lines))
     found = tuple(_in_values(root, (), lines)) if kind is None else ()
