@@ -65,8 +65,8 @@ def test_the_documented_removal_leaves_nothing_that_airlock_made(
     release = Release(home)
     release.helm("install")
     with release.controlled(tmp_path, keep=True) as log:
-        wait_for(lambda: accepted(release), 10, f"the accepted documents: {log.read_text()}")
-        wait_for(lambda: audited(log), 20, f"an audit: {log.read_text()}")
+        wait_for(lambda: accepted(release), 30, "the accepted documents")
+        wait_for(lambda: audited(log), 30, "an audit")
     made, labels = everything(home) - before, {"airlock/installation": HOME}
     assert {"secret/airlock-ca", "secret/airlock-tls"} <= made
     others = made - everything(home, "-l", f"airlock/installation={HOME}")
@@ -259,8 +259,8 @@ def test_the_controller_registers_airlock_with_the_rights_and_arguments_of_the_c
         found = release.get("secret", "airlock-tls", "-n", HOME)
         assert found["type"] == "kubernetes.io/tls"
         assert found["data"].keys() == {"tls.crt", "tls.key", "ca.crt"}
-        wait_for(lambda: accepted(release), 10, f"the accepted documents: {log.read_text()}")
-        wait_for(lambda: audited(log), 20, f"an audit: {log.read_text()}")
+        wait_for(lambda: accepted(release), 30, "the accepted documents")
+        wait_for(lambda: audited(log), 30, "an audit")
         assert rights_lacking(log) == []
 
 

@@ -17,7 +17,7 @@ from tests.harness.certificates import Dialler, authorities, serial, trusted, wh
 from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import Installation, Process, age, installation, load
 from tests.harness.load import Load
-from tests.harness.server import wait_for
+from tests.harness.server import START, wait_for
 from webhook.cluster import connect
 from webhook.controller.api import Api, Written
 
@@ -98,7 +98,7 @@ def test_a_controller_that_is_killed_after_every_write_gets_there_all_the_same(m
             die = ("after:1", "before:2")[lives % 2]
             with made.controlled(*QUICK, program=MORTAL, DIE=die) as controller:
                 process = controller.process
-                wait_for(lambda: process.poll() is not None or over(), 30, "the controller to end")  # noqa: B023 - now
+                wait_for(lambda: process.poll() is not None or over(), START, "the controller to end")  # noqa: B023 - now
             lives += 1
     assert told.failures + dialler.failures == []
     assert lives >= 6

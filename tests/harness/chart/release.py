@@ -77,8 +77,9 @@ class Release:
 
     @contextmanager
     def controlled(self, folder: Path, *, keep: bool = False) -> Iterator[Path]:
-        """Run the controller by the rights and arguments of the chart until the block ends; it has registered airlock.
+        """Run the controller by the rights and arguments of the chart until the block ends.
 
+        It has registered airlock before, and made both Secrets: that of the certificate comes after the caBundles.
         Gives its log. The Secrets that it made are deleted in the end, unless they are to be kept.
         """
         deployment = self.get("deployment", f"{RELEASE}-controller", "-n", self.home)
@@ -92,7 +93,8 @@ class Release:
         with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environ) as process:
             try:
                 assert listening(process, log), log.read_text()
-                wait_for(lambda: self.bundled() == {True}, 30, "the caBundles")
+                wait_for(lambda: self.bundled() == {True}, START, "the caBundles")
+                wait_for(lambda: "airlock-tls" in self._secrets(), START, "the certificate")
                 yield log
             finally:
                 process.terminate()
@@ -100,6 +102,9 @@ class Release:
                 made = ("secret/airlock-ca", "secret/airlock-tls")
                 if not keep:
                     self.plane.run_kubectl("delete", "-n", self.home, "--ignore-not-found", *made)
+
+    def _secrets(self) -> set[str]:
+        return {one["metadata"]["name"] for one in self.get("secrets", "-n", self.home)["items"]}
 
     def policies(self) -> dict[str, str]:
         return {hook["name"]: hook["failurePolicy"] for hook in self.hooks()}
