@@ -171,6 +171,15 @@ def test_templates_of_other_tools_inside_a_rendered_manifest_are_text(tmp_path: 
     [
         (b"\xff\xfe\x00\xd8", "is not UTF-8"),
         (b"a: \xe9\n", "is not UTF-8"),
+        ("kind: Pod\n".encode("utf-16-le"), "is UTF-16 without a byte order mark"),
+        ("kind: Pod\n".encode("utf-16-be"), "is UTF-16 without a byte order mark"),
+        ("kind: Pod\n".encode("utf-32"), "UTF-32"),
+        ("kind: Pod\n".encode("utf-32-be"), "UTF-32"),
+        (
+            b"a: 1\n---\nkind: Pod\nNOTES:\nThank you!\n",
+            "stdin:4: holds what helm prints around manifests (NOTES); check",
+        ),
+        (b'Release "a" has been upgraded.\nNAME: a\nLAST DEPLOYED: Fri\nHOOKS:\nMANIFEST:\n', "(LAST DEPLOYED)"),
         (b"a: 1\nb: \x07\n", "control character"),
         (b"\tkind: Pod\n", "indent with spaces"),
         (b"kind: [", "is not YAML"),

@@ -27,6 +27,12 @@ _ACTION = re.compile(r"\{\{-?\s*(?:/\*|(?:if|else|end|with|range|define|template
 _BRACES = re.compile(r"^[^#'\"\r\n]{0,400}?(?<!\{)(\{\{(?!\{)|\{%)", re.MULTILINE)
 
 
+# What helm install, upgrade, status and get all print around the manifests.
+_AROUND = re.compile(r"^(NOTES|HOOKS|MANIFEST|LAST DEPLOYED|COMPUTED VALUES|USER-SUPPLIED VALUES):", re.MULTILINE)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
+
+
 class Document(msgspec.Struct, frozen=True):
     """One document of a file."""
 
@@ -57,8 +63,11 @@ def documents(data: bytes) -> Iterator[Document | Unusable | Unrendered]:
     if len(data) > SIZE:
         yield Unusable(0, f"has more than {SIZE >> 20} MiB; split it")
         return
+    if data[:4] in _UTF_32 or (b"\0" in data[:4] and data[:2] not in _UTF_16):  # a text begins with ASCII (YAML, 5.2)
+        yield Unusable(0, "is UTF-16 without a byte order mark, UTF-32 or no text; save it as UTF-8")
+        return
     try:
-        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        text = data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         yield Unusable(data[: error.start].count(b"\n") + 1, "is not UTF-8; save it as UTF-8")
         return
@@ -82,6 +91,11 @@ def _refused(chunk: str, before: int, stop: StopError) -> Unusable | Unrendered:
     """Return why *chunk* cannot be read; one line for a template, which is broken in many places."""
     if _ACTION.search(chunk):
         return Unrendered(before)
+    around = _AROUND.search(chunk)
+    if around is not None:
+        line = before + chunk.count("\n", 0, around.start()) + 1
+        text = f"holds what helm prints around manifests ({around[1]})"
+        return Unusable(line, f"{text}; check the output of helm template or helm get manifest")
     braces = _BRACES.search(chunk)
     if braces is None:
         return Unusable(stop.line, str(stop))
