@@ -1,12 +1,12 @@
 """`airlock audit --context a --context b` on a real API server, with contexts as people have them in one kubeconfig."""
 
 import json
-import socket
 from pathlib import Path
 
 import yaml
 
 from tests.harness.control_plane import ControlPlane
+from tests.harness.control_plane.ports import free
 from tests.harness.scanning import ENFORCING, report, run, workload
 from webhook.rules.finding import Mode
 
@@ -17,9 +17,8 @@ def contexts(plane: ControlPlane, path: Path, **namespaces: str) -> Path:
     """Return a kubeconfig with a context for each of *namespaces*, and one named gone, where nothing listens."""
     body = yaml.safe_load(plane.kubeconfig.read_text())
     here = body["contexts"][0]["context"]
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        away = {"server": f"https://127.0.0.1:{bound.getsockname()[1]}", "insecure-skip-tls-verify": True}
+    (port,) = free(1)
+    away = {"server": f"https://127.0.0.1:{port}", "insecure-skip-tls-verify": True}
     body["clusters"].append({"name": "away", "cluster": away})
     body["contexts"] = [
         {"name": name, "context": {**here, "namespace": namespace}} for name, namespace in namespaces.items()
