@@ -1,7 +1,9 @@
 """Events reach a real API server, and nothing that happens to them reaches who observes."""
 
+import gc
 import json
 import threading
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +16,11 @@ from msgspec.structs import replace
 
 from tests.harness.control_plane import ControlPlane
 from tests.harness.control_plane.waiting import until
-from tests.harness.decisions import CLEAN, DENIED, WARNED, decision
+from tests.harness.decisions import CLEAN, DENIED, REPLICASET, WARNED, decision, violation
 from webhook.cluster import Cluster, connect
 from webhook.judge import message
 from webhook.judge.decision import Decision, ObjectRef
+from webhook.judge.verdict import Verdict, Violation, Where
 from webhook.observe.events.ledger import CREATES, Fate
 from webhook.observe.events.observer import MOST_QUEUED, Answer, Events, Writer, log_writer
 from webhook.rules.finding import Mode
@@ -265,6 +268,44 @@ def test_what_is_seen_while_the_api_server_is_away_is_written_when_it_is_back(
         control_plane.start_apiserver()
         back.set()
     assert len(written()) == 1
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        lambda text: violation(Mode.ENFORCE, image=text),
+        lambda text: placed(violation(Mode.ENFORCE), Where("spec.containers[1].image", text)),
+        lambda text: placed(violation(Mode.ENFORCE), *(Where(f"spec.{text[:40]}{nth}") for nth in range(1000))),
+    ],
+    ids=["an image", "a name", "places"],
+)
+def test_what_waits_for_an_api_server_that_hangs_takes_little_room_however_large_the_pods_are(
+    large: Callable[[str], Violation],
+) -> None:
+    hangs, number, length = threading.Event(), 100, 100_000
+    paper = Paper(lambda: Said(201 if hangs.wait(60) else 500))
+    gc.collect()
+    with telling(paper.writer) as (events, fates):
+        try:
+            events.observe(DENIED)
+            until(lambda: bool(paper.created), "the thread to wait for its answer")
+            tracemalloc.start()
+            for nth in range(number):
+                made = replace(DENIED, verdict=Verdict((large(f"{nth}{'x' * length}"),)))
+                events.observe(replace(made, owner=replace(REPLICASET, uid=str(nth))))
+            gc.collect()
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            hangs.set()
+        fates.until(Fate.WRITTEN, 2)
+    assert kept < number * length / 4
+    assert paper.created[1]["note"] == message.note(replace(DENIED, verdict=Verdict((large(f"0{'x' * length}"),))))
+
+
+def placed(told: Violation, *places: Where) -> Violation:
+    """Return *told* with more *places*."""
+    return replace(told, cause=replace(told.cause, places=(*told.cause.places, *places)))
 
 
 @pytest.mark.parametrize(

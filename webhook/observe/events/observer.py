@@ -12,12 +12,14 @@ from functools import partial
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from webhook.judge.decision import Decision, ObjectRef
 from webhook.observe.events.ledger import Fate, Ledger, Outcome, Write, outcome
-from webhook.observe.events.occurrence import Occurrence, announcement, injection, occurrence
+from webhook.observe.events.occurrence import Occurrence, announcement, injection, occurrence, size
 
 MOST_QUEUED = 1000
+LARGE = 32 * 1024  # characters of a decision, of which so many must fit into a replica's memory
 MOST_INJECTIONS = 4096  # owners and sets of names that are remembered
 VALIDATE = "/validate"
 
@@ -102,7 +104,7 @@ class Events:
     def observe(self, decision: Decision) -> None:
         """Tell of *decision*, if it is one that Events tell of."""
         if decision.path == VALIDATE and not decision.dry_run and decision.verdict.violations:
-            self._put(partial(self._add_decision, decision, self._now()))
+            self._put(self._noting(decision, self._now()))
         if decision.injected and decision.owner is not None and not decision.dry_run:
             self._put(partial(self._add_injection, injection(decision, self._now())))
 
@@ -131,6 +133,12 @@ class Events:
             self._queue.put_nowait(note_down)
         except queue.Full:
             self._count(Fate.DROPPED, 1)
+
+    def _noting(self, decision: Decision, at: datetime) -> Callable[[], None]:
+        """Return what takes note of *decision*; a large one is not kept for that, but composed at once."""
+        if size(decision) <= LARGE:
+            return partial(self._add_decision, decision, at)
+        return partial(self._add, replace(occurrence(decision, at), note=self._compose(decision)))
 
     def _add_decision(self, decision: Decision, at: datetime) -> None:
         self._add(occurrence(decision, at), partial(self._compose, decision))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ LONGEST_NOTE, LONGEST_INSTANCE = 1024, 128  # bytes (pkg/apis/core/validation/ev
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LONGEST_NAME = 253 - 17
+_PLACE = 100  # what a place takes besides its text
 
 
 class Occurrence(msgspec.Struct, frozen=True):
@@ -66,6 +68,15 @@ def occurrence(decision: Decision, at: datetime) -> Occurrence:
         return told
     whose = _task(decision)
     return replace(told, key=_key(decision, [*whose, ref.uid]), task=_digest(whose), common=common)
+
+
+def size(decision: Decision) -> int:
+    """Return about how many characters *decision* holds: nobody limits an image's name but the pod's size."""
+    verdict, found = decision.verdict, 0
+    for cause in chain((one.cause for one in verdict.violations), (one.cause for one in verdict.exempted)):
+        found += sum(map(len, (cause.text, cause.fix, cause.image, cause.variable, cause.reason)))
+        found += sum(_PLACE + len(place.path) + len(place.container) + len(place.detail) for place in cause.places)
+    return found
 
 
 def injection(decision: Decision, at: datetime) -> Occurrence:
