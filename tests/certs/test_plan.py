@@ -298,7 +298,7 @@ def converge(world: World) -> int:
 
 
 class Rotations(RuleBasedStateMachine):
-    """Two controllers, each of which may stall or die at any point, and replicas that lag behind."""
+    """Two controllers that may stall or die at any point, and replicas that lag behind."""
 
     controllers = st.sampled_from([0, 1])
     numbers = Values("numbers")

@@ -1,4 +1,4 @@
-"""Secrets and bundles of authorities are read whole, or told of and left out."""
+"""Secrets and bundles of authorities are read whole, or reported and left out."""
 
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta

@@ -41,7 +41,7 @@ CUSTOM = {
     "Issuer",
     "PrometheusRule",
     "ServiceMonitor",
-}  # kinds of which kubernetes-validate has no schema
+}  # kinds for which kubernetes-validate has no schema
 OWN = ["airlock-policy", "airlock-required-env"]
 WATCHED = [*OWN, "airlock-release"]  # a delivery pipeline makes airlock-release
 FILLED = [
@@ -76,7 +76,7 @@ def test_every_object_fits_the_schemas_of_kubernetes(name: str, kubernetes: str)
 
 @cache
 def fits(text: str, kubernetes: str) -> None:
-    """Validate an object, once if several values lead to it: the schema is read anew each time."""
+    """Validate an object, once if several values lead to it: the schema is read again each time."""
     kubernetes_validate.validate(json.loads(text), kubernetes, strict=True)
 
 

@@ -22,7 +22,7 @@ README, INSTALL, OPERATIONS = (
 )
 PAGES = {"README": README, "install": INSTALL, "operations": OPERATIONS}
 VALUES = (CHART / "values.yaml").read_text(encoding="utf-8")
-WHOLE = {"document", "resources", "labels"}  # values that are told of as one
+WHOLE = {"document", "resources", "labels"}  # values that are documented as one
 
 
 def leaves(values: dict[str, Any], path: str = "") -> dict[str, Any]:

@@ -47,7 +47,7 @@ def town() -> Iterator[Town]:
         made = crowd()
         began = time.monotonic()
         settle(plane, made)
-        print(f"{len(made.pods)} pods made in {time.monotonic() - began:.0f} s")  # noqa: T201 - for whoever runs it with -s
+        print(f"{len(made.pods)} pods made in {time.monotonic() - began:.0f} s")  # noqa: T201 - for those who run it with -s
         yield Town(plane, made)
 
 

@@ -83,7 +83,7 @@ def in_junit(text: str) -> Counts:
 
 
 def in_page(text: str) -> Counts:
-    """Return what the page's script counts; its rows are workloads, of which a finding may have several."""
+    """Return what the page's script counts; its rows are workloads, and a finding may have several."""
     found = re.search(r'(?s)<script type="application/json" id="data">(.*?)</script>', text)
     body: dict[str, Any] = json.loads(found[1]) if found else {"findings": dict.fromkeys(MODES, 0)}
     counts = {Mode(mode): number for mode, number in body["findings"].items()}

@@ -51,7 +51,7 @@ def test_an_empty_namespace_becomes_an_installation_that_serves(made: Installati
 
 
 def rotate_under_load(made: Installation, rotations: int) -> None:
-    """Have that many of each follow, while two API servers ask, each of which must have heard of what is published."""
+    """Have that many of each follow, while two API servers ask; both must have heard of what is published."""
     age(made, timedelta(days=81))
     with made.controlled(*SHORT) as controller:
         wait_for(lambda: all(trusted(made)), 20, "a caBundle")

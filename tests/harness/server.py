@@ -24,7 +24,7 @@ def wait_for(condition: Callable[[], T | None], seconds: float = 10.0, what: str
     """Return the first true value of *condition*; fail when there is none within *seconds*."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}, and it did not come"
         time.sleep(0.02)
     return value
 

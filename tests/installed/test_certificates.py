@@ -83,14 +83,14 @@ def test_five_authorities_and_five_leaves_follow_each_other_and_nobody_notices(
 
 
 class Blows:
-    """Two controllers at work, of which one at a time is stopped for a while, or killed as by `kill -9`."""
+    """Two controllers at work; one at a time is stopped for a while, or killed as by `kill -9`."""
 
     def __init__(self, installed: Installed, chance: random.Random) -> None:
         self._node = installed.node
         self._chance = chance
 
     def strike(self) -> None:
-        """Strike either, in whatever it is doing: what has just been deleted is being made anew."""
+        """Strike either, no matter what it is doing: what has just been deleted is being made again."""
         victim = self._chance.choice(wait_for(self._both, 60, "two controllers"))
         name = victim["metadata"]["name"]
         container = victim["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")

@@ -64,7 +64,7 @@ def test_the_lock_is_of_this_pyproject() -> None:
     for text in PROJECT["dependencies"]:
         requirement = Requirement(text)
         version, _ = found[canonicalize_name(requirement.name)]
-        assert version in requirement.specifier, f"{text} is locked as {version}: make the lock anew, its head says how"
+        assert version in requirement.specifier, f"{text} is locked as {version}: make a new lock; its head says how"
 
 
 @pytest.fixture(scope="session")

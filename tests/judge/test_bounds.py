@@ -27,7 +27,7 @@ def judged(body: bytes, policy: str = ENFORCE, unread: str = "") -> Decision:
 
 
 def unread(pod: dict[str, Any], policy: str = ENFORCE, **facts: Any) -> list[tuple[str, str]]:
-    """Return what is said of a *pod* of which the beginning was read, and all labels with it."""
+    """Return what is said of a *pod* when its beginning was read, with all its labels."""
     return modes(judged(review(pod, **facts), policy, "is larger than is read"))
 
 

@@ -1,6 +1,6 @@
 """The corpus through check: every finding on real charts and pods stands, with its reason, in a file.
 
-`REWRITE=1` writes that file anew, to be read before it is committed.
+`REWRITE=1` writes that file again; read it before the commit.
 """
 
 import os

@@ -262,7 +262,7 @@ def test_a_minute_of_the_worst_flood_has_at_most_a_hundred_writes(desk: Desk) ->
 
 @pytest.fixture
 def debt(desk: Desk) -> Desk:
-    """Return a desk with 500 Events, all of which have repeats to tell."""
+    """Return a desk with 500 Events that all have repeats to tell."""
     for number in range(500):
         desk.see(str(number))
         desk.send()

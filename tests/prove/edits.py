@@ -33,7 +33,7 @@ def policy(moving: str) -> str:
 
 
 def both() -> bytes:
-    """Return a review of a scheduler with an image under each tag, of which any revision denies exactly one."""
+    """Return a review of a scheduler with an image under each tag; any revision denies exactly one of them."""
     pod = scheduler(f"apache/airflow:{BLUE}")
     more = {"name": "more", "image": f"apache/airflow:{GREEN}", "imagePullPolicy": "IfNotPresent"}
     pod["spec"]["containers"].append(more)

@@ -1,4 +1,4 @@
-"""A client with one kept connection to airlock, which connects anew when the server has closed it."""
+"""A client with one kept connection to airlock, which connects again when the server has closed it."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ class Kept:
             answer = self._connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException):
-            self._connection.close()  # so that the next one connects anew
+            self._connection.close()  # so that the next one connects again
             raise
 
     def response(self, path: str, body: bytes) -> dict[str, Any]:

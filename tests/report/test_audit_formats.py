@@ -1,4 +1,4 @@
-"""What each format of an audit prints, against files; `REWRITE=1` writes them anew, to be read before the commit."""
+"""What each format of an audit prints, against files; `REWRITE=1` writes them again; read them before the commit."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What each format prints, against files; `REWRITE=1` writes them anew, to be read before they are committed."""
+"""What each format prints, against files; `REWRITE=1` writes them again; read them before the commit."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What each format of `airlock lint` prints, against files; `REWRITE=1` writes them anew."""
+"""What each format of `airlock lint` prints, against files; `REWRITE=1` writes them again."""
 
 import json
 import os

@@ -28,7 +28,7 @@ def config_map(name: str, data: dict[str, str] | None, namespace: str = "airlock
 
 
 class Cluster(Dump):
-    """A cluster of which everything may be read: what is not there is known not to be."""
+    """A cluster in which everything may be read: what it does not have is known not to be there."""
 
     def item(self, collection: Collection, namespace: str | None, name: str) -> Any:
         try:

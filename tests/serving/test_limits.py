@@ -71,7 +71,7 @@ def text(value: str) -> str:
 
 
 def escaped() -> str:
-    """Return a spec of 3 MiB, each byte of which Go writes as six."""
+    """Return a spec of 3 MiB; Go writes each of its bytes as six."""
     value = "\\u003c" * 100_000
     env = ",".join(f'{{"name":"A{n}","value":"{value}"}}' for n in range(30))
     return f'{{"containers":[{{"name":"a","image":"x:latest","env":[{env}]}}]}}'

@@ -39,7 +39,7 @@ def readable(namespace: str, *resources: str) -> list[dict[str, Any]]:
 def gate(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     for name in (SEEN, UNSEEN):
         control_plane.namespace(name, {LABEL: ""})
-    hidden = config_map(UNSEEN, "hidden", {"endpoint": "x"})  # before anything is listed: whoever reads it knows it
+    hidden = config_map(UNSEEN, "hidden", {"endpoint": "x"})  # before anything is listed: a reader would know it
     control_plane.kubectl("apply", "-f", "-", input=yaml.safe_dump(hidden))
     options = ("--read-configmaps", SEEN, "--read-configmaps", SOURCE, "--read-secrets", SEEN)
     with standing(control_plane, tmp_path_factory.mktemp("references"), *options) as made:

@@ -1,4 +1,4 @@
-"""A file is told of when it changes, however it is written."""
+"""A change of a file is noticed, no matter how it is written."""
 
 import os
 import threading

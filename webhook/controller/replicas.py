@@ -68,7 +68,7 @@ def presented(address: str, name: str, timeout: float = TIMEOUT) -> bytes | None
 
 
 def shown(address: str, name: str, timeout: float = TIMEOUT) -> bytes:
-    """Return the certificate (PEM) that *address* presents for *name*; raises OSError, of which ssl.SSLError is one.
+    """Return the certificate (PEM) that *address* presents for *name*; raises OSError (ssl.SSLError is one).
 
     It only verifies that the server has the certificate's key: the caller checks who signed it.
     """

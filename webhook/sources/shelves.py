@@ -39,7 +39,7 @@ class Shelves:
 
     @property
     def doubts(self) -> Mapping[Place, str]:
-        """Why not everything is known of a place, for each of which that is so."""
+        """Why not everything is known, for each place where that is so."""
         return {**self._doubts, **self._stale}
 
     @property

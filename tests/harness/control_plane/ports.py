@@ -17,7 +17,7 @@ def free(count: int) -> list[int]:
     """Return *count* ports on which nothing listens, from below the range of outgoing connections and of node ports.
 
     A port from the range of outgoing connections could be taken by one while a server is being restarted. Each is given
-    once, and to this process alone as long as it lives: whoever asked for it may not listen yet, or not at the moment.
+    once, and to this process alone as long as it lives: the test that asked may not listen on it yet, or not right now.
     """
     outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
     candidates = list(range(10_000, min(outgoing, 30_000)))
@@ -49,6 +49,6 @@ def claim(port: int) -> None:
 
 @cache
 def _book() -> int:
-    """Return the open file of which each byte stands for a port: who has the lock on it has the port."""
+    """Return the open file in which each byte stands for a port: the process that has locked it has the port."""
     path = Path(tempfile.gettempdir(), f"airlock-ports-{os.getuid()}")
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

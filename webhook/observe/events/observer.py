@@ -19,7 +19,7 @@ from webhook.observe.events.ledger import Fate, Ledger, Outcome, Write, outcome
 from webhook.observe.events.occurrence import Occurrence, announcement, injection, occurrence, size
 
 MOST_QUEUED = 1000
-LARGE = 32 * 1024  # characters of a decision, of which so many must fit into a replica's memory
+LARGE = 32 * 1024  # characters of a decision; MOST_QUEUED of them must fit into a replica's memory
 MOST_INJECTIONS = 4096  # owners and sets of names that are remembered
 VALIDATE = "/validate"
 

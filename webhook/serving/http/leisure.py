@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import monotonic
 
 LULL = 0.01  # seconds without a request: the API server asks for the second half of a pair sooner
-PATIENCE = 0.2  # seconds after which something is due, whoever waits
+PATIENCE = 0.2  # seconds after which something is due, even if requests wait
 
 _MOST = 64  # that wait at once
 _BATCH = 16  # done before others get their turn
