@@ -16,6 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def report_options(*formats: str) -> Callable[[F], F]:
     """Return the options for a report in one of *formats*; the first is the default."""
+    where = "table and markdown" if "markdown" in formats else "the table"
     options = (
         click.option(
             "--output",
@@ -30,7 +31,7 @@ def report_options(*formats: str) -> Callable[[F], F]:
             type=click.Path(path_type=Path, dir_okay=False),
             help="Write to this file instead of standard output.",
         ),
-        click.option("--no-fixes", is_flag=True, help="Leave the fixes out of table and markdown."),
+        click.option("--no-fixes", is_flag=True, help=f"Leave the fixes out of {where}."),
         click.option("--summary", is_flag=True, help="Shorten the table to one screen."),
         # What it asked for is the default now; scripts that say it go on working.
         click.option("--fix-hints", is_flag=True, hidden=True, expose_value=False),
