@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.certificate import CertificateError, check_size, load_certificate
 
-_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+_BLOCK = re.compile(_BEGIN + b".+?" + _END, re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,15 @@ def read_trust(pem: bytes) -> Trust:
     except CertificateError:
         return Trust(tidy=False)
     found: dict[str, Authority] = {}
-    blocks = _BLOCK.findall(pem)
-    for block in blocks:
+    # A search behind the last end would look for another one from each beginning.
+    for block in _BLOCK.findall(pem, 0, pem.rfind(_END) + len(_END)):
         try:
             authority = read_authority(block)
         except CertificateError:
             continue
         found[authority.mark] = authority
-    return Trust(tuple(found.values()), tidy=len(found) == len(blocks) and (not pem.strip() or bool(blocks)))
+    begun = pem.count(_BEGIN)
+    return Trust(tuple(found.values()), tidy=len(found) == begun and (not pem.strip() or begun > 0))
 
 
 def read_authority(pem: bytes) -> Authority:

@@ -11,8 +11,10 @@ from certs.names import parse_names
 from certs.secret import Signer, read_leaf, read_signers, write_leaf, write_signers
 from certs.store import Bundle
 from certs.trust import issuer_of, read_authority, read_trust, write_trust
+from tests.harness.cost import grows_linearly
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+BEGIN = b"-----BEGIN CERTIFICATE-----\n"
 FIRST, SECOND = issue_ca(NOW), issue_ca(NOW + timedelta(days=1))
 SIGNERS = [Signer(read_authority(pair.cert_pem), pair) for pair in (FIRST, SECOND)]
 LEAF = issue_leaf(FIRST, parse_names(["airlock.airlock.svc"]), NOW)
@@ -65,11 +67,16 @@ def test_a_bundle_of_authorities_reads_back_as_it_was_written() -> None:
     assert found.tidy
 
 
-@pytest.mark.parametrize("junk", [LEAF.cert_pem, b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"])
+@pytest.mark.parametrize("junk", [LEAF.cert_pem, BEGIN + b"x\n-----END CERTIFICATE-----\n", BEGIN + b"x\n", BEGIN])
 def test_what_is_no_authority_makes_a_bundle_untidy(junk: bytes) -> None:
     found = read_trust(FIRST.cert_pem + junk)
     assert found.authorities == (SIGNERS[0].authority,)
     assert not found.tidy
+
+
+def test_beginnings_without_an_end_cost_a_time_that_grows_with_their_number() -> None:
+    assert not read_trust(BEGIN * 2000).authorities
+    assert grows_linearly(lambda number: lambda: read_trust(BEGIN * number), 500)
 
 
 def test_a_bundle_without_certificates_or_of_any_length_is_nothing_to_trust() -> None:
