@@ -34,15 +34,14 @@ class LazyGroup(click.Group):
         return command
 
     def main(self, *args: Any, **named: Any) -> Any:  # noqa: ANN401 - click's
-        """Run the program; where its output cannot be written, that is said, and it ends with 2."""
+        """Run the program; if its output cannot be written, say so and exit with 2."""
         try:
             return super().main(*args, **named)
         except OSError as error:
             if error.errno not in _FULL:
                 raise
-            os.dup2(
-                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-            )  # Python writes the rest once more at its end
+            # Python tries to write the rest once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             click.echo(f"{error.filename or 'standard output'}: {os.strerror(error.errno).lower()}", err=True)
             sys.exit(2)
 

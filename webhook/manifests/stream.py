@@ -25,8 +25,6 @@ _ACTION = re.compile(r"\{\{-?\s*(?:/\*|(?:if|else|end|with|range|define|template
 
 # A template of Jinja or the like, outside of quotes and comments: `image: {{ airflow_image }}`, `{% if prod %}`.
 _BRACES = re.compile(r"^[^#'\"\r\n]{0,400}?(?<!\{)(\{\{(?!\{)|\{%)", re.MULTILINE)
-
-
 # What helm install, upgrade, status and get all print around the manifests.
 _AROUND = re.compile(r"^(NOTES|HOOKS|MANIFEST|LAST DEPLOYED|COMPUTED VALUES|USER-SUPPLIED VALUES):", re.MULTILINE)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
