@@ -1,6 +1,11 @@
-"""The definition of openreports.io's Report, with the fields that airlock uses."""
+"""The definition of openreports.io's Report, with the fields that airlock uses, and a cluster that knows it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from tests.harness.controller import Installation
+from tests.harness.server import wait_for
 
 TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}
@@ -48,3 +53,21 @@ DEFINITION = {
         "versions": [{"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": SCHEMA}}],
     },
 }
+
+
+@contextmanager
+def known(made: Installation) -> Iterator[None]:
+    """Have the cluster know openreports.io until the block ends."""
+    made.apply(DEFINITION)
+    wait_for(lambda: made.get("/apis/openreports.io/v1alpha1/reports"), 30, "the API to be served")
+    try:
+        yield
+    finally:
+        made.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reports.openreports.io")
+        wait_for(lambda: made.get("/apis/openreports.io/v1alpha1") is None, 30, "the API to be gone")
+
+
+def report_on(made: Installation, namespace: str) -> dict[str, Any] | None:
+    """Return the Report on *namespace*; None when there is none."""
+    found: dict[str, Any] | None = made.get(f"/apis/openreports.io/v1alpha1/namespaces/{namespace}/reports/airlock")
+    return found
