@@ -1,9 +1,13 @@
 """The API server is asked as who we are, with time limits, and every answer is a value."""
 
+import gzip
 import json
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from kubernetes.client import Configuration
 
 from tests.harness.control_plane import ControlPlane
 from webhook.cluster import Answer, Cluster, ClusterError, UnidentifiedError, UnreachableError, connect, standing
+from webhook.cluster.answers import LARGEST
 
 
 @pytest.fixture
@@ -214,6 +219,67 @@ def test_an_event_goes_into_the_namespace_that_it_names(cluster: Cluster, namesp
     series = {"series": {"count": 2, "lastObservedTime": "2026-03-01T12:00:01.000000Z"}}
     assert cluster.patch_event(namespace, "a.1", series).body["series"]["count"] == 2
     assert cluster.patch_event(namespace, "b", series).status == 404
+
+
+@cache
+def packed(size: int) -> bytes:
+    """Return a body of *size* bytes, compressed."""
+    return gzip.compress(b"<" * size)
+
+
+class Pages(BaseHTTPRequestHandler):
+    """A server whose lists are compressed, and of a size that the path says; `torn` ones lack their end."""
+
+    def do_GET(self) -> None:
+        kind, size = self.path.strip("/").split("/")
+        body = b"<" * int(size) if kind == "plain" else packed(int(size))[: -1 if kind == "torn" else None]
+        self.send_response(200)
+        if kind != "plain":
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with suppress(ConnectionError):  # who has read enough does not read the rest
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as http.server calls it
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def pages() -> Iterator[Cluster]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with Cluster(Configuration(host=f"http://127.0.0.1:{server.server_address[1]}")) as cluster:
+                yield cluster
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("kind", ["plain", "gzip"])
+def test_a_page_is_read_up_to_the_bound_and_one_that_is_larger_counts_as_too_large(pages: Cluster, kind: str) -> None:
+    page = pages.read(f"/{kind}/{LARGEST}")
+    assert (page.status, len(page.data)) == (200, LARGEST)
+    beyond = pages.read(f"/{kind}/{LARGEST + 1}")
+    assert (beyond.status, beyond.why) == (413, f"the answer has more than {LARGEST} bytes")
+
+
+def test_a_page_takes_no_memory_beyond_its_bound_however_well_it_is_compressed(pages: Cluster) -> None:
+    packed(8 * LARGEST)  # by the server, in this process
+    tracemalloc.start()
+    try:
+        assert pages.read(f"/gzip/{8 * LARGEST}").status == 413
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.5 * LARGEST  # its pieces, and the whole
+
+
+def test_a_compressed_page_that_breaks_off_is_no_answer(pages: Cluster) -> None:
+    with pytest.raises(UnreachableError, match="the answer ended before its end"):
+        pages.read("/torn/100")
 
 
 class Busy(BaseHTTPRequestHandler):

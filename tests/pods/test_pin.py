@@ -75,7 +75,7 @@ def test_pins_are_read_back_and_what_is_no_pin_is_left_out() -> None:
     pins = {ONE: Pin("docker.io/apache/airflow:main", DIGEST), Airflow("b", "c"): Pin("docker.io/x/y:1", why="no")}
     assert read_pins(write_pins(pins)) == pins
     assert write_pins(dict(reversed(pins.items()))) == write_pins(pins)
-    for bad in ("", "[]", "null", '{"pins": 5}', "[" * 100_000):
+    for bad in ("", "{}", "[]", "null", '{"pins": 5}', "[" * 100_000):
         assert read_pins(bad) == {}
     entry = '{"namespace": "a", "release": "b", "image": "%s", "digest": "%s"}'
     bad_entries = [entry % ("apache/airflow:main", DIGEST), entry % ("docker.io/apache/airflow:main", "sha256:1"), "5"]
@@ -85,6 +85,6 @@ def test_pins_are_read_back_and_what_is_no_pin_is_left_out() -> None:
 def test_origins_are_read_back() -> None:
     origins = {"docker.io/x/y:1": Origin(DIGEST, ("4f2c9d1",), (OTHER,)), "docker.io/x/z:1": Origin(why="away")}
     assert read_origins(write_origins(origins)) == origins
-    for bad in ("", "[]", '{"origins": {"a": 5}}', "[" * 100_000):
+    for bad in ("", "{}", "[]", '{"origins": {"a": 5}}', "[" * 100_000):
         assert read_origins(bad) == {}
     assert read_origins('{"origins": {"a": {"revisions": ["%s"]}}}' % ("x" * 257)) == {}

@@ -64,6 +64,19 @@ def test_pages_follow_each_other_by_their_tokens_and_the_version_is_the_first_pa
     assert connection.asked == [asked, {**asked, "continue": "t1"}, {**asked, "continue": "t2"}]
 
 
+def test_of_pages_that_are_too_large_fewer_items_are_asked_for_until_they_fit() -> None:
+    large = status(413, "the answer has more than 9 bytes")
+    connection = script(large, large, page("a", then="t1"), page("b", then="t2"), large, page("c"))
+    assert names(listing(connection, limit=20)) == ["a", "b", "c"]
+    asked = [(query.get("continue"), query["limit"]) for query in connection.asked]
+    assert asked == [(None, "20"), (None, "5"), (None, "1"), ("t1", "2"), ("t2", "4"), ("t2", "1")]
+
+
+def test_one_item_that_is_too_large_ends_the_list_at_once() -> None:
+    with pytest.raises(ListError, match="413 the answer has more than 9 bytes"):
+        names(listing(script(status(413, "the answer has more than 9 bytes")), limit=1))
+
+
 def test_an_empty_collection_has_a_version_and_no_items() -> None:
     null = Page(200, b'{"metadata": {"resourceVersion": "7"}, "items": null}')
     one = listing(script(null))

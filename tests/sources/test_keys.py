@@ -105,6 +105,19 @@ def test_a_list_of_several_pages_is_missing_nothing(
 
 
 @pytest.mark.cluster
+def test_a_page_that_would_not_fit_is_read_in_smaller_ones(cluster: Cluster, namespace: str) -> None:
+    """JSON makes six bytes of each `<`: eight of these are 36 MiB, which a limit of 256 MiB does not hold for long."""
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    for number in range(8):
+        made = cluster.call("POST", path, body={"metadata": {"name": f"c{number}"}, "data": {"k": "<" * 786_432}})
+        assert made.status == 201
+    assert cluster.read(path).status == 413
+    with watching(cluster, CONFIG_MAP, namespace) as shelves:
+        until(lambda: known(shelves, namespace, "none") is Absence.MISSING, f"all of it is known: {shelves.doubts}")
+        assert [known(shelves, namespace, f"c{number}") for number in range(8)] == [{"k"}] * 8
+
+
+@pytest.mark.cluster
 def test_what_may_not_be_read_is_unknown_until_it_may(control_plane: ControlPlane, namespace: str) -> None:
     control_plane.kubectl("-n", namespace, "create", "serviceaccount", "reader")
     with (

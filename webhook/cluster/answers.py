@@ -3,6 +3,7 @@
 import json
 import ssl
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
@@ -14,6 +15,11 @@ from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
 
 from webhook.pods import skim
+
+# An API server takes objects of up to 3 MiB, which JSON may make six times as long (`<` is \u003c): one always fits.
+LARGEST = 24 * 1024 * 1024  # bytes of a page
+_PIECE = 64 * 1024  # bytes
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 class UnreachableError(OSError):
@@ -104,6 +110,35 @@ class Lines:
 def answer_of(response: HTTPResponse) -> Answer:
     """Return the whole answer in *response*; raises UnreachableError when it breaks off."""
     return Answer(response.status, _parsed(data_of(response)), retry_after_of(response))
+
+
+def page_of(response: HTTPResponse, most: int = LARGEST) -> Page:
+    """Return the answer in *response*, not parsed; raises UnreachableError when it breaks off.
+
+    In place of one with more than *most* bytes stands a 413 (content too large).
+    """
+    data = _data_within(response, most)
+    if data is None:
+        text = json.dumps({"message": f"the answer has more than {most} bytes"})
+        return Page(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text.encode())
+    return Page(response.status, data, retry_after_of(response))
+
+
+def _data_within(response: HTTPResponse, most: int) -> bytes | None:
+    """Return the bytes of *response*, unpacked; None when there are more than *most*, and then the rest is not read."""
+    unpacker = zlib.decompressobj(_GZIP) if response.headers.get("Content-Encoding") == "gzip" else None
+    pieces, room = list[bytes](), most + 1
+    try:
+        for piece in response.stream(_PIECE, decode_content=False):
+            pieces.append(piece if unpacker is None else unpacker.decompress(piece, room))
+            room -= len(pieces[-1])
+            if room <= 0:
+                return None
+    except (HTTPError, zlib.error) as error:
+        raise UnreachableError(told(error)) from error
+    if unpacker is not None and not unpacker.eof:
+        raise UnreachableError("the answer ended before its end")
+    return b"".join(pieces)
 
 
 def data_of(response: HTTPResponse) -> bytes:

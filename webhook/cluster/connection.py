@@ -19,7 +19,7 @@ from kubernetes.config.kube_config import KubeConfigMerger
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
 
-from webhook.cluster.answers import Answer, Lines, Page, UnreachableError, answer_of, data_of, retry_after_of, told
+from webhook.cluster.answers import Answer, Lines, Page, UnreachableError, answer_of, page_of, told
 from webhook.grammar.complaint import choice, show
 
 CONNECT, READ = 5.0, 10.0  # seconds
@@ -78,11 +78,12 @@ class Cluster:
     def read(self, path: str, *, query: Mapping[str, str] | None = None) -> Page:
         """Get *path* and return the whole answer as it came; raises UnreachableError when there is none.
 
-        Lists come compressed: a tenth of the bytes for clusters that are far away.
+        Lists come compressed: a tenth of the bytes for clusters that are far away. What is too large for memory counts
+        as 413, see `page_of`: who lists something then asks for less at once.
         """
         response = self._send("GET", _target(path, query), None, JSON, accept_encoding="gzip")
         try:
-            return Page(response.status, data_of(response), retry_after_of(response))
+            return page_of(response)
         finally:
             response.close()
 

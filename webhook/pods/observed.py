@@ -1,7 +1,6 @@
 """What the controller has seen of a cluster and of registries that rules may use: facts, never guesses."""
 
 from collections.abc import Mapping
-from dataclasses import field
 
 import msgspec
 
@@ -54,7 +53,7 @@ def key(image: Image) -> str:
 
 
 class _Page(msgspec.Struct, frozen=True):
-    origins: dict[str, Origin] = field(default_factory=dict)
+    origins: dict[str, Origin] = msgspec.field(default_factory=dict)
 
 
 def write_origins(origins: Mapping[str, Origin]) -> str:

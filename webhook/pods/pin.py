@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
 
 import msgspec
 
@@ -35,7 +34,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 class _Page(msgspec.Struct, frozen=True):
-    pins: list[msgspec.Raw] = field(default_factory=list)
+    pins: list[msgspec.Raw] = msgspec.field(default_factory=list)
 
 
 class Pinning:

@@ -14,13 +14,14 @@ from webhook.pods import skim
 from webhook.sources.backoff import backoff
 
 LIMIT = 500  # items of a page, as kubectl asks for them: some 5 MiB of pods
+_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE  # as a connection says of a page that it does not read to its end
 _HASH = (1 << 64) - 1
 
 T = TypeVar("T")
 
 # Answers that a retry does not change: no such collection, or the caller may not read it. But an API server
 # that has just started refuses what it will allow as soon as it has read its own rules.
-_FINAL = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}
+_FINAL = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, _TOO_LARGE}
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
@@ -131,8 +132,7 @@ class _Asking(msgspec.Struct, frozen=True):
             if status == HTTPStatus.GONE and page is not None:
                 raise _Expired(_remainder(page))
             final = status in _FINAL or (status in _REFUSED and not allowed and not failures)
-            failures += 1
-            now = self.clock()
+            failures, now = failures + 1, self.clock()
             deadline = deadline or now + self.patience.total
             pause = self._pause(failures, page.retry_after if page is not None else None)
             if final or now + pause > deadline:
@@ -180,7 +180,8 @@ class Listing:
         self.remaining: int | None = None  # items of the pages to come, when the server says so
         self._asking = _Asking(connection, patience, stop or Event(), clock, chance)
         self._path = path
-        self._query = {**(query or {}), "limit": str(limit)}
+        self._query = {**(query or {})}
+        self._most = self._limit = limit
         self._restarts = patience.restarts
         self._uids = array("Q")  # hashes; eight bytes for each item
         self._known: frozenset[int] = frozenset()  # seen before the list started over
@@ -195,8 +196,7 @@ class Listing:
                 if not token:
                     restarts += 1
                     if restarts > self._restarts:
-                        text = f"the list expired {restarts} times before its end"
-                        raise ListError(text, HTTPStatus.GONE) from None
+                        raise ListError(f"the list expired {restarts} times before its end", HTTPStatus.GONE) from None
                     self._known = frozenset(self._uids)
                 continue
             items.reverse()
@@ -224,8 +224,15 @@ class Listing:
 
     def _page(self, token: str) -> tuple[list[msgspec.Raw], str]:
         """Return the items of the page at *token*, and the token of the next; "" after the last."""
-        query = {**self._query, "continue": token} if token else self._query
-        found = self._asking.page(self._path, query, _list)
+        query = {**self._query, "limit": str(self._limit)} | ({"continue": token} if token else {})
+        try:
+            found = self._asking.page(self._path, query, _list)
+        except ListError as error:
+            if error.status != _TOO_LARGE or self._limit == 1:
+                raise
+            self._limit = max(1, self._limit // 4)  # anybody may make objects of some MiB
+            return self._page(token)
+        self._limit = min(2 * self._limit, self._most)
         self.version = self.version or found.metadata.resource_version
         self.remaining = found.metadata.remaining_item_count
         return found.items or [], found.metadata.continue_

@@ -13,7 +13,7 @@ from webhook.sources.readable import Readable
 from webhook.sources.shelves import UNREAD, Place, Shelves
 from webhook.sources.watch import PACE, FailedError, Pace, Watch
 
-# An object may have 1 MiB of values, which JSON may double: a page stays below that many times 2 MiB.
+# An object may have 1 MiB of values. Where JSON makes more of them than a page may have, fewer are asked for at once.
 PAGE = 16
 PLURALS = {CONFIG_MAP: "configmaps", SECRET: "secrets"}
 
@@ -66,7 +66,7 @@ class KeysWatch(Watch):
         self._reading = connection
         self._shelves = shelves
         self._place: Place = kind, namespace
-        self._limit = limit
+        self._most = self._limit = limit
         self._token = ""  # of the page to come; "" for the first
         shelves.clear(self._place, UNREAD)
 
@@ -81,6 +81,9 @@ class KeysWatch(Watch):
         if page.status == HTTPStatus.GONE:  # the rest of the list has expired
             self._token = ""
             raise FailedError("410: the list expired before its end")
+        if page.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and self._limit > 1:
+            self._limit = max(1, self._limit // 4)
+            return 0.0
         if page.status != HTTPStatus.OK:
             raise FailedError(f"{page.status} {page.why}")
         try:
@@ -91,7 +94,7 @@ class KeysWatch(Watch):
             self._shelves.clear(self._place, UNREAD)
         for item in found.items or ():
             self._put(item)
-        self._token = found.metadata.continue_
+        self._token, self._limit = found.metadata.continue_, min(2 * self._limit, self._most)
         if not self._token:
             self._shelves.finish(self._place)
             self._shelves.resume(self._place)

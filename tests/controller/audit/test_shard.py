@@ -117,6 +117,9 @@ def test_what_somebody_else_wrote_is_left_out() -> None:
         "c.json": '{"findings": 5}',
         "d.json": json.dumps({"findings": [7, {"since": "yesterday"}, {"since": 5}], "summary": {"enforce": "many"}}),
         "e.txt": good.text,
+        "g.json": "[" * 100_000,
+        "h.json": '{"findings": [], "notChecked": ' + "[" * 900 + "]" * 900 + "}",
+        "i.json": '{"findings": [{"since": "2026-01-01T00:00:00Z", "image": ' + "[" * 900 + "]" * 900 + "}]}",
         "f.json": good.text,
     }
     pages = read_pages(data)

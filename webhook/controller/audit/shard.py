@@ -22,6 +22,7 @@ _IDENTITY = ("mode", "rule", "component", "object", "containers", "image", "vari
 _LISTS = ("findings", "countedElsewhere")
 _FIGURES = re.compile(r"\d+")
 _SINCE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_DEEPEST = 4  # levels: a page, its findings, one of them, its containers
 _PER_LINE = 3  # bytes by which a line is indented further in the document
 
 
@@ -139,14 +140,22 @@ def _head(body: Mapping[str, Any]) -> str:
 def _read(text: object) -> Page | None:
     try:
         body = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(body, dict) or not isinstance(body.get("findings"), list):
+    if not isinstance(body, dict) or not _is_shallow(body, _DEEPEST) or not isinstance(body.get("findings"), list):
         return None
     entries = tuple(entry for name in _LISTS for entry in _entries(name, body.get(name)))
     counts = body["summary"] if isinstance(body.get("summary"), dict) else {}
     total = sum(value for name, value in counts.items() if name != "sound" and type(value) is int and value >= 0)
     return Page(_head(body), max(total, sum(entry.list == _LISTS[0] for entry in entries)), entries)
+
+
+def _is_shallow(value: object, levels: int) -> bool:
+    """Return whether *value* has at most so many *levels*: a deeper one is none of ours, and could not be written."""
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_shallow(each, levels - 1) for each in inner)
 
 
 def _entries(list_: str, findings: object) -> Iterator[Entry]:
