@@ -26,7 +26,7 @@ class Leaf:
     def fault(self, now: datetime) -> str:
         """Say why nobody would believe it at *now*; "" when that is not so."""
         if self.flaw or not self.issuer:
-            return self.flaw or "no authority that is known has signed it"
+            return self.flaw or "no known CA signed it"
         if now < self.not_before:
             return f"it is not valid before {self.not_before:%Y-%m-%d %H:%M:%S} UTC"
         return f"it expired on {self.not_after:%Y-%m-%d %H:%M:%S} UTC" if now > self.not_after else ""
@@ -131,21 +131,21 @@ def quiet(seen: Observed, newest: Authority, now: datetime, pace: Pace) -> str:
     """Say why an authority other than *newest* may still be needed; "" when none is."""
     leaf = seen.leaf
     if leaf is None or leaf.fault(now) or leaf.issuer != newest.mark:
-        return f"the leaf in the Secret is not one of {newest}"
+        return f"the certificate in the Secret is not one of {newest}"
     if leaf.seen < pace.settling:
-        return f"the leaf of {newest} has not been in the Secret for {pace.settling:g} s yet"
+        return f"the certificate of {newest} has not been in the Secret for {pace.settling:g} s yet"
     for replica in seen.replicas:
         if replica.leaf is None:
             return f"{replica.place} does not say what it serves"
         if replica.leaf.issuer != newest.mark:
-            return f"{replica.place} does not serve a leaf of {newest} yet"
+            return f"{replica.place} does not serve a certificate of {newest} yet"
     return ""
 
 
 def _no_authority(seen: Observed) -> str:
     if seen.torn:
-        return f"the CA Secret holds no authority that is of use: {seen.torn}"
-    return "every authority is outside its time" if seen.authorities else "there is no authority yet"
+        return f"the CA Secret has no usable CA: {seen.torn}"
+    return "no CA is valid now" if seen.authorities else "there is no CA yet"
 
 
 def _publish(seen: Observed, *, busy: bool) -> Publish | None:
@@ -160,7 +160,7 @@ def _publish(seen: Observed, *, busy: bool) -> Publish | None:
         if extra:
             return Publish(publication.place, marks, f"nobody needs {' and '.join(extra)} any more")
         if not publication.tidy:
-            return Publish(publication.place, marks, f"{publication.place} holds what is no authority's certificate")
+            return Publish(publication.place, marks, f"{publication.place} has a certificate that is not a CA's")
     return None
 
 
@@ -174,18 +174,18 @@ def _wanted(seen: Observed) -> tuple[str, ...]:
 def _issue(seen: Observed, usable: tuple[Authority, ...], now: datetime, pace: Pace) -> IssueLeaf | Rest | None:
     newest, leaf = usable[-1], seen.leaf
     marks = _wanted(seen)
-    fault = (seen.torn_leaf or "there is no leaf") if leaf is None else leaf.fault(now)
+    fault = (seen.torn_leaf or "there is no certificate") if leaf is None else leaf.fault(now)
     if leaf is None or fault:
         trusted = [authority for authority in reversed(usable) if _missing(seen, authority, pace) is None]
         able = trusted or [authority for authority in reversed(usable) if _signed_all(seen, authority)]
         if able:
-            return IssueLeaf(able[0].mark, marks, f"the leaf is of no use: {fault}")
-        return Rest(f"a leaf is needed ({fault}), but {_missing(seen, newest, pace)}")
+            return IssueLeaf(able[0].mark, marks, f"the certificate is of no use: {fault}")
+        return Rest(f"a certificate is needed ({fault}), but {_missing(seen, newest, pace)}")
     if leaf.issuer != newest.mark:
         why = _missing(seen, newest, pace)
         return Rest(why) if why else IssueLeaf(newest.mark, marks, f"{newest} follows and is trusted everywhere")
     if now >= due(leaf.not_before, leaf.not_after, pace.leaf_share):
-        return IssueLeaf(newest.mark, marks, f"the leaf ends on {leaf.not_after:%Y-%m-%d %H:%M:%S} UTC")
+        return IssueLeaf(newest.mark, marks, f"the certificate ends on {leaf.not_after:%Y-%m-%d %H:%M:%S} UTC")
     return None
 
 
@@ -204,7 +204,7 @@ def _missing(seen: Observed, authority: Authority, pace: Pace) -> str | None:
 
 def _drop(seen: Observed, newest: Authority, *, busy: bool) -> DropAuthorities | None:
     if len(seen.authorities) > 1 and not busy:
-        return DropAuthorities((newest.mark,), f"every replica serves a leaf of {newest}")
+        return DropAuthorities((newest.mark,), f"every replica serves a certificate of {newest}")
     if seen.torn:
         keep = tuple(authority.mark for authority in seen.authorities)
         return DropAuthorities(keep, f"the CA Secret holds what is of no use: {seen.torn}")
@@ -221,4 +221,4 @@ def _at_rest(seen: Observed, newest: Authority, pace: Pace) -> str:
     assert seen.leaf is not None  # noqa: S101 - without one there is a step
     leaf = due(seen.leaf.not_before, seen.leaf.not_after, pace.leaf_share)
     ca = due(newest.not_before, newest.not_after, pace.ca_share)
-    return f"the leaf is due on {leaf:%Y-%m-%d %H:%M} and the authority on {ca:%Y-%m-%d %H:%M} UTC"
+    return f"the certificate is due on {leaf:%Y-%m-%d %H:%M} and the CA on {ca:%Y-%m-%d %H:%M} UTC"

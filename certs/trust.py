@@ -26,7 +26,7 @@ class Authority:
     pem: bytes = field(default=b"", compare=False, repr=False)
 
     def __str__(self) -> str:
-        return f"authority {self.mark[:12]}"
+        return f"CA {self.mark[:12]}"
 
     def valid(self, now: datetime) -> bool:
         """Whether what it signed is believed at *now*."""

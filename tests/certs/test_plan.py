@@ -67,7 +67,7 @@ def test_a_healthy_installation_is_left_alone() -> None:
 
 
 def test_without_anything_an_authority_is_made_first() -> None:
-    assert step(Observed()) == AddAuthority((), "there is no authority yet")
+    assert step(Observed()) == AddAuthority((), "there is no CA yet")
 
 
 def test_an_authority_is_published_before_anything_is_signed() -> None:
@@ -77,7 +77,7 @@ def test_an_authority_is_published_before_anything_is_signed() -> None:
 
 def test_where_nobody_serves_yet_the_first_leaf_waits_for_nothing() -> None:
     seen = Observed((authority(OLD),), publications=(published(OLD, seconds=0),))
-    assert step(seen) == IssueLeaf(OLD, (OLD,), "the leaf is of no use: there is no leaf")
+    assert step(seen) == IssueLeaf(OLD, (OLD,), "the certificate is of no use: there is no certificate")
 
 
 @pytest.mark.parametrize("served", [leaf(NEW), leaf(""), None])
@@ -89,20 +89,20 @@ def test_where_somebody_serves_a_leaf_waits_until_its_authority_is_trusted(serve
 
 def test_a_leaf_of_the_authority_that_signed_what_is_served_waits_for_nothing() -> None:
     seen = rotating(leaf=None, publications=(published(OLD, NEW, seconds=3),))
-    assert step(seen) == IssueLeaf(OLD, (OLD, NEW), "the leaf is of no use: there is no leaf")
+    assert step(seen) == IssueLeaf(OLD, (OLD, NEW), "the certificate is of no use: there is no certificate")
 
 
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
         (replace(leaf(OLD), flaw="it is not for x"), "it is not for x"),
-        (leaf(""), "no authority that is known has signed it"),
+        (leaf(""), "no known CA signed it"),
         (leaf(OLD, age=11 * DAY), "it expired on 2026-02-28 00:00:00 UTC"),
         (leaf(OLD, age=-DAY), "it is not valid before 2026-03-01 23:00:00 UTC"),
     ],
 )
 def test_a_leaf_that_is_of_no_use_is_replaced(bad: Leaf, why: str) -> None:
-    assert step(replace(healthy(), leaf=bad)) == IssueLeaf(OLD, (OLD,), f"the leaf is of no use: {why}")
+    assert step(replace(healthy(), leaf=bad)) == IssueLeaf(OLD, (OLD,), f"the certificate is of no use: {why}")
 
 
 def test_a_leaf_is_renewed_after_two_thirds_of_its_life() -> None:
@@ -112,13 +112,13 @@ def test_a_leaf_is_renewed_after_two_thirds_of_its_life() -> None:
 
 def test_a_successor_is_made_after_four_fifths_of_the_authoritys_life() -> None:
     seen = replace(healthy(), authorities=(authority(OLD, age=80 * DAY),))
-    assert step(seen) == AddAuthority((OLD,), "authority old ends on 2026-03-21 00:00:00 UTC")
+    assert step(seen) == AddAuthority((OLD,), "CA old ends on 2026-03-21 00:00:00 UTC")
 
 
 def test_a_successor_signs_only_when_it_has_been_trusted_everywhere_for_a_while() -> None:
     late = published(OLD, NEW, seconds=3, place="mutating")
     assert isinstance(step(rotating(publications=(published(OLD, NEW), late))), Rest)
-    assert step(rotating()) == IssueLeaf(NEW, (OLD, NEW), "authority new follows and is trusted everywhere")
+    assert step(rotating()) == IssueLeaf(NEW, (OLD, NEW), "CA new follows and is trusted everywhere")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_the_old_authority_stays_while_somebody_may_need_it(changes: dict[str, o
 
 def test_the_old_authority_goes_when_every_replica_serves_a_leaf_of_the_new_one() -> None:
     seen = rotating(leaf=leaf(NEW), replicas=(Replica("a", leaf(NEW)),))
-    assert step(seen) == DropAuthorities((NEW,), "every replica serves a leaf of authority new")
+    assert step(seen) == DropAuthorities((NEW,), "every replica serves a certificate of CA new")
     assert step(replace(seen, authorities=(authority(NEW),))) == Publish(
         "validating", (NEW,), "nobody needs old any more"
     )
@@ -148,12 +148,12 @@ def test_a_lost_ca_secret_means_a_new_authority_beside_the_one_that_is_in_use() 
 
 def test_an_expired_authority_is_followed_at_once() -> None:
     seen = replace(healthy(), authorities=(authority(OLD, age=101 * DAY),))
-    assert step(seen) == AddAuthority((), "every authority is outside its time")
+    assert step(seen) == AddAuthority((), "no CA is valid now")
 
 
 def test_a_torn_ca_secret_is_written_anew() -> None:
     assert step(replace(healthy(), authorities=(), torn="next.key is missing")) == AddAuthority(
-        (), "the CA Secret holds no authority that is of use: next.key is missing"
+        (), "the CA Secret has no usable CA: next.key is missing"
     )
     assert step(replace(healthy(), torn="next.key is missing")) == DropAuthorities(
         (OLD,), "the CA Secret holds what is of no use: next.key is missing"

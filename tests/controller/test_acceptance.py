@@ -164,7 +164,7 @@ def test_certs_show_tells_all_that_there_is(made: Installation, replicas: tuple[
     assert run.stderr == f"no replica of Service {made.namespace}/airlock answers\n"
     run = CliRunner().invoke(main, [*arguments, "--replica", f"127.0.0.1:{made.ports[0]}"])
     assert run.exit_code == 0, run.output
-    for text in (f"Secret {made.namespace}/airlock-ca", "  authority ", "  signed by authority ", "next: "):
+    for text in (f"Secret {made.namespace}/airlock-ca", "  CA ", "  signed by CA ", "next: "):
         assert text in run.output
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))

@@ -38,7 +38,7 @@ def test_a_configuration_that_asks_nobody_about_new_pods_is_not_complete() -> No
 @pytest.mark.parametrize(
     ("found", "served", "text"),
     [
-        (hook(trusts=""), leaf(), "trusts nobody: pods.validate.airlock has no caBundle that is valid"),
+        (hook(trusts=""), leaf(), "trusts nobody: no valid caBundle for pods.validate.airlock"),
         (hook(trusts="b"), leaf(), "does not trust what airlock-0 serves: caBundle of pods.validate.airlock"),
         (hook(), leaf(days=-1), "the certificate of airlock-0 is of no use: it expired on 2026-12-31 00:00:00 UTC"),
     ],

@@ -95,9 +95,9 @@ def report(site: "Site", scene: "Scene", now: datetime) -> Iterator[str]:
     yield f"Secret {site.namespace}/{site.ca_secret}"
     yield from (f"  {authority}, valid until {_day(authority.not_after)}" for authority in seen.authorities)
     if seen.torn or not seen.authorities:
-        yield f"  {seen.torn or 'holds no authority'}"
+        yield f"  {seen.torn or 'has no CA'}"
     yield f"Secret {site.namespace}/{site.tls_secret}"
-    yield f"  {_leaf(seen.leaf, now) if seen.leaf else seen.torn_leaf or 'holds no leaf'}"
+    yield f"  {_leaf(seen.leaf, now) if seen.leaf else seen.torn_leaf or 'has no certificate'}"
     for configuration in scene.configurations:
         yield str(configuration)
         for entry in configuration.entries:
@@ -158,7 +158,7 @@ def _words(error: OSError) -> str:
 
 def _leaf(leaf: "Leaf", now: datetime) -> str:
     fault = leaf.fault(now)
-    signer = f"signed by authority {leaf.issuer[:12]}" if leaf.issuer else "signed by nobody that is known"
+    signer = f"signed by CA {leaf.issuer[:12]}" if leaf.issuer else "signed by an unknown CA"
     return f"{signer}, valid until {_day(leaf.not_after)}{f'; of no use: {fault}' if fault else ''}"
 
 

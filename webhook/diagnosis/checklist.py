@@ -58,7 +58,7 @@ class Diagnosis(msgspec.Struct, frozen=True):
         """The answer in one line."""
         unknown = sum(item.answer is Answer.UNKNOWN for item in self.items)
         found = f"{plural(len(self.causes), 'cause')} found" if self.causes else "no cause found"
-        open_ = f", {plural(unknown, 'layer')} nobody can know from here" if unknown else ""
+        open_ = f", {plural(unknown, 'layer')} unknown" if unknown else ""
         return f"{self.patient.title}: {found}{open_}"
 
 

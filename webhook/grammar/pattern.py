@@ -38,7 +38,7 @@ class Pattern:
             object.__setattr__(self, "_program", program(rule))
         except PatternError as error:
             text = f"{show(self.source)} is not an RE2 expression: {error}"
-            raise PatternError(f"{text}; it has neither look-around nor back references, and bounds on size") from None
+            raise PatternError(f"{text}; RE2 has no look-around and no back references, and limits sizes") from None
 
     def __str__(self) -> str:
         return self.source

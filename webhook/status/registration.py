@@ -72,7 +72,7 @@ def misfits(found: Iterable[Registered], served: Iterable[Served], now: datetime
     for each in found:
         blind = [hook.name for hook in each.known if not hook.trusts]
         if blind:
-            told[f"{each} trusts nobody: {', '.join(blind)} has no caBundle that is valid"] = None
+            told[f"{each} trusts nobody: no valid caBundle for {', '.join(blind)}"] = None
         for one in places:
             names = [hook.name for hook in each.known if hook.trusts and one.leaf.issuer not in hook.trusts]
             if names:
