@@ -1,5 +1,8 @@
 """Values for other people's clusters: each shows in what is rendered, and nowhere else."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from tests.harness.chart.rendering import HelmError, Object, notes, of_kind, one, pods, render, webhooks
@@ -216,3 +219,39 @@ def test_the_notes_say_where_the_policy_looks_and_airlock_may_not(names: list[st
     document = {"apiVersion": "airlock/v1", "kind": "Policy", "rules": {"env-reference": {"lookIn": ["pipelines"]}}}
     said = notes({"policy": {"document": document}, "envReference": {"configMaps": names}})
     assert ("looks in namespace pipelines, which envReference.configMaps does not name" in said) is warned
+
+
+def texts(value: Any, path: str = "") -> Iterator[tuple[str, object]]:
+    """Yield, by its path, each name, namespace and label in *value*: Kubernetes wants text there."""
+    for key, inner in value.items() if isinstance(value, dict) else ((None, each) for each in value):
+        if isinstance(inner, dict | list):
+            yield from texts(inner, f"{path}.{key}")
+        elif key in ("name", "namespace") or path.rpartition(".")[2] in ("labels", "matchLabels", "selector"):
+            yield f"{path}.{key}", inner
+
+
+@pytest.mark.parametrize(("release", "namespace"), [("123", "456"), ("1e3", "0o17"), ("null", "true"), ("on", "no")])
+def test_names_that_yaml_takes_for_numbers_or_booleans_stay_text(release: str, namespace: str) -> None:
+    values = {
+        "fullnameOverride": "airlock",
+        "requiredEnv": {"sources": [{"namespace": "18", "names": ["19"]}]},
+        "envReference": {"configMaps": ["20"], "secrets": ["off"], "audit": True},
+        "prometheusRule": {"enabled": True},
+        "serviceMonitor": {"enabled": True},
+    }
+    apis = ("--api-versions", "monitoring.coreos.com/v1")
+    objects = render(values, release=release, namespace=namespace, arguments=apis)
+    assert "PrometheusRule" in {one["kind"] for one in objects}
+    assert [where for each in objects for where in texts(each, each["kind"]) if not isinstance(where[1], str)] == []
+
+
+@pytest.mark.parametrize("release", ["1-airlock", "my.airlock"])
+def test_a_release_that_no_service_can_be_called_after_needs_another_name(release: str) -> None:
+    with pytest.raises(HelmError, match=rf"would be called {release}, .* Set fullnameOverride"):
+        render(release=release)
+    assert one(render({"fullnameOverride": "airlock"}, release=release), "Service")["metadata"]["name"] == "airlock"
+
+
+def test_a_name_that_is_no_text_in_yaml_is_refused() -> None:
+    with pytest.raises(HelmError, match=r"would be called on, .* Set fullnameOverride"):
+        render({"fullnameOverride": "on"})

@@ -7,7 +7,7 @@
 {{- /* The selector of .component's pods; a Deployment's selector cannot change. */}}
 {{- define "airlock.selector" -}}
 app.kubernetes.io/name: airlock
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ quote .root.Release.Name }}
 {{- with .component }}
 app.kubernetes.io/component: {{ . }}
 {{- end }}
@@ -23,7 +23,7 @@ airlock/installation: {{ .Release.Namespace | quote }}
 {{ include "airlock.selector" (dict "root" .) }}
 {{ include "airlock.installation" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ quote .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
@@ -86,7 +86,7 @@ env: {{- toYaml . | nindent 2 }}
 clientConfig:
   # No caBundle here: the controller (or cert-manager) sets and owns it, so an upgrade does not remove it.
   service:
-    namespace: {{ .root.Release.Namespace }}
+    namespace: {{ quote .root.Release.Namespace }}
     name: {{ include "airlock.fullname" .root }}
     path: {{ .path }}
     port: 443
