@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from certs.issue import issue_ca
-from webhook.controller.configurations import Target, read_configuration
+from webhook.controller.configurations import Target, read_configuration, registered
 from webhook.controller.replicas import addresses, addresses_of, ask_all, split_address
 from webhook.documents.policy import read_policy
 from webhook.status.documents import enforces
 
 TARGET = Target("airlock", "airlock", frozenset({"127.0.0.1:8443"}))
 VALIDATING = "ValidatingWebhookConfiguration"
-CA = issue_ca(datetime(2026, 3, 1, tzinfo=UTC)).cert_pem
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+CA = issue_ca(NOW).cert_pem
 PODS = [{"operations": ["CREATE"], "resources": ["pods"]}]
 
 
@@ -40,6 +41,22 @@ def test_other_peoples_entries_are_neither_read_nor_patched() -> None:
 def test_an_entry_may_call_a_replica_by_url() -> None:
     ours, theirs = ({"url": f"https://127.0.0.1:{port}/validate"} for port in (8443, 8444))
     assert len(configuration(hook("a", clientConfig=ours), hook("b", clientConfig=theirs)).entries) == 1
+
+
+def test_an_address_that_is_none_is_nobody_s() -> None:
+    assert configuration(hook("a", clientConfig={"url": "https://[::1/validate"})).entries == ()
+
+
+@pytest.mark.parametrize(
+    ("selector", "by_labels"),
+    [(None, False), ({}, False), ({"matchLabels": {}, "matchExpressions": []}, False),
+     ({"matchLabels": {"team": "data"}}, True),
+     ({"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}, True)],
+)  # fmt: skip
+def test_an_entry_that_selects_by_labels_is_seen(selector: dict[str, Any] | None, *, by_labels: bool) -> None:
+    found = configuration(hook("a", objectSelector=selector))
+    assert [one.by_labels for one in found.entries] == [by_labels]
+    assert [one.by_labels for one in registered(found, NOW).known] == [by_labels]
 
 
 @pytest.mark.parametrize("bundle", ["", "?", b64encode(b"hello").decode()])

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from certs.plan import Leaf
 from webhook.documents.policy import read_policy
@@ -47,6 +48,12 @@ def test_a_bundle_that_does_not_fit_is_wrong(found: Hook, served: tuple[Served, 
     lines = list(bundle([validating(found)], served, NOW))
     assert {line.state for line in lines} == {State.WRONG}
     assert any(text in line.text for line in lines)
+
+
+def test_a_configuration_that_leaves_pods_out_by_their_labels_is_wrong() -> None:
+    (line,) = registration([validating(hook(), replace(hook(), by_labels=True))])
+    assert (line.state, line.name) == (State.WRONG, f"{VALIDATING} airlock")
+    assert line.text.endswith("take out the objectSelector of pods.validate.airlock")
 
 
 def test_a_certificate_that_nobody_showed_is_unknown() -> None:

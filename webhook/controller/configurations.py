@@ -39,6 +39,7 @@ class Entry(msgspec.Struct, frozen=True):
     trust: Trust
     ignores_failures: bool
     new_pods: bool  # whether it is asked about pods that are made
+    by_labels: bool = False  # whether it leaves objects out by their labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ def _entries(body: dict[str, Any], target: Target) -> Iterator[Entry]:
         path = _called_path(client, target)
         if path is not None:
             ignores = hook.get("failurePolicy") == "Ignore"
-            yield Entry(index, hook["name"], path, _trust(client.get("caBundle") or ""), ignores, _asks_of_pods(hook))
+            trust, by_labels = _trust(client.get("caBundle") or ""), any((hook.get("objectSelector") or {}).values())
+            yield Entry(index, hook["name"], path, trust, ignores, _asks_of_pods(hook), by_labels)
 
 
 def _called_path(client: dict[str, Any], target: Target) -> str | None:
@@ -112,7 +114,10 @@ def _called_path(client: dict[str, Any], target: Target) -> str | None:
     if service := client.get("service"):
         ours = (service.get("namespace"), service.get("name")) == (target.namespace, target.service)
         return service.get("path") or "/" if ours else None
-    url = urlsplit(client.get("url") or "")
+    try:
+        url = urlsplit(client.get("url") or "")
+    except ValueError:
+        return None
     return url.path if url.netloc in target.outside else None
 
 
@@ -139,6 +144,7 @@ def registered(configuration: Configuration, now: datetime) -> Registered:
             entry.new_pods,
             entry.ignores_failures,
             frozenset(one.mark for one in entry.trust.authorities if one.valid(now)),
+            entry.by_labels,
         )
         for entry in configuration.entries
     )

@@ -21,6 +21,7 @@ class Hook(msgspec.Struct, frozen=True):
     new_pods: bool  # whether it is asked about pods that are made
     ignores_failures: bool
     trusts: frozenset[str]  # the marks of the authorities that are valid now
+    by_labels: bool = False  # whether it leaves objects out by their labels
 
 
 class Registered(msgspec.Struct, frozen=True):
@@ -57,6 +58,11 @@ def registration(found: Iterable[Registered]) -> Iterator[Line]:
         elif not any(hook.path == PATHS[each.kind] and hook.new_pods for hook in each.hooks):
             text = f"{each} has no entry that asks {PATHS[each.kind]} about new pods; `helm upgrade` completes it"
             yield Line(REGISTRATION, State.WRONG, text, str(each))
+        elif some := [hook.name for hook in each.hooks if hook.by_labels]:
+            text = f"{each} leaves objects out by labels, which anyone who makes them chooses"
+            yield Line(
+                REGISTRATION, State.WRONG, f"{text}: take out the objectSelector of {', '.join(some)}", str(each)
+            )
         else:
             names = ", ".join(hook.name for hook in each.hooks)
             yield Line(REGISTRATION, State.OK, f"{each} asks airlock: {names}", str(each))
