@@ -20,14 +20,21 @@ from tests.harness.server import serving, wait_for
 from webhook.__main__ import main
 
 INSTALL = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+REPORTS = "reports.openreports.io"
 STRICT = "controllers.pods.validate.airlock"
 FAIL = {"failurePolicy": "Fail", "failNamespaces": ["airflow"], "failurePolicyForOthers": "Fail"}
 
 
+def resources(plane: ControlPlane) -> set[str]:
+    """Return the resources that the API server knows; none while it names a group that it does not serve yet."""
+    run = plane.run_kubectl("api-resources", "-o", "name")
+    return set() if run.returncode else {*run.stdout.split()}
+
+
 def everything(plane: ControlPlane, *selector: str) -> set[str]:
     """Return the names of all objects that an installation could leave, in HOME, elsewhere and in no namespace."""
-    resources = plane.kubectl("api-resources", "--verbs=list,delete", "-o", "name").split()
-    kinds = ",".join(sorted({*resources} - {"events", "events.events.k8s.io", "componentstatuses"}))
+    deletable = plane.kubectl("api-resources", "--verbs=list,delete", "-o", "name").split()
+    kinds = ",".join(sorted({*deletable} - {"events", "events.events.k8s.io", "componentstatuses"}))
     found = plane.kubectl("get", kinds, "-n", HOME, "-o", "name", "--ignore-not-found", *selector).split()
     elsewhere = plane.kubectl("get", "roles,rolebindings", "-A", "-o", "name", *selector).split()
     return {*found, *elsewhere}
@@ -58,9 +65,13 @@ def removal() -> list[list[str]]:
 def test_the_documented_removal_leaves_nothing_that_airlock_made(
     home: ControlPlane, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    def forget() -> None:
+        home.kubectl("delete", "crd", REPORTS)
+        wait_for(lambda: (known := resources(home)) and REPORTS not in known, 30, "the API to be gone")
+
+    request.addfinalizer(forget)
     home.kubectl("apply", "-f", "-", input=yaml.safe_dump(DEFINITION))
-    request.addfinalizer(lambda: home.kubectl("delete", "crd", "reports.openreports.io"))
-    wait_for(lambda: "reports.openreports.io" in home.kubectl("api-resources", "-o", "name"), 30, "the API to be known")
+    wait_for(lambda: REPORTS in resources(home), 30, "the API to be known")
     before = everything(home)
     release = Release(home)
     release.helm("install")
@@ -80,7 +91,7 @@ def test_the_documented_removal_leaves_nothing_that_airlock_made(
     for line in lines:
         home.kubectl(*line[1:])
     wait_for(lambda: not everything(home) - before, 30, f"nothing to be left of {everything(home) - before}")
-    assert home.kubectl("get", "reports.openreports.io", "-A", "-o", "name") == ""
+    assert home.kubectl("get", REPORTS, "-A", "-o", "name") == ""
 
 
 def test_an_old_server_is_warned_of_what_it_cannot_tell(release: Release) -> None:
