@@ -59,7 +59,7 @@ def registration(found: Iterable[Registered]) -> Iterator[Line]:
             text = f"{each} has no entry that asks {PATHS[each.kind]} about new pods; `helm upgrade` completes it"
             yield Line(REGISTRATION, State.WRONG, text, str(each))
         elif some := [hook.name for hook in each.hooks if hook.by_labels]:
-            text = f"{each} leaves objects out by labels, which anyone who makes them chooses"
+            text = f"{each} skips objects by their labels, and anyone who creates one chooses those"
             yield Line(
                 REGISTRATION, State.WRONG, f"{text}: take out the objectSelector of {', '.join(some)}", str(each)
             )
