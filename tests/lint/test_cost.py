@@ -1,8 +1,9 @@
 """What lint costs, compared with what nobody can do without: parsing the files."""
 
 import ast
+from functools import partial
 
-from tests.harness.cost import cpu, grows_linearly
+from tests.harness.cost import LINEAR, growth, ratio
 from tests.lint.cases import FOLDER, linted, load
 
 
@@ -14,12 +15,11 @@ def files(number: int) -> dict[str, str]:
 
 def test_a_folder_where_every_file_gives_a_callback_costs_a_few_times_its_parsing() -> None:
     content = files(60)
-    parsed = cpu(lambda: [ast.parse(text) for text in content.values()])
-    assert cpu(lambda: linted(content)) <= 8 * parsed
+    assert ratio(lambda: linted(content), lambda: [ast.parse(text) for text in content.values()]) < 12
 
 
 def test_the_cost_grows_with_the_number_of_files() -> None:
-    assert grows_linearly(lambda size: lambda: linted(files(size)), 25)
+    assert growth(lambda number: partial(linted, files(number)), 6) < LINEAR
 
 
 def test_calls_that_double_with_each_function_end_all_the_same() -> None:

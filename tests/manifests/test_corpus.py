@@ -11,7 +11,7 @@ from datetime import date
 import pytest
 
 from tests.harness import places
-from tests.harness.cost import grows_linearly
+from tests.harness.cost import LINEAR, growth
 from tests.harness.places import CORPUS
 from tests.judge.test_corpus import DEFAULTS
 from tests.manifests.test_worker import config
@@ -79,7 +79,7 @@ def test_a_default_install_has_no_finding_under_enforce(render: str) -> None:
     assert len([one for one in seen.workloads if one.key]) == (render in WORKERS)
 
 
-def test_ten_times_the_manifests_take_about_ten_times_as_long() -> None:
+def test_the_cost_grows_with_the_number_of_manifests() -> None:
     chart = (CORPUS / "official-1.22.0/k8s-image-latest.workloads.yaml").read_bytes()
 
     def work(copies: int) -> Callable[[], None]:
@@ -90,4 +90,4 @@ def test_ten_times_the_manifests_take_about_ten_times_as_long() -> None:
 
         return check_all
 
-    assert grows_linearly(work, 8)
+    assert growth(work, 2) < LINEAR
