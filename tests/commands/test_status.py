@@ -201,6 +201,12 @@ def test_a_replica_that_does_not_answer_is_wrong_while_the_other_one_judges(
         assert told.code == 1
         assert ("wrong", "airlock-2 does not answer") in told.lines("replica")
         assert told.report["headline"].startswith("airlock is judging, but something is wrong: airlock-2")
+        waiting = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "airlock"'}
+        state = {"name": "serve", "image": "airlock", "imageID": "", "ready": False, "restartCount": 0}
+        body = {"status": {"containerStatuses": [{**state, "state": {"waiting": waiting}}]}}
+        assert made.patch("pods/airlock-2/status", body).ok
+        why = 'container serve waits: ImagePullBackOff: Back-off pulling image "airlock"'
+        assert ("wrong", f"airlock-2 does not answer: {why}") in status(made).lines("replica")
     finally:
         made.delete("pods/airlock-2?gracePeriodSeconds=0")
         wait_for(lambda: made.get("pods/airlock-2") is None, 20, "the pod to be gone")

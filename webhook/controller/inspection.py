@@ -25,6 +25,7 @@ from webhook.scan.pages import Patience
 from webhook.scan.server import Server
 from webhook.status import documents, registration
 from webhook.status.line import SOURCE, Line, State, Unseen
+from webhook.status.pod import trouble
 from webhook.status.record import KEY, NAME, Record, read_record
 from webhook.status.registration import Registered, Served
 from webhook.status.replicas import Replica, Said, answering, read_said, replicas
@@ -202,10 +203,10 @@ def _ask(cluster: Connection, site: Site, pod: Object) -> Replica:
     try:
         page = cluster.read(f"{site.pods(f'{name}:{port}')}/proxy/readyz", query={})
     except OSError:
-        return Replica(name, None)
+        return Replica(name, None, trouble(pod))
     if page.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return Replica(name, Unseen(page.why))
-    return Replica(name, read_said(page.data.decode(errors="replace")))
+    return Replica(name, read_said(page.data.decode(errors="replace")), trouble(pod))
 
 
 def _skipped(api: Api, label: str) -> dict[str, str]:

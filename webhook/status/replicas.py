@@ -44,6 +44,7 @@ class Replica(msgspec.Struct, frozen=True):
 
     name: str
     said: Said | Unseen | None
+    trouble: str = ""  # what its pod's status names as the reason, where that was seen
 
 
 def read_said(text: str) -> Said | None:
@@ -86,7 +87,8 @@ def _line(each: Replica, installed: Mapping[str, str]) -> Line:
     if isinstance(said, Unseen):
         return Line(REPLICA, State.UNKNOWN, f"{each.name}: {said.why}", each.name)
     if said is None:
-        return Line(REPLICA, State.WRONG, f"{each.name} does not answer", each.name)
+        why = f": {each.trouble}" if each.trouble else ""
+        return Line(REPLICA, State.WRONG, f"{each.name} does not answer{why}", each.name)
     if not said.ready:
         return Line(REPLICA, State.WRONG, f"{each.name} is not ready: {'; '.join(said.lines)}", each.name)
     if said.troubles:
