@@ -79,15 +79,18 @@ def test_what_could_not_be_read_names_its_cluster_and_is_not_checked() -> None:
     whole = together({"here": surveys.healthy(), "gone": KINDS["unread"]})
     assert [str(remark) for remark in whole.unseen] == ["gone: cluster: connection refused"]
     assert code(whole, None) == 2
-    assert headline(whole) == (
-        "3 of 3 running pods that could be seen would come back; no running Airflow pods were seen in gone"
-    )
+    assert headline(whole) == ("3 of 3 running pods that could be seen would come back; gone could not be read")
     first = layers(whole)[0]
     assert first.state is State.UNCHECKED
     assert first.clauses == (
-        "gone: not checked: no running Airflow pods were seen",
+        "gone: not checked: the cluster could not be read",
         "here: not found: 1 Airflow compared, each runs one image",
     )
+
+
+def test_where_no_cluster_could_be_read_the_headline_says_that() -> None:
+    whole = together({"eu": KINDS["unread"], "us": KINDS["unread"]})
+    assert headline(whole) == "no cluster could be read"
 
 
 def test_what_all_clusters_go_by_is_said_once_and_else_for_each() -> None:

@@ -268,6 +268,8 @@ def test_what_was_not_looked_at_is_no_cause_and_no_acquittal(tmp_path: Path, pap
     [
         (("--task", "x"), "", "--dag"),
         (("--message", "-"), "Task exited with return code 1", "no such message"),
+        (("--message", "Executor x reported that"), "", "--message takes a file, or - for the text on standard input"),
+        (("--message", "no-such-file"), "", "no-such-file: no such file or directory\n"),
         (("-n", "airflow", "no-such-pod"), "", "pod no-such-pod: it is not in the dump"),
     ],
 )

@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from webhook.audit.group import Group
-from webhook.audit.survey import Basis, Reach, Skew, Survey
+from webhook.audit.survey import CLUSTER, Basis, Reach, Skew, Survey
 from webhook.manifests.outcome import Remark
 from webhook.manifests.place import Place
 from webhook.pods.sighting import Airflow, Part
@@ -39,7 +39,7 @@ def together(surveys: Mapping[str, Survey]) -> Survey:
 
 def unread(source: str, why: str, now: datetime) -> Survey:
     """Return the survey of a cluster that could not be read: it shows nothing, and is not complete."""
-    remark = Remark(Place("cluster", 0), why)
+    remark = Remark(Place(CLUSTER, 0), why)
     return Survey(Basis(source, _UNKNOWN, _UNKNOWN, installed=None), now, 0, (), remarks=(remark,))
 
 

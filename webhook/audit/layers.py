@@ -154,9 +154,12 @@ def _marked(count: int, what: str) -> tuple[str, ...]:
 
 def _unseen(survey: Survey, rule: str) -> Iterator[str]:
     """Yield why *rule* says nothing about some of what was asked for, or about any of it."""
+    if survey.is_unread:
+        yield "the cluster could not be read"
+        return
     if not survey.pods:
         yield "no running Airflow pods were seen"
-    elif unseen := sum(not remark.usable for remark in survey.remarks):
+    if unseen := sum(not remark.usable for remark in survey.remarks):
         yield f"{plural(unseen, 'thing')} could not be seen"
     if notes := sum(remark.note for remark in survey.remarks):
         yield f"{plural(notes, 'workload')} that may be Airflow's {'was' if notes == 1 else 'were'} not judged"

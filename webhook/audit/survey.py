@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from webhook.lint.finding import Finding
     from webhook.lint.linted import Linted
 
+CLUSTER = "cluster"  # the place of the remark that says why a cluster could not be read
+
 
 class Drift(msgspec.Struct, frozen=True):
     """One reference that runs as several images on nodes whose digests compare."""
@@ -122,6 +124,13 @@ class Survey(msgspec.Struct, frozen=True):
     def basis_of(self, group: Group) -> Basis:
         """Return where *group* was judged, and by which policy."""
         return self.clusters[group.cluster].basis if group.cluster in self.clusters else self.basis
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether there is nothing, because no cluster could be read."""
+        if self.clusters:
+            return all(part.is_unread for part in self.clusters.values())
+        return any(remark.place.file == CLUSTER for remark in self.remarks)
 
     @property
     def pods(self) -> int:

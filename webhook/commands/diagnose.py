@@ -88,7 +88,6 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
     from webhook.commands.audit_input import Choice, papers
     from webhook.commands.diagnose_run import Asked, run
     from webhook.commands.pipes import refuse_twice
-    from webhook.commands.reading import contents
     from webhook.diagnosis.evidence import Patient
     from webhook.report.wording import shown
 
@@ -104,7 +103,7 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
         elsewhere="-n names another",
     )
     try:
-        text = None if message is None else contents(message).decode(errors="replace")
+        text = None if message is None else _text(message)
         found = run(
             Asked(choice, papers(policy, required_env, secrets=secrets), Patient((), dag, task, pod or ""), text, dags)
         )
@@ -113,6 +112,17 @@ def diagnose(  # noqa: PLR0913 - an argument for each option
         sys.exit(2)
     _write(found, output, output_file)
     sys.exit(_code(found))
+
+
+def _text(message: Path) -> str:
+    from webhook.commands.reading import contents
+
+    try:
+        return contents(message).decode(errors="replace")
+    except OSError as error:
+        if " " in str(message):  # most likely the message, and no file's name
+            raise OSError(f"{error}; --message takes a file, or - for the text on standard input") from error
+        raise
 
 
 def _write(found: "Diagnosis", output: str, file: Path | None) -> None:

@@ -95,9 +95,12 @@ def headline(survey: "Survey") -> str:
     """Return what an audit says first; where the policy denies nothing, also what enforcing would deny."""
     unjudged, empty = _unjudged(survey), empty_clusters(survey)
     told = f"{unjudged}; {_headline(survey)}" if unjudged else _headline(survey)
-    if empty and survey.pods:
-        return f"{told}; no running Airflow pods were seen in {', '.join(map(shown, empty))}"
-    return told
+    if not survey.pods:
+        return told
+    unread = [name for name in empty if survey.clusters[name].is_unread]
+    bare = [name for name in empty if name not in unread]
+    told += f"; no running Airflow pods were seen in {', '.join(map(shown, bare))}" if bare else ""
+    return told + (f"; {', '.join(map(shown, unread))} could not be read" if unread else "")
 
 
 def empty_clusters(survey: "Survey") -> tuple[str, ...]:
@@ -114,7 +117,7 @@ def _unjudged(survey: "Survey") -> str:
 
 def _headline(survey: "Survey") -> str:
     if not survey.pods:
-        return "no running Airflow pods were seen"
+        return "no cluster could be read" if survey.is_unread else "no running Airflow pods were seen"
     if survey.lost:
         return f"{survey.lost} of {plural(survey.pods, 'running pod')} would not come back"
     if survey.enforced:
