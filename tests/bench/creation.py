@@ -24,7 +24,7 @@ from tests.figures.figure import Figure, Promise, Row
 from tests.harness.control_plane import ControlPlane
 from tests.harness.go import pair
 from tests.harness.reviews import REPLICASET
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 VARIABLE, VALUE = "MESSAGE_CALLBACK_ENDPOINT", "https://x"
 LABEL = "measured"  # on namespaces: which webhooks are asked there
@@ -115,7 +115,7 @@ def standing() -> Iterator[tuple[Creator, dict[str, str]]]:
             for name, namespace in namespaces.items():
                 wanted = name != NOTHING
                 # New registrations take some time to be honoured.
-                wait_for(lambda at=namespace, is_=wanted: given(creator.create(at, body)[1]) == is_, 30, name)  # type: ignore[misc]
+                until(lambda at=namespace, is_=wanted: given(creator.create(at, body)[1]) == is_, name)  # type: ignore[misc]
             yield creator, namespaces
 
 

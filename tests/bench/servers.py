@@ -16,7 +16,8 @@ from tests.bench.client import Target, drive, press, request, shake
 from tests.bench.told import quantile
 from tests.figures.process import cpu
 from tests.harness.control_plane.ports import free
-from tests.harness.server import Server, serving, wait_for
+from tests.harness.server import Server, serving
+from tests.harness.waiting import until
 
 PROCESSES = 2  # that send, when there is more than one connection
 
@@ -70,7 +71,7 @@ def stock(folder: Path, app: str, name: str, body: bytes) -> Iterator[Contender]
     command = [sys.executable, "-m", "gunicorn", *options, *tls, f"tests.bench.stock_app:{app}"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_for(lambda: _accepts(port), 20, "stock gunicorn")
+            until(lambda: _accepts(port), "stock gunicorn")
             yield Contender(name, Target(port, str(folder / "ca.crt"), request("/", body)), process.pid)
         finally:
             process.terminate()

@@ -15,7 +15,7 @@ from tests.harness.chart.release import Release
 from tests.harness.chart.rendering import HELM, Object, values_of
 from tests.harness.control_plane import ControlPlane
 from tests.harness.places import ROOT
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 
 def lost(wanted: Any, there: Any, path: str = "") -> Iterator[str]:
@@ -85,7 +85,7 @@ def test_plain_manifests_lie_in_airlocks_namespace_and_the_controller_works_by_t
         return found
 
     with release.controlled(tmp_path, keep=True) as log:
-        wait_for(lambda: "policy.yaml" in accepted(), 20, f"the accepted documents: {log.read_text()}")
+        until(lambda: "policy.yaml" in accepted(), f"the accepted documents: {log.read_text()}")
     apply(control_plane, plain)  # as an upgrade: what the controller wrote stays
     assert release.bundled() == {True}
     assert "policy.yaml" in accepted()

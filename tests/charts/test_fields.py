@@ -10,7 +10,7 @@ import yaml
 from tests.harness.chart.release import HOME, KINDS, MANAGER, RELEASE, Release
 from tests.harness.chart.rendering import Object, of_kind, render
 from tests.harness.control_plane import ControlPlane
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 CHANGED = {"webhooks": {"excludeNamespaces": ["elsewhere"]}, "certificates": {"leafLife": "90d"}}
 
@@ -69,7 +69,7 @@ def test_an_entry_that_an_upgrade_brings_is_completed_and_the_others_keep_what_t
         assert len(left) == len(before) - 1
         release.helm("upgrade", values=CHANGED)
         assert left.items() <= bundles(release).items()
-        wait_for(lambda: bundles(release) == before, 10, "the entry to be completed")
+        until(lambda: bundles(release) == before, "the entry to be completed")
 
 
 def test_a_tool_that_applies_on_the_servers_side_meets_no_conflict(release: Release, tmp_path: Path) -> None:
@@ -91,5 +91,5 @@ def test_a_tool_that_applies_on_the_servers_side_meets_no_conflict(release: Rele
             count = len(release.get(kind, RELEASE)["webhooks"])
             wipe = [{"op": "remove", "path": f"/webhooks/{index}/clientConfig/caBundle"} for index in range(count)]
             release.plane.kubectl("patch", kind, RELEASE, "--type=json", "-p", json.dumps(wipe))
-        wait_for(lambda: bundles(release) == before, 10, "the caBundles to be healed")
+        until(lambda: bundles(release) == before, "the caBundles to be healed")
         assert owners(release, "f:caBundle") == {MANAGER}

@@ -16,7 +16,8 @@ from tests.harness.gate import config_map
 from tests.harness.openreports import DEFINITION
 from tests.harness.places import ROOT
 from tests.harness.probed import records
-from tests.harness.server import serving, wait_for
+from tests.harness.server import serving
+from tests.harness.waiting import until
 from webhook.__main__ import main
 
 INSTALL = (ROOT / "docs/install.md").read_text(encoding="utf-8")
@@ -51,7 +52,7 @@ def test_what_is_installed_is_gone_when_it_is_uninstalled(home: ControlPlane) ->
     def left() -> set[str]:
         return everything(home) - before
 
-    wait_for(lambda: not left(), 30, f"nothing to be left of {left()}")
+    until(lambda: not left(), f"nothing to be left of {left()}")
 
 
 def removal() -> list[list[str]]:
@@ -67,17 +68,17 @@ def test_the_documented_removal_leaves_nothing_that_airlock_made(
 ) -> None:
     def forget() -> None:
         home.kubectl("delete", "crd", REPORTS)
-        wait_for(lambda: (known := resources(home)) and REPORTS not in known, 30, "the API to be gone")
+        until(lambda: (known := resources(home)) and REPORTS not in known, "the API to be gone")
 
     request.addfinalizer(forget)
     home.kubectl("apply", "-f", "-", input=yaml.safe_dump(DEFINITION))
-    wait_for(lambda: REPORTS in resources(home), 30, "the API to be known")
+    until(lambda: REPORTS in resources(home), "the API to be known")
     before = everything(home)
     release = Release(home)
     release.helm("install")
     with release.controlled(tmp_path, keep=True) as log:
-        wait_for(lambda: accepted(release), 30, "the accepted documents")
-        wait_for(lambda: audited(log), 30, "an audit")
+        until(lambda: accepted(release), "the accepted documents")
+        until(lambda: audited(log), "an audit")
     made, labels = everything(home) - before, {"airlock/installation": HOME}
     assert {"secret/airlock-ca", "secret/airlock-tls"} <= made
     others = made - everything(home, "-l", f"airlock/installation={HOME}")
@@ -85,12 +86,12 @@ def test_the_documented_removal_leaves_nothing_that_airlock_made(
     assert {name for name in others if "-token-" not in name} == {"secret/sh.helm.release.v1.airlock.v1"}
     report = {"apiVersion": "openreports.io/v1alpha1", "kind": "Report", "source": "airlock"}
     text = yaml.safe_dump(report | {"metadata": {"name": "airlock", "namespace": "pipelines", "labels": labels}})
-    wait_for(lambda: home.run_kubectl("apply", "-f", "-", input=text).returncode == 0, 30, "the API to be served")
+    until(lambda: home.run_kubectl("apply", "-f", "-", input=text).returncode == 0, "the API to be served")
     helms, *lines = removal()
     release.helm(*helms[1:2])
     for line in lines:
         home.kubectl(*line[1:])
-    wait_for(lambda: not everything(home) - before, 30, f"nothing to be left of {everything(home) - before}")
+    until(lambda: not everything(home) - before, f"nothing to be left of {everything(home) - before}")
     assert home.kubectl("get", REPORTS, "-A", "-o", "name") == ""
 
 
@@ -253,7 +254,7 @@ def test_airlock_serves_with_the_rights_that_the_chart_grants(home: ControlPlane
             tmp_path, *documents, *keyed, environ=environ
         ) as server:  # ready: every document and source was read
             assert "revision" in server.probe("/readyz")[1]
-            wait_for(lambda: "not all known" not in server.probe("/readyz")[1], 10, "names and keys to be read")
+            until(lambda: "not all known" not in server.probe("/readyz")[1], "names and keys to be read")
             assert rights_lacking(server.log) == []
         user = f"--as=system:serviceaccount:{HOME}:airlock"
         for what, namespace in (("secrets", "pipelines"), ("configmaps", "platform")):
@@ -270,8 +271,8 @@ def test_the_controller_registers_airlock_with_the_rights_and_arguments_of_the_c
         found = release.get("secret", "airlock-tls", "-n", HOME)
         assert found["type"] == "kubernetes.io/tls"
         assert found["data"].keys() == {"tls.crt", "tls.key", "ca.crt"}
-        wait_for(lambda: accepted(release), 30, "the accepted documents")
-        wait_for(lambda: audited(log), 30, "an audit")
+        until(lambda: accepted(release), "the accepted documents")
+        until(lambda: audited(log), "an audit")
         assert rights_lacking(log) == []
 
 

@@ -15,7 +15,7 @@ from tests.harness.livepods import REPOSITORY, digest, running
 from tests.harness.monitoring.charted import JOB, Query, objects, queries
 from tests.harness.monitoring.prometheus import Prometheus, prometheus
 from tests.harness.running import Kubelets, fresh_name, nodes, since
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 WINDOW = "5s"
 
@@ -67,12 +67,12 @@ def test_every_query_of_the_dashboard_finds_series_and_no_alert_is_about_to_fire
         made.controlled("--propagation", "1", "--settling", "2", *audit) as controller,
         made.served() as (first, second),
     ):
-        wait_for(lambda: controller.ready, 20, "the controller to be ready")
+        until(lambda: controller.ready, "the controller to be ready")
         run_pods(Kubelets(made.cluster, made.plane.namespace()), *names)
         targets = {"first": first.metrics_port, "second": second.metrics_port, "controller": controller.probes()}
         with prometheus(tmp_path, JOB, rules, **targets) as watched:
-            wait_for(lambda: len(watched.query("up == 1")) == len(targets), 20, "the first scrapes")
-            wait_for(lambda: watched.query("airlock_reconciles_total > 1"), 20, "the controller to be seen at work")
+            until(lambda: len(watched.query("up == 1")) == len(targets), "the first scrapes")
+            until(lambda: watched.query("airlock_reconciles_total > 1"), "the controller to be seen at work")
             made.delete("secrets/airlock-tls")  # so that there are steps to see
             namespace = made.plane.namespace(labels={"airlock-test": made.namespace})
             left = asked
@@ -84,22 +84,20 @@ def test_every_query_of_the_dashboard_finds_series_and_no_alert_is_about_to_fire
                 return not left
 
             try:
-                wait_for(found, 60, "every query to find something")
+                until(found, "every query to find something")
             finally:
                 sys.stdout.write(f"{len(asked) - len(left)} of {len(asked)} queries found series; not: {left}\n")
-            wait_for(lambda: states(watched)["AirlockDenies"] == "firing", 10, "the denials to be told")
+            until(lambda: states(watched)["AirlockDenies"] == "firing", "the denials to be told")
             told = {f"Airlock{word}" for word in ("Denies", "DeniesMost", "ImageDrift", "ImageSkew", "WouldNotReturn")}
-            wait_for(
-                lambda: {name for name, state in states(watched).items() if state != "inactive"} <= told, 60, "silence"
-            )
+            until(lambda: {name for name, state in states(watched).items() if state != "inactive"} <= told, "silence")
 
 
 def test_a_query_for_what_is_not_there_would_be_noticed(made: Installation, tmp_path: Path) -> None:
     wrong = [Query("", 'airlock_policy_infos{job=~"$job"}', ""), Query("", 'up{job=~"$job"} == 1', "")]
     with made.controlled() as controller:
-        wait_for(controller.probes, 20, "the controller")
+        until(controller.probes, "the controller")
         with prometheus(tmp_path, JOB, {"groups": []}, controller=controller.probes()) as watched:
-            wait_for(lambda: watched.query("up == 1"), 20, "the first scrape")
+            until(lambda: watched.query("up == 1"), "the first scrape")
             assert silent(watched, wrong) == wrong[:1]
 
 
@@ -118,6 +116,6 @@ def test_the_api_server_counts_what_it_could_not_ask_under_the_names_of_the_aler
     asked = partial(
         made.cluster.call, "POST", f"/api/v1/namespaces/{namespace}/pods", query={"dryRun": "All"}, body=pod
     )
-    refused = wait_for(lambda: None if (answer := asked()).ok else answer, 20, "the webhooks to be called")
+    refused = until(lambda: None if (answer := asked()).ok else answer, "the webhooks to be called")
     assert "failed calling webhook" in refused.why  # nobody listens there
-    wait_for(lambda: failed() > before, 10, "the count")
+    until(lambda: failed() > before, "the count")

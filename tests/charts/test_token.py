@@ -15,7 +15,7 @@ from tests.harness.chart.release import HOME, KINDS, RELEASE, Release
 from tests.harness.chart.rendering import Object
 from tests.harness.control_plane import ControlPlane
 from tests.harness.gate import config_map
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 POLICIES = (1, 30)
 VALIDATING = "validatingwebhookconfiguration"
@@ -51,7 +51,7 @@ def thief(release: Release) -> Thief:
     thief = Thief(release)
     if release.plane.version >= POLICIES:
         # A policy that was made a moment ago does not bind yet.
-        wait_for(lambda: "ValidatingAdmissionPolicy" in thief.patches(VALIDATING, RELEASE, URL), 30, "the policies")
+        until(lambda: "ValidatingAdmissionPolicy" in thief.patches(VALIDATING, RELEASE, URL), "the policies")
     return thief
 
 
@@ -166,5 +166,5 @@ def test_the_break_glass_label_is_kept_for_the_groups_that_the_values_name(relea
         more = (f"--as-group={group}" for group in ("system:masters", *groups))
         return release.plane.run_kubectl(*label, *more).stderr
 
-    wait_for(lambda: "only these groups may change it" in told(), 30, "the policy to bind")
+    until(lambda: "only these groups may change it" in told(), "the policy to bind")
     assert told("platform") == ""

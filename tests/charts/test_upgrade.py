@@ -15,7 +15,7 @@ from tests.harness.chart.rendering import CHART, HelmError, Object
 from tests.harness.control_plane import ControlPlane
 from tests.harness.gate import config_map
 from tests.harness.places import ROOT
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 EARLIER = ROOT / "tests/harness/chart/earlier-0.1.0.tgz"
 OWN = ("-n", HOME)
@@ -62,10 +62,8 @@ def test_an_upgrade_from_0_1_0_keeps_what_the_controller_wrote_and_takes_its_old
     assert all("caBundle" in there[name]["clientConfig"] for name in asked)
     assert all(hook["failurePolicy"] == "Ignore" for name, hook in there.items() if name not in asked)
     with earlier.controlled(tmp_path) as log:
-        wait_for(
-            lambda: not {"airlock-report-airflow", "airlock-report-team-a"} & maps(earlier).keys(), 30, log.read_text()
-        )
-        wait_for(lambda: maps(earlier)["airlock-accepted"]["data"]["policy.yaml"] != "x", 20, "the accepted documents")
+        until(lambda: not {"airlock-report-airflow", "airlock-report-team-a"} & maps(earlier).keys(), log.read_text())
+        until(lambda: maps(earlier)["airlock-accepted"]["data"]["policy.yaml"] != "x", "the accepted documents")
         refused = [line for line in log.read_text().splitlines() if "forbidden" in line and "configmaps" in line]
         assert refused == []
     earlier.helm("upgrade", how)
@@ -94,8 +92,8 @@ def test_what_the_controller_wrote_and_the_owner_that_it_set_stay_at_every_upgra
         return [each and each[0]["kind"] for each in found]
 
     with release.controlled(tmp_path) as log:
-        wait_for(lambda: "data" in maps(release)["airlock-accepted"], 20, log.read_text())
-        wait_for(lambda: owners() == ["Namespace"] * 2, 20, log.read_text())
+        until(lambda: "data" in maps(release)["airlock-accepted"], log.read_text())
+        until(lambda: owners() == ["Namespace"] * 2, log.read_text())
     data = maps(release)["airlock-accepted"]["data"]
     force = ("--force-conflicts",) if how.endswith("true") else ()
     changed: Object = {"serve": {"replicas": 3}, "webhooks": {"excludeNamespaces": ["elsewhere"]}}
@@ -200,7 +198,7 @@ def test_an_edit_of_the_policy_in_an_emergency_gives_way_by_force_and_nothing_el
     release: Release, tmp_path: Path
 ) -> None:
     with release.controlled(tmp_path) as log:
-        wait_for(lambda: "data" in maps(release)["airlock-accepted"], 20, log.read_text())
+        until(lambda: "data" in maps(release)["airlock-accepted"], log.read_text())
     data, policy = maps(release)["airlock-accepted"]["data"], "apiVersion: airlock/v1\nkind: Policy\nmode: audit\n"
     patch = json.dumps({"data": {"policy.yaml": policy}})
     release.plane.kubectl("patch", "configmap", "airlock-policy", *OWN, "-p", patch, "--field-manager=kubectl-edit")

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from tests.harness.control_plane import ControlPlane
-from tests.harness.control_plane.waiting import until
 from tests.harness.livepods import running
 from tests.harness.scanning import ENFORCING, listed, report, run, workload
+from tests.harness.waiting import until
 
 LATEST = "apache/airflow:latest"
 

@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from tests.harness.control_plane import ControlPlane
-from tests.harness.control_plane.waiting import until
 from tests.harness.populace import task
 from tests.harness.scanning import ENFORCING, reader
+from tests.harness.waiting import until
 from webhook.audit.assessment import Law, judge
 from webhook.audit.survey import Basis, Survey, code
 from webhook.cluster import Cluster, Page, connect

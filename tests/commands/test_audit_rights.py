@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from tests.harness.control_plane import ControlPlane
-from tests.harness.control_plane.waiting import until
 from tests.harness.places import ROOT
 from tests.harness.scanning import reader, report, run, workload
+from tests.harness.waiting import until
 
 LATEST = "apache/airflow:latest"
 

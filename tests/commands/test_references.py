@@ -9,9 +9,9 @@ import click.testing
 import pytest
 
 from tests.harness.control_plane import ControlPlane
-from tests.harness.control_plane.waiting import until
 from tests.harness.livepods import running
 from tests.harness.scanning import listed, reader, report, workload
+from tests.harness.waiting import until
 from webhook.__main__ import main
 
 IMAGE = "apache/airflow:2.10.5"

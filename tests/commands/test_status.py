@@ -19,7 +19,8 @@ from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import GUARD, MANIFEST, POLICY, Installation, Process, age, installation
 from tests.harness.controller_rights import ACCOUNT
 from tests.harness.gate import ONE_SOURCE, config_map
-from tests.harness.server import Server, serving, wait_for
+from tests.harness.server import Server, serving
+from tests.harness.waiting import until
 from webhook.__main__ import main
 
 SELECTOR = {"app.kubernetes.io/name": "airlock", "app.kubernetes.io/component": "serve"}
@@ -80,14 +81,14 @@ def controller(made: Installation) -> Iterator[Process]:
 
 @pytest.fixture(scope="module")
 def servers(made: Installation, controller: Process) -> Iterator[tuple[Server, Server]]:
-    wait_for(lambda: made.secret("airlock-tls"), 60, controller.log.read_text())
+    until(lambda: made.secret("airlock-tls"), controller.log.read_text())
     spec = {"selector": SELECTOR, "ports": [{"name": "https", "port": 443}]}
     metadata = {"name": "airlock", "namespace": made.namespace}
     made.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}, *called(made))
     with made.served("--host", "0.0.0.0") as both:  # noqa: S104
         run_pods(made, both)
-        wait_for(lambda: whole(made), 20, "the caBundles")
-        wait_for(lambda: fine(status(made)), 60, "the first audit")
+        until(lambda: whole(made), "the caBundles")
+        until(lambda: fine(status(made)), "the first audit")
         yield both
 
 
@@ -114,7 +115,7 @@ def status(made: Installation, *more: str, kubeconfig: Path | None = None, outpu
 @contextmanager
 def document(made: Installation, name: str, key: str, text: str, before: str) -> Iterator[None]:
     """Have another document in a ConfigMap while the block runs."""
-    wait_for(lambda: made.patch(f"configmaps/{name}", {"data": {key: text}}).ok, 20, "a guard that was taken away")
+    until(lambda: made.patch(f"configmaps/{name}", {"data": {key: text}}).ok, "a guard that was taken away")
     try:
         yield
     finally:
@@ -156,7 +157,7 @@ def test_configurations_that_somebody_deleted_are_told_at_every_door_and_once_by
         assert told.code == 1
         assert told.report["headline"].startswith("airlock is not judging: MutatingWebhookConfiguration ")
         assert [state for state, _ in told.lines("registration")] == ["wrong", "wrong"]
-        wait_for(lambda: len(made.events("RegistrationMissing")) == 2, 60, "the Events")
+        until(lambda: len(made.events("RegistrationMissing")) == 2, "the Events")
         both = made.events("RegistrationMissing")
         assert {event["type"] for event in both} == {"Warning"}
         assert "does not exist: nobody asks airlock" in both[0]["note"]
@@ -169,8 +170,8 @@ def test_configurations_that_somebody_deleted_are_told_at_every_door_and_once_by
         assert f"MutatingWebhookConfiguration {made.configuration} does not exist" in shown.stderr
     finally:
         made.apply(*called(made))
-        wait_for(lambda: whole(made), 20, "the caBundles")
-    over = wait_for(lambda: [e for e in made.events("RegistrationMissing") if e["type"] == "Normal"], 60, "the end")
+        until(lambda: whole(made), "the caBundles")
+    over = until(lambda: [e for e in made.events("RegistrationMissing") if e["type"] == "Normal"], "the end")
     controller.looks_again()
     assert over[0]["note"].startswith("it is over: ")
     assert "not judging: Validating" not in controller.probe("/readyz")[1]
@@ -185,7 +186,7 @@ def test_no_replica_is_wrong(made: Installation, servers: tuple[Server, Server])
         assert told.lines("replica") == [("wrong", "there is none: nobody answers the API server")]
         assert told.report["headline"] == "airlock is not judging: there is none: nobody answers the API server"
     finally:
-        wait_for(lambda: not made.get("pods")["items"], 20, "the pods to be gone")
+        until(lambda: not made.get("pods")["items"], "the pods to be gone")
         run_pods(made, servers)
 
 
@@ -209,7 +210,7 @@ def test_a_replica_that_does_not_answer_is_wrong_while_the_other_one_judges(
         assert ("wrong", f"airlock-2 does not answer: {why}") in status(made).lines("replica")
     finally:
         made.delete("pods/airlock-2?gracePeriodSeconds=0")
-        wait_for(lambda: made.get("pods/airlock-2") is None, 20, "the pod to be gone")
+        until(lambda: made.get("pods/airlock-2") is None, "the pod to be gone")
 
 
 def test_a_break_glass_namespace_is_told_with_the_value_of_its_label(
@@ -230,12 +231,12 @@ def test_a_source_is_missing_then_lacks_its_key_then_is_read_by_every_replica(
     del servers
     name = f"ConfigMap {made.namespace}/callbacks"
     with document(made, "airlock-required-env", "required-env.yaml", ONE_SOURCE % made.namespace, MANIFEST):
-        told = wait_for(lambda: settled(made, "1 missing"), 20, "the replicas to look")
+        told = until(lambda: settled(made, "1 missing"), "the replicas to look")
         assert told.lines("source") == [("wrong", f"{name} does not exist")]
         assert told.code == 1
         assert "something is wrong" in told.report["headline"]
         made.apply(config_map(made.namespace, "callbacks", {"other": "x"}))
-        told = wait_for(lambda: settled(made, "1 read"), 20, "the replicas to look")
+        told = until(lambda: settled(made, "1 read"), "the replicas to look")
         assert told.lines("source") == [("wrong", f"{name} has no key endpoint")]
         made.apply(config_map(made.namespace, "callbacks", {"endpoint": "x"}))
         told = status(made)
@@ -252,7 +253,7 @@ def test_a_source_that_cannot_be_had_is_told_by_one_event_until_that_is_over_and
     state = f'airlock_source{{name="late",namespace="{made.namespace}",state="%s"}}'
     may_read(made, ACCOUNT, "late")
     with document(made, "airlock-required-env", "required-env.yaml", manifest, MANIFEST):
-        (event,) = wait_for(lambda: late(made, "Warning"), 60, "the Event")
+        (event,) = until(lambda: late(made, "Warning"), "the Event")
         assert event["note"] == f"ConfigMap {name} does not exist"
         assert event["regarding"]["name"] == "airlock-required-env"
         assert f"a source cannot be read: {event['note']}" in controller.probe("/readyz")[1]
@@ -260,7 +261,7 @@ def test_a_source_that_cannot_be_had_is_told_by_one_event_until_that_is_over_and
         (line,) = [line for line in status(made).report["lines"] if line["name"] == name]
         assert line["since"] <= event["eventTime"]
         assert "does not exist (since 20" in status(made, output="table").text
-    (over,) = wait_for(lambda: late(made, "Normal"), 60, "the end")
+    (over,) = until(lambda: late(made, "Normal"), "the end")
     assert over["note"].startswith("it is over: ")
     assert len(late(made, "Warning")) == 1
 
@@ -292,7 +293,7 @@ def test_a_replica_that_may_not_read_a_source_is_wrong_also_for_a_reader_who_may
         document(made, "airlock-required-env", "required-env.yaml", ONE_SOURCE % "kube-public", MANIFEST),
         serving(tmp_path, "--required-env", manifest, environ=environ, ready=False) as poor,
     ):
-        wait_for(lambda: "sources: 1 forbidden" in poor.probe("/readyz")[1], 20, "the refusal")
+        until(lambda: "sources: 1 forbidden" in poor.probe("/readyz")[1], "the refusal")
         told = status(made, "--replica", f"127.0.0.1:{poor.port}")
         assert poor.metric('airlock_sources{state="forbidden"}') == 1
     assert told.code == 1
@@ -319,7 +320,7 @@ def test_a_reader_of_one_config_map_sees_what_the_controller_saw_last_and_how_ol
     del servers
     kubeconfig = reader(made, "reader")
     may_read(made, "reader", "airlock-status")
-    told = wait_for(lambda: fine(status(made, kubeconfig=kubeconfig)), 30, "the controller to look")
+    told = until(lambda: fine(status(made, kubeconfig=kubeconfig)), "the controller to look")
     assert told.report["headline"] == "airlock is judging: 2 replicas answer, and the API server asks them"
     texts = [text for subject in ("registration", "replica", "caBundle", "policy") for _, text in told.lines(subject)]
     assert len(texts) == 6
@@ -367,7 +368,7 @@ def test_a_policy_that_is_bad_is_wrong(made: Installation, servers: tuple[Server
             assert told.lines("policy")[0][0] == "wrong"
     finally:
         made.apply(*called(made))
-        wait_for(lambda: whole(made), 20, "the caBundles")
+        until(lambda: whole(made), "the caBundles")
 
 
 def test_a_ca_bundle_of_another_authority_is_wrong_whatever_the_replicas_say(

@@ -14,7 +14,8 @@ from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import DENIED, MANIFEST, POLICY, Installation, Process, installation
 from tests.harness.controller_rights import config_maps
 from tests.harness.gate import config_map
-from tests.harness.server import Server, serving, wait_for
+from tests.harness.server import Server, serving
+from tests.harness.waiting import until
 from webhook.__main__ import main
 from webhook.cluster import MERGE_PATCH
 
@@ -31,8 +32,8 @@ def made(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def controller(made: Installation) -> Iterator[Process]:
     with made.controlled("--propagation", "0", "--settling", "0") as process:
-        wait_for(lambda: accepted(made).keys() >= {"policy.yaml", "required-env.yaml"}, 30, "both documents")
-        wait_for(lambda: process.ready, 30, "the controller to be ready")
+        until(lambda: accepted(made).keys() >= {"policy.yaml", "required-env.yaml"}, "both documents")
+        until(lambda: process.ready, "the controller to be ready")
         yield process
 
 
@@ -64,18 +65,18 @@ def test_what_is_good_is_kept_with_its_revision(made: Installation, controller: 
     assert data["policy.yaml"] == POLICY
     assert data["required-env.yaml"] == MANIFEST
     series = f'airlock_accepted_info{{document="policy",revision="{data["policy.revision"]}"}}'
-    wait_for(lambda: controller.metric(series) == 1, 10, "the gauge")
+    until(lambda: controller.metric(series) == 1, "the gauge")
 
 
 def test_a_place_that_somebody_deletes_is_missed_and_filled_again_once_it_is_back(
     made: Installation, controller: Process
 ) -> None:
     made.delete("configmaps/airlock-accepted")
-    wait_for(lambda: "airlock-accepted is missing: `helm upgrade`" in controller.probe("/readyz")[1], 10, "the trouble")
+    until(lambda: "airlock-accepted is missing: `helm upgrade`" in controller.probe("/readyz")[1], "the trouble")
     controller.looks_again()  # the rest of the work goes on as ever
     made.apply(*config_maps(made.namespace))
-    wait_for(lambda: accepted(made), 10, "the documents")
-    wait_for(lambda: controller.ready, 10, "the trouble to be over")
+    until(lambda: accepted(made), "the documents")
+    until(lambda: controller.ready, "the trouble to be over")
 
 
 def test_a_policy_that_enforces_behind_a_webhook_that_fails_open_is_told_of_once(
@@ -90,17 +91,17 @@ def test_a_policy_that_enforces_behind_a_webhook_that_fails_open_is_told_of_once
         assert {event["regarding"]["name"] for event in events} <= {"airlock-policy"}
         return sum(event.get("series", {}).get("count", 1) for event in events)
 
-    wait_for(lambda: controller.metric("airlock_fails_open") == 1, 10, "the gauge")
+    until(lambda: controller.metric("airlock_fails_open") == 1, "the gauge")
     controller.looks_again()
-    wait_for(lambda: told() >= lines(), 20, "an Event for each line so far")
+    until(lambda: told() >= lines(), "an Event for each line so far")
     before, events = lines(), told()
     made.apply(*made.registration("Fail"))
-    wait_for(lambda: controller.metric("airlock_fails_open") == 0, 10, "the gauge to fall")
+    until(lambda: controller.metric("airlock_fails_open") == 0, "the gauge to fall")
     made.apply(*made.registration("Ignore"))
-    wait_for(lambda: controller.metric("airlock_fails_open") == 1, 10, "the gauge")
+    until(lambda: controller.metric("airlock_fails_open") == 1, "the gauge")
     controller.looks_again()
     assert lines() == before + 1
-    wait_for(lambda: told() > events, 20, "an Event for this line")
+    until(lambda: told() > events, "an Event for this line")
 
 
 def test_a_namespace_that_airlock_is_told_to_skip_is_told_of(made: Installation) -> None:
@@ -111,8 +112,8 @@ def test_a_namespace_that_airlock_is_told_to_skip_is_told_of(made: Installation)
         return [event for event in events if event["regarding"]["name"] == skipped]
 
     with made.controlled("--propagation", "0", "--settling", "0") as fresh:
-        wait_for(lambda: fresh.metric("airlock_break_glass_namespaces") >= 1, 20, "the gauge")
-        found = wait_for(told, 20, "the Event")
+        until(lambda: fresh.metric("airlock_break_glass_namespaces") >= 1, "the gauge")
+        found = until(told, "the Event")
     [note] = {event["note"] for event in found}
     assert "airlock/skip=incident-7" in note
     assert {event["regarding"]["kind"] for event in found} == {"Namespace"}
@@ -121,7 +122,7 @@ def test_a_namespace_that_airlock_is_told_to_skip_is_told_of(made: Installation)
 
 def test_a_bad_edit_is_refused_at_kubectl_apply(made: Installation, replicas: tuple[Server, Server]) -> None:
     del replicas
-    wait_for(lambda: refused(made, BAD), 20, "the guard to stand")
+    until(lambda: refused(made, BAD), "the guard to stand")
     assert policy(made, BAD) == DENIED
     changed = config_map(made.namespace, "airlock-policy", {"policy.yaml": BAD})
     run = made.plane.run_kubectl("replace", "-f", "-", input=json.dumps(changed))
@@ -136,19 +137,19 @@ def test_a_replica_starts_from_what_was_accepted_when_the_present_document_is_ba
     made: Installation, controller: Process, tmp_path: Path
 ) -> None:
     del controller
-    wait_for(lambda: accepted(made).get("policy.yaml") == POLICY, 10, "the good one")
+    until(lambda: accepted(made).get("policy.yaml") == POLICY, "the good one")
     made.delete(made.hooks[1])  # with the guard in place the bad one could not be written
     try:
-        assert wait_for(lambda: policy(made, BAD) == 200, 20, "the guard to be gone")
+        assert until(lambda: policy(made, BAD) == 200, "the guard to be gone")
         source = f"configmap:{made.namespace}/airlock-"
         sources = ["--policy", f"{source}policy", "--required-env", f"{source}required-env"]
         environ = {"PATH": os.environ["PATH"], "KUBECONFIG": str(made.plane.kubeconfig)}
         with serving(tmp_path, *sources, "--accepted", f"{source}accepted", environ=environ) as server:
             assert "policy: revision" in server.probe("/readyz")[1]
             assert server.metric('airlock_policy_stale{document="policy"}') > 0
-            wait_for(lambda: made.events("DocumentStale"), 10, "the Event")
+            until(lambda: made.events("DocumentStale"), "the Event")
             assert policy(made, POLICY) == 200
-            wait_for(lambda: server.metric('airlock_policy_stale{document="policy"}') == 0, 10, "the good one")
+            until(lambda: server.metric('airlock_policy_stale{document="policy"}') == 0, "the good one")
         assert accepted(made)["policy.yaml"] == POLICY
     finally:
         policy(made, POLICY)

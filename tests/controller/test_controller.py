@@ -17,7 +17,7 @@ from tests.harness.certificates import Dialler, authorities, serial, trusted, wh
 from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import Installation, Process, age, installation, load
 from tests.harness.load import Load
-from tests.harness.server import START, wait_for
+from tests.harness.waiting import until
 from webhook.cluster import connect
 from webhook.controller.api import Api, Written
 
@@ -39,10 +39,10 @@ def made(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Installation]:
 
 def test_an_empty_namespace_becomes_an_installation_that_serves(made: Installation) -> None:
     with made.controlled(*QUICK) as controller:
-        wait_for(lambda: whole(made), 20, "certificates")
-        wait_for(lambda: controller.ready, 10, "the controller to be ready")
+        until(lambda: whole(made), "certificates")
+        until(lambda: controller.ready, "the controller to be ready")
         with made.served(), load(made) as (told, dialler):
-            wait_for(lambda: told.sent > 20, 20, "some load")
+            until(lambda: told.sent > 20, "some load")
         assert told.failures + dialler.failures == []
         assert controller.metric('airlock_certificate_expiry_timestamp_seconds{certificate="ca-bundle"}') > time.time()
         assert controller.metric('airlock_certificate_steps_total{outcome="done",step="publish"}') == 2
@@ -54,7 +54,7 @@ def rotate_under_load(made: Installation, rotations: int) -> None:
     """Have that many of each follow, while two API servers ask; both must have heard of what is published."""
     age(made, timedelta(days=81))
     with made.controlled(*SHORT) as controller:
-        wait_for(lambda: all(trusted(made)), 20, "a caBundle")
+        until(lambda: all(trusted(made)), "a caBundle")
         with (
             made.plane.beside() as beside,
             made.served(),
@@ -86,7 +86,7 @@ def test_five_authorities_and_more_leaves_follow_each_other_without_a_failed_req
 def test_a_controller_that_is_killed_after_every_write_gets_there_all_the_same(made: Installation) -> None:
     old = age(made, timedelta(days=81))
     with made.controlled(*QUICK, program=MORTAL, DIE="after:2"):
-        wait_for(lambda: all(trusted(made)), 20, "a caBundle")
+        until(lambda: all(trusted(made)), "a caBundle")
     lives = 0
 
     def over() -> bool:
@@ -98,7 +98,7 @@ def test_a_controller_that_is_killed_after_every_write_gets_there_all_the_same(m
             die = ("after:1", "before:2")[lives % 2]
             with made.controlled(*QUICK, program=MORTAL, DIE=die) as controller:
                 process = controller.process
-                wait_for(lambda: process.poll() is not None or over(), START, "the controller to end")  # noqa: B023 - now
+                until(lambda: process.poll() is not None or over(), "the controller to end")  # noqa: B023 - now
             lives += 1
     assert told.failures + dialler.failures == []
     assert lives >= 6
@@ -107,7 +107,7 @@ def test_a_controller_that_is_killed_after_every_write_gets_there_all_the_same(m
 
 def heals(what: str, condition: Callable[[], object]) -> None:
     began = time.monotonic()
-    wait_for(condition, 10, f"{what} to be healed")
+    until(condition, f"{what} to be healed", seconds=10)
     tell(f"{what}: healed within {time.monotonic() - began:.1f} s")
 
 
@@ -124,7 +124,7 @@ def tell(text: str) -> None:
 def test_what_is_damaged_is_healed_within_ten_seconds(made: Installation) -> None:
     foreign = age(made, timedelta(days=1))
     with made.controlled(*QUICK, "--interval", "2") as controller, made.served():
-        wait_for(lambda: whole(made), 20, "the start")
+        until(lambda: whole(made), "the start")
         for path in made.hooks:
             api = Api(made.cluster)
             body = made.get(path)
@@ -138,7 +138,7 @@ def test_what_is_damaged_is_healed_within_ten_seconds(made: Installation) -> Non
         heals("a deleted TLS Secret", lambda: made.secret("airlock-tls"))
         made.delete("secrets/airlock-ca")
         heals("a deleted CA Secret", lambda: foreign not in authorities(made) and len(authorities(made)) == 1)
-        wait_for(lambda: whole(made), 20, "the lost authority to be followed by the new one")
+        until(lambda: whole(made), "the lost authority to be followed by the new one")
         made.delete(made.hooks[1])
         controller.looks_again()
         assert made.get(made.hooks[1]) is None  # what was deleted in an emergency stays deleted
@@ -152,7 +152,7 @@ def torment(made: Installation, blows: int) -> None:
     age(made, timedelta(days=81))
     with ExitStack() as stack:
         pair: list[Process] = [stack.enter_context(made.controlled(*LASTING)) for _ in range(2)]
-        wait_for(lambda: all(trusted(made)), 20, "a caBundle")
+        until(lambda: all(trusted(made)), "a caBundle")
         stack.enter_context(made.served())
         told, dialler = stack.enter_context(load(made))
         for _ in range(blows):
@@ -166,7 +166,7 @@ def torment(made: Installation, blows: int) -> None:
                 process.kill()
                 pair[victim] = stack.enter_context(made.controlled(*LASTING))
             time.sleep(chance.uniform(0.0, 2.0))
-        wait_for(lambda: whole(made), 40, "everything to come to rest")
+        until(lambda: whole(made), "everything to come to rest")
         assert told.failures + dialler.failures == []
         tell(f"{blows} blows; {counted(told, dialler)}")
 
@@ -206,15 +206,15 @@ def test_the_clock_alone_brings_what_is_due(made: Installation, shift: str, *, l
     library = subprocess.check_output([FAKETIME], text=True).strip()
     lives = ("--ca-life", "100m", "--leaf-life", "60m")
     with made.controlled(*QUICK, *lives) as first:
-        wait_for(lambda: whole(made), 20, "certificates")
-        wait_for(lambda: first.ready, 10, "the rest")
+        until(lambda: whole(made), "certificates")
+        until(lambda: first.ready, "the rest")
     leaf = serial(made)
     with made.controlled(
         *QUICK, *lives, LD_PRELOAD=library, FAKETIME=shift, FAKETIME_DONT_FAKE_MONOTONIC="1"
     ) as controller:
-        wait_for(lambda: controller.ready, 20, "the controller to be ready")
-        wait_for(lambda: (serial(made) != leaf) == leaf_follows, 10, "the leaf")
-        wait_for(lambda: len(authorities(made)) == count, 10, "the authorities")  # nobody serves, so both stay
+        until(lambda: controller.ready, "the controller to be ready")
+        until(lambda: (serial(made) != leaf) == leaf_follows, "the leaf")
+        until(lambda: len(authorities(made)) == count, "the authorities")  # nobody serves, so both stay
         controller.looks_again()
     assert (serial(made) != leaf) == leaf_follows
     assert len(authorities(made)) == count

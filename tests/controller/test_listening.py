@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.harness.probed import records
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 KUBECONFIG = """\
 apiVersion: v1
@@ -29,7 +29,7 @@ def test_the_controllers_probes_are_reached_by_both_families_where_it_listens_on
         subprocess.Popen([*command, "--metrics-port", "0"], stderr=output, env=environ) as one,
     ):
         try:
-            port = wait_for(lambda: port_of(log), 90, "it to listen")
+            port = until(lambda: port_of(log), "it to listen")
             for address in ("::1", "127.0.0.1"):
                 socket.create_connection((address, port), 5).close()
         finally:

@@ -10,7 +10,7 @@ from certs.trust import Trust
 from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import Installation, installation
 from tests.harness.gate import bad_pod
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from webhook.controller.configurations import Configuration, Entry
 
 OWNER = {"apiVersion": "v1", "kind": "Namespace", "name": "airlock", "uid": "u1"}
@@ -64,7 +64,7 @@ def test_whoever_deletes_the_namespace_deletes_the_registration_and_waiting_pods
 ) -> None:
     owner = {"apiVersion": "v1", "kind": "Namespace", "name": made.namespace, "uid": uid(made)}
     with made.controlled(*certificates) as process:
-        wait_for(lambda: owners(made) == [[owner], [owner]], 20, process.log.read_text())
+        until(lambda: owners(made) == [[owner], [owner]], process.log.read_text())
         process.looks_again()  # by what the owners are now
         assert process.ready
     namespace = made.plane.namespace(labels={"airlock-test": made.namespace})
@@ -73,10 +73,10 @@ def test_whoever_deletes_the_namespace_deletes_the_registration_and_waiting_pods
     def status() -> int:
         return made.cluster.call("POST", pods, query={"dryRun": "All"}, body=bad_pod()).status
 
-    wait_for(lambda: status() == 500, 20, "pods to be refused, since no replica answers and failurePolicy is Fail")
+    until(lambda: status() == 500, "pods to be refused, since no replica answers and failurePolicy is Fail")
     made.plane.kubectl("delete", "namespace", made.namespace, "--wait=false")
-    wait_for(lambda: status() == 201, 60, "pods to be admitted")
-    wait_for(lambda: owners(made) == [], 30, "both configurations to be gone")
+    until(lambda: status() == 201, "pods to be admitted")
+    until(lambda: owners(made) == [], "both configurations to be gone")
 
 
 def test_a_cluster_that_refuses_the_owner_is_told_and_stops_nothing_else(made: Installation) -> None:
@@ -87,8 +87,8 @@ def test_a_cluster_that_refuses_the_owner_is_told_and_stops_nothing_else(made: I
             rule["verbs"] = ["get"]
     made.apply({key: role[key] for key in ("apiVersion", "kind", "rules")} | {"metadata": {"name": made.configuration}})
     with made.controlled("--no-certificates") as process:
-        wait_for(lambda: "ownership: cannot patch" in process.probe("/readyz")[1], 20, process.log.read_text())
-        wait_for(lambda: process.ready, 20, process.log.read_text())
+        until(lambda: "ownership: cannot patch" in process.probe("/readyz")[1], process.log.read_text())
+        until(lambda: process.ready, process.log.read_text())
         told = [each for each in process.records() if "has no owner" in each["event"]]
         process.looks_again()
         assert len([each for each in process.records() if "has no owner" in each["event"]]) == len(told) == 1

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.places import ROOT
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def test_make_that_is_told_to_end_ends_the_server_too(tmp_path: Path) -> None:
         assert is_served(port)
         make.terminate()
         make.wait(30)
-        wait_for(lambda: not is_served(port), 30, "the server to end")
+        until(lambda: not is_served(port), "the server to end")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "a closed window"])
@@ -60,7 +60,7 @@ def test_a_terminal_ends_the_server_too(tmp_path: Path, number: signal.Signals) 
     with made(tmp_path) as (make, port):
         os.killpg(make.pid, number)  # as a terminal does: to all that run in it
         make.wait(30)
-        wait_for(lambda: not is_served(port), 30, "the server to end")
+        until(lambda: not is_served(port), "the server to end")
 
 
 def test_a_signal_that_comes_just_before_the_wait_for_the_server_is_heard() -> None:

@@ -26,7 +26,8 @@ from tests.harness.controller_rights import ACCOUNT, config_maps, rights
 from tests.harness.gate import bad_pod, config_map
 from tests.harness.load import Load
 from tests.harness.probed import Probed
-from tests.harness.server import START, Server, listening, serving, wait_for
+from tests.harness.server import Server, listening, serving
+from tests.harness.waiting import PATIENCE, until
 from webhook.cluster import MERGE_PATCH, Answer, Cluster, connect
 from webhook.controller.configurations import KINDS
 
@@ -151,12 +152,12 @@ class Installation:
             finally:
                 process.send_signal(signal.SIGCONT)
                 process.terminate()
-                process.wait(START)
+                process.wait(PATIENCE)
 
     @contextmanager
     def served(self, *more: str) -> Iterator[tuple[Server, Server]]:
         """Run both replicas, with *more* options, whose certificates follow the Secret as a kubelet has them do."""
-        wait_for(lambda: self.secret("airlock-tls"), 20, "the TLS Secret")
+        until(lambda: self.secret("airlock-tls"), "the TLS Secret")
         folders = [self.folder / f"replica-{number}" for number in range(2)]
         stop = threading.Event()
         for place in folders:
@@ -206,13 +207,13 @@ class Process(Probed):
         """Return when it has looked at all certificates from now on, and had nothing more to do."""
         looks = 'airlock_reconciles_total{outcome="done",part="certificates"}'
         before = self.metric(looks)  # the look that is under way may have begun earlier
-        wait_for(lambda: self.metric(looks) >= before + 2, 20, "the controller to look again")
+        until(lambda: self.metric(looks) >= before + 2, "the controller to look again")
 
     def audits(self, number: int) -> None:
         """Return when *number* audits have ended from now on; the one that is under way counts."""
         ended = 'airlock_audit_runs_total{outcome="done"}'
         before = self.metric(ended)
-        wait_for(lambda: self.metric(ended) >= before + number, 30, f"{number} audits to end")
+        until(lambda: self.metric(ended) >= before + number, f"{number} audits to end")
 
 
 @contextmanager
@@ -238,7 +239,7 @@ def load(made: Installation) -> Iterator[tuple[Load, Dialler]]:
     namespace = made.plane.namespace(labels={"airlock-test": made.namespace})
     pods = f"/api/v1/namespaces/{namespace}/pods"
     asked = partial(made.cluster.call, "POST", pods, query={"dryRun": "All"}, body=bad_pod())
-    wait_for(lambda: asked().status == DENIED, 20, "the webhooks to be called")
+    until(lambda: asked().status == DENIED, "the webhooks to be called")
     addresses = [("127.0.0.1", port) for port in made.ports]
     with Load(made.plane, namespace, bad_pod(), DENIED) as told, Dialler(made, addresses, "127.0.0.1") as dialler:
         yield told, dialler

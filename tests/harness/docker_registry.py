@@ -16,8 +16,8 @@ import yaml
 from certs.issue import Pair
 from tests.harness.control_plane.ports import LOOPBACK, free
 from tests.harness.control_plane.program import Program
-from tests.harness.control_plane.waiting import until
 from tests.harness.node.programs import folder
+from tests.harness.waiting import until
 
 USER, PASSWORD = "ci", "correct horse"
 _HTPASSWD = f"{USER}:$2b$04$LlLg3frw.F7dHAkFSf..recnLzvhY21A3WBCvNicCipZNHEwAEZ72\n"

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from tests.harness.control_plane import ControlPlane
-from tests.harness.server import Server, serving, wait_for
+from tests.harness.server import Server, serving
+from tests.harness.waiting import until
 
 # The namespaces of airlock and of the ConfigMap that it reads for others. Audits look for documents in `airlock`, and a
 # gate's documents stay when it is taken down, so they are elsewhere.
@@ -135,7 +136,7 @@ class Gate:
         accepted = f'airlock_policy_reloads_total{{document="{document}",outcome="accepted"}}'
         before = self.server.metric(accepted)
         self.apply(config_map(HOME, name, data))
-        wait_for(lambda: self.server.metric(accepted) > before, 10, f"{name} to be in force")
+        until(lambda: self.server.metric(accepted) > before, f"{name} to be in force")
 
     def asked(self, path: str) -> bool:
         """Return whether anyone has asked at *path* yet."""
@@ -198,9 +199,8 @@ def standing(plane: ControlPlane, folder: Path, *options: str) -> Iterator[Gate]
             probe = plane.namespace(labels={LABEL: ""})
             bad = bad_pod()
             # New registrations take some time to be honoured, each its own.
-            wait_for(
+            until(
                 lambda: gate.create(bad, REPLICASET, probe, dry_run=True)[0] == 422 and gate.asked("/mutate"),
-                30,
                 "the gate to stand",
             )
             yield gate

@@ -17,7 +17,7 @@ from tests.harness.control_plane.access import NAME_LABEL
 from tests.harness.gate import LABELS, MANIFEST, POLICY, SOURCE, config_map
 from tests.harness.node import Node
 from tests.harness.places import ROOT
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 RELEASE = NAMESPACE = "airlock"
 SERVE, CONTROLLER = "app.kubernetes.io/component=serve", "app.kubernetes.io/component=controller"
@@ -100,7 +100,7 @@ class Installed:
     def judged_namespace(self) -> str:
         """Return a new namespace in which airlock already answers."""
         namespace = self.node.namespace()
-        wait_for(lambda: self.denies(namespace), 60, "airlock to be asked")
+        until(lambda: self.denies(namespace), "airlock to be asked")
         return namespace
 
     def denies(self, namespace: str) -> bool:
@@ -149,7 +149,7 @@ def installing(node: Node, folder: Path) -> Iterator[Installed]:
     installed.apply_values(command="install")
     began = time.monotonic()
     installed.serving(2, 180)
-    wait_for(installed.registered, 60, "the caBundles")
+    until(installed.registered, "the caBundles")
     print(f"installed and registered in {time.monotonic() - began:.0f} s")  # noqa: T201 - pytest shows it with -s
     try:
         yield installed

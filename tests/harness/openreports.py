@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.harness.controller import Installation
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}
@@ -59,12 +59,12 @@ DEFINITION = {
 def known(made: Installation) -> Iterator[None]:
     """Have the cluster know openreports.io until the block ends."""
     made.apply(DEFINITION)
-    wait_for(lambda: made.get("/apis/openreports.io/v1alpha1/reports"), 30, "the API to be served")
+    until(lambda: made.get("/apis/openreports.io/v1alpha1/reports"), "the API to be served")
     try:
         yield
     finally:
         made.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reports.openreports.io")
-        wait_for(lambda: made.get("/apis/openreports.io/v1alpha1") is None, 30, "the API to be gone")
+        until(lambda: made.get("/apis/openreports.io/v1alpha1") is None, "the API to be gone")
 
 
 def report_on(made: Installation, namespace: str) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from tests.harness.control_plane import ControlPlane
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from webhook.cluster import MERGE_PATCH, Answer, Cluster
 
 # The controller manager of the control plane would take pods from nodes that never say that they are well.
@@ -53,7 +53,7 @@ class Kubelets:
             spec |= {"serviceName": name, "podManagementPolicy": "Parallel"}
         body = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
         good(self.cluster.call("POST", f"/apis/apps/v1/namespaces/{self.namespace}/{kind.lower()}s", body=body))
-        pods = wait_for(lambda: self._made_by(name, len(image_ids)), 20, "the Deployment's pods")
+        pods = until(lambda: self._made_by(name, len(image_ids)), "the Deployment's pods")
         for made, (node, image_id) in zip(pods, image_ids.items(), strict=True):
             self.place(made, node)
             own = pod["status"]["containerStatuses"]
@@ -83,7 +83,7 @@ class Kubelets:
         path, body = f"{self.deployments}/{name}", {"spec": {"replicas": replicas}}
         good(self.cluster.call("PATCH", path, body=body, content_type=MERGE_PATCH))
         if replicas == 0:
-            wait_for(lambda: self._is_down(name), 60, f"the pods of {name} to be gone")
+            until(lambda: self._is_down(name), f"the pods of {name} to be gone")
 
     def _is_down(self, name: str) -> bool:
         """End the pods of *name* that are left; return whether none is, and no controller still makes one."""

@@ -4,29 +4,17 @@ import json
 import ssl
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPSConnection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 from tests.harness.probed import Probed, records
 from tests.harness.reviews import review, scheduler
-
-T = TypeVar("T")
-START = 90.0  # seconds; it takes one or two, on a machine that others use many
-
-
-def wait_for(condition: Callable[[], T | None], seconds: float = 10.0, what: str = "the condition") -> T:
-    """Return the first true value of *condition*; fail when there is none within *seconds*."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}, and it did not come"
-        time.sleep(0.02)
-    return value
+from tests.harness.waiting import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +50,7 @@ class Server(Probed):
         """Wait until the log has the line of every decision so far: they are written later, in their order."""
         uid = str(uuid4())
         self.review("/validate", review(scheduler(), dry_run=True, uid=uid))
-        wait_for(lambda: uid in self.log.read_text(), 10, "the line of a decision")
+        until(lambda: uid in self.log.read_text(), "the line of a decision")
         return self
 
     def probes(self) -> int:
@@ -88,7 +76,7 @@ def serving(
             assert told is not None, f"the server ended with code {process.returncode}:\n{log.read_text()}"
             server = Server(process, told["port"], told["metrics_port"], certs / "ca.crt", log)
             if ready:
-                wait_for(lambda: server.ready, START, "the server to be ready")
+                until(lambda: server.ready, "the server to be ready")
             yield server
         finally:
             process.terminate()
@@ -104,5 +92,5 @@ def listening(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any] | N
     def told() -> dict[str, Any] | None:
         return next((record for record in records(log) if record["event"] == "listening"), None)
 
-    wait_for(lambda: told() or process.poll() is not None, START, f"a process to listen, as {log} would say")
+    until(lambda: told() or process.poll() is not None, f"a process to listen, as {log} would say")
     return told()

@@ -20,8 +20,8 @@ from urllib3.exceptions import HTTPError
 from tests.harness.control_plane import ControlPlane, binaries
 from tests.harness.control_plane.access import NAME_LABEL, KubectlError
 from tests.harness.control_plane.program import StartError
-from tests.harness.control_plane.waiting import until
 from tests.harness.places import ROOT
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.cluster  # with a control plane of its own
 

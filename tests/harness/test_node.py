@@ -16,10 +16,10 @@ import pytest
 import yaml
 
 from tests.harness.control_plane.access import KubectlError
-from tests.harness.control_plane.waiting import until
 from tests.harness.node import Node, network, programs, traces
 from tests.harness.node.box import BOX, Box, BoxError
 from tests.harness.places import ROOT
+from tests.harness.waiting import until
 
 PORT = 8080
 USER = 10001
@@ -169,7 +169,7 @@ def test_a_mounted_secret_follows_within_seconds(
 
     assert mounted() == "old"
     node.kubectl("patch", "secret", "leaf", "-n", node_namespace, "-p", json.dumps({"stringData": {"key": "new"}}))
-    until(lambda: mounted() == "new", "the new key", seconds=10)
+    until(lambda: mounted() == "new", "the new key")
 
 
 def test_a_rolled_deployment_runs_the_new_image_and_says_its_digest(

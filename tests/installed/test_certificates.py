@@ -12,7 +12,7 @@ import pytest
 from tests.harness.certificates import CA, TLS, Dialler, authorities, serial, whole
 from tests.harness.installed import CONTROLLER, NAMESPACE, RELEASE, Installed, scheduler
 from tests.harness.load import Load
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.long
 # Steps follow each other within seconds, not minutes; the chart has no values for that, since nobody should want them.
@@ -34,7 +34,7 @@ def living(installed: Installed, ca: str, leaf: str) -> Iterator[None]:
     settled(installed)
     old = authorities(installed)
     node.kubectl("delete", "secret", CA, "-n", NAMESPACE)
-    wait_for(lambda: whole(installed) and authorities(installed) != old, 60, "an authority that lives as long")
+    until(lambda: whole(installed) and authorities(installed) != old, "an authority that lives as long")
     try:
         yield
     finally:
@@ -91,7 +91,7 @@ class Blows:
 
     def strike(self) -> None:
         """Strike either, no matter what it is doing: what has just been deleted is being made again."""
-        victim = self._chance.choice(wait_for(self._both, 60, "two controllers"))
+        victim = self._chance.choice(until(self._both, "two controllers"))
         name = victim["metadata"]["name"]
         container = victim["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
         self._node.kubectl("delete", "secret", self._chance.choice([CA, TLS]), "-n", NAMESPACE, "--ignore-not-found")
@@ -152,7 +152,7 @@ def test_two_controllers_survive_thirty_blows_and_write_nothing_that_is_over(ins
             pair = Blows(installed, chance)
             for _ in range(blows):
                 pair.strike()
-            wait_for(lambda: whole(installed), 60, "everything to come to rest")
+            until(lambda: whole(installed), "everything to come to rest")
         node.kubectl("scale", CONTROLLERS, "-n", NAMESPACE, "--replicas=1")
         done, stale = written(node.audit()[before:])
     tell(f"{blows} blows; the controllers wrote {done} times and were refused {stale} times, since it was over")

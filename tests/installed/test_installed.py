@@ -11,7 +11,7 @@ from tests.harness import official
 from tests.harness.gate import SOURCE, config_map, scheduler_deployment
 from tests.harness.installed import CALLBACKS, CONTROLLER, NAMESPACE, RELEASE, SERVE, VALUES, Installed, scheduler
 from tests.harness.load import THREADS, Load
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 HEAL = 10.0  # seconds
 
@@ -58,8 +58,8 @@ def test_the_official_charts_scheduler_is_refused_on_a_moving_tag_and_runs_compl
     def told() -> str:
         return node.kubectl("describe", "replicasets", "-n", judged)
 
-    wait_for(lambda: "denied the request: scheduler Pod '" in told(), 30, "the answer on the ReplicaSet")
-    wait_for(lambda: "airlock" in told() and "Denied" in told(), 15, "airlock's own Event")
+    until(lambda: "denied the request: scheduler Pod '" in told(), "the answer on the ReplicaSet")
+    until(lambda: "airlock" in told() and "Denied" in told(), "airlock's own Event")
     assert node.pods("component=scheduler", judged) == []
     node.kubectl("apply", "-n", judged, "-f", "-", input=yaml.safe_dump(release))
     (pod,) = node.wait_ready("component=scheduler", namespace=judged)
@@ -91,17 +91,17 @@ def test_the_caBundle_comes_back_when_somebody_wipes_it(installed: Installed) ->
     def well() -> bool:
         return all(now >= then for now, then in zip(generations(), healed, strict=True)) and installed.registered()
 
-    wait_for(well, HEAL, "the caBundles to be healed")
+    until(well, "the caBundles to be healed", seconds=HEAL)
 
 
 @pytest.mark.parametrize("name", ["airlock-tls", "airlock-ca"])
 def test_a_deleted_secret_comes_back_and_nobody_notices(installed: Installed, judged: str, name: str) -> None:
     with Load(installed.node, judged, scheduler("apache/airflow:latest", "refused"), 422) as load:
         installed.node.kubectl("delete", "secret", name, "-n", NAMESPACE)
-        wait_for(lambda: installed.secret(name), HEAL, "the Secret to be back")
-        wait_for(installed.registered, 60, "the caBundles")
+        until(lambda: installed.secret(name), "the Secret to be back", seconds=HEAL)
+        until(installed.registered, "the caBundles")
         sent = load.sent
-        wait_for(lambda: load.sent > sent + 200, 60, "load after it")
+        until(lambda: load.sent > sent + 200, "load after it")
     assert load.failures == []
     assert load.sent > 100
 
@@ -109,11 +109,11 @@ def test_a_deleted_secret_comes_back_and_nobody_notices(installed: Installed, ju
 def test_a_deleted_configuration_stays_deleted_until_helm_brings_it_back(installed: Installed, judged: str) -> None:
     for kind in ("mutating", "validating"):
         installed.node.kubectl("delete", f"{kind}webhookconfiguration", RELEASE)
-    wait_for(lambda: not installed.denies(judged), 30, "the gate to be open")
+    until(lambda: not installed.denies(judged), "the gate to be open")
     assert installed.get("validatingwebhookconfigurations")["items"] == []
     installed.apply_values()
-    wait_for(installed.registered, HEAL, "the caBundles of the configurations that are back")
-    wait_for(lambda: installed.denies(judged), 30, "the gate to stand")
+    until(installed.registered, "the caBundles of the configurations that are back", seconds=HEAL)
+    until(lambda: installed.denies(judged), "the gate to stand")
 
 
 def test_a_bad_edit_of_the_policy_is_refused_at_kubectl_apply(installed: Installed) -> None:
@@ -136,7 +136,7 @@ def rolled(installed: Installed, judged: str, times: int) -> Load:
             installed.node.kubectl("rollout", "restart", f"deployment/{RELEASE}", "-n", NAMESPACE)
             installed.node.kubectl("rollout", "status", f"deployment/{RELEASE}", "-n", NAMESPACE, "--timeout=180s")
         sent = load.sent  # how many a rollout takes differs from machine to machine: some after it are asked for, too
-        wait_for(lambda: load.sent > sent + 200, 60, "load after it")
+        until(lambda: load.sent > sent + 200, "load after it")
     return load
 
 
@@ -159,9 +159,9 @@ def test_one_of_three_replicas_that_is_killed_costs_hardly_more_than_the_request
     installed.apply_values(serve={**VALUES["serve"], "replicas": 3})
     (container,) = installed.serving(3)[0]["status"]["containerStatuses"]
     with Load(installed.node, judged, scheduler("apache/airflow:latest", "refused"), 422) as load:
-        wait_for(lambda: load.sent > 50, 30, "load before it")
+        until(lambda: load.sent > 50, "load before it")
         installed.node.containers.signal(container["containerID"].removeprefix("containerd://"), "SIGKILL")
-        wait_for(lambda: load.sent > 200, 30, "load after it")
+        until(lambda: load.sent > 200, "load after it")
         installed.serving(3)
     # Until the kubelet has seen it, the API server may be led there once more by each client whose request was cut.
     assert len(load.failures) <= 2 * THREADS, load.failures
@@ -173,7 +173,7 @@ def test_a_worker_that_is_killed_costs_at_most_the_requests_in_flight(installed:
     with Load(installed.node, judged, scheduler("apache/airflow:latest", "refused"), 422) as load:
         # PID 1 of a container takes no SIGKILL from inside; gunicorn's worker does the serving.
         installed.node.exec(NAMESPACE, pod, "python3", "-c", KILL_WORKER)
-        wait_for(lambda: restarted(installed, pod) or load.sent > 300, 30, "load after the kill")
+        until(lambda: restarted(installed, pod) or load.sent > 300, "load after the kill")
         installed.serving(2)
     assert len(load.failures) <= THREADS, load.failures
     assert load.sent > 100
@@ -197,17 +197,17 @@ def test_with_no_replica_nothing_is_bricked_and_all_comes_back(installed: Instal
     installed.node.wait_ready(SERVE, 0, namespace=NAMESPACE, seconds=120)
     assert not installed.denies(judged)  # failurePolicy Ignore
     installed.apply(scheduler_deployment(judged, "apache/airflow:latest", name="meanwhile"))
-    wait_for(lambda: installed.node.pods("component=scheduler", judged), 30, "a pod while airlock is away")
+    until(lambda: installed.node.pods("component=scheduler", judged), "a pod while airlock is away")
     installed.node.kubectl("scale", f"deployment/{RELEASE}", "-n", NAMESPACE, "--replicas=2")
     installed.serving(2)
-    wait_for(lambda: installed.denies(judged), 60, "the gate to stand again")
+    until(lambda: installed.denies(judged), "the gate to stand again")
 
 
 def test_a_label_leaves_a_namespace_alone_for_as_long_as_it_is_there(installed: Installed, judged: str) -> None:
     installed.node.kubectl("label", "namespace", judged, "airlock/skip=incident-42")
-    wait_for(lambda: not installed.denies(judged), 10, "the namespace to be left alone")
+    until(lambda: not installed.denies(judged), "the namespace to be left alone")
     installed.node.kubectl("label", "namespace", judged, "airlock/skip-")
-    wait_for(lambda: installed.denies(judged), 10, "the gate to stand again")
+    until(lambda: installed.denies(judged), "the gate to stand again")
 
 
 def test_nobody_judges_kube_system_and_airlocks_own_namespace(installed: Installed, judged: str) -> None:
@@ -238,7 +238,7 @@ def test_a_node_that_is_drained_comes_back_by_itself_though_everybody_waits_for_
         assert [pod["status"]["phase"] for pod in pods] == ["Pending"] * 4  # made while nobody answered
     installed.serving(2)
     node.wait_ready("component=scheduler", namespace="kube-system")
-    wait_for(lambda: installed.denies(judged), 60, "the gate to stand again")
+    until(lambda: installed.denies(judged), "the gate to stand again")
     node.kubectl("delete", "-n", "kube-system", "deployment", moving["metadata"]["name"])
     installed.apply_values()
 
@@ -251,7 +251,7 @@ def test_an_upgrade_and_its_rollback_lose_no_request(installed: Installed, judge
         installed.helm("rollback", RELEASE, "--namespace", NAMESPACE)
         installed.node.kubectl("rollout", "status", f"deployment/{RELEASE}", "-n", NAMESPACE, "--timeout=180s")
         sent = load.sent
-        wait_for(lambda: load.sent > sent + 200, 60, "load after it")
+        until(lambda: load.sent > sent + 200, "load after it")
     assert load.failures == []
     assert installed.registered()
     assert unready(installed) == before  # none of those that drained

@@ -11,7 +11,8 @@ from pathlib import Path
 from tests.figures.figure import Figure, Promise, Row
 from tests.figures.process import family
 from tests.harness.reviews import review, scheduler
-from tests.harness.server import Server, wait_for
+from tests.harness.server import Server
+from tests.harness.waiting import until
 from tests.prove.post import Kept
 from tests.prove.sockets import KINDS, attacker, ended
 from tests.prove.told import Told
@@ -54,7 +55,7 @@ def jumps(told: Told) -> Iterator[Figure | Row]:
                     open_ += not ended(slow)  # its deadline is not over, whatever the clock says
                 unready += not server.ready
             with attacker(server, KINDS[0]) as slow:
-                wait_for(lambda: ended(slow), 15, "the deadline of a slow client")
+                until(lambda: ended(slow), "the deadline of a slow client")
     for name in wrong:
         yield Row(name, {"verdicts by another day": 1.0})
     yield Figure("jumps of the clock", (len(JUMPS),))
@@ -72,7 +73,7 @@ def stopped(told: Told) -> Iterator[Figure | Row]:
             time.sleep(seconds)
             began = time.monotonic()
             _signal(server, signal.SIGCONT)
-            wait_for(lambda: _answers(server), 30, "an answer after the stop")
+            until(lambda: _answers(server), "an answer after the stop")
             back.append(time.monotonic() - began)
     yield Figure("stopped for", (seconds,), "s")
     yield Figure("until it answers again", tuple(back), "s", Promise(5))

@@ -15,7 +15,8 @@ from tests.figures.process import cpu
 from tests.harness.gate import HOME, Gate
 from tests.harness.places import CASES
 from tests.harness.reviews import review, scheduler
-from tests.harness.server import Server, serving, wait_for
+from tests.harness.server import Server, serving
+from tests.harness.waiting import until
 from tests.prove.post import Kept
 from tests.prove.told import Told
 from webhook.cluster import MERGE_PATCH, Cluster, connect
@@ -89,7 +90,7 @@ def under_load(told: Told) -> Iterator[Figure | Row]:
     with told.gate() as gate, connect(kubeconfig=str(told.plane.kubeconfig)) as cluster:
         write(cluster, policy(BLUE))
         with Kept(gate.server) as kept:
-            wait_for(lambda: denied(kept.response("/validate", both())) == {BLUE}, 20, "the first policy")
+            until(lambda: denied(kept.response("/validate", both())) == {BLUE}, "the first policy")
             with Watching(gate.server) as watching:
                 for nth in range(number):
                     write(cluster, policy((GREEN, BLUE)[nth % 2]))
@@ -110,7 +111,7 @@ def under_load(told: Told) -> Iterator[Figure | Row]:
 def _late(cluster: Cluster, kept: Kept, tag: str) -> float:
     write(cluster, policy(tag))
     began = time.monotonic()
-    wait_for(lambda: denied(kept.response("/validate", both())) == {tag}, 30, "the edit")
+    until(lambda: denied(kept.response("/validate", both())) == {tag}, "the edit")
     return time.monotonic() - began
 
 
@@ -132,18 +133,18 @@ def bad(told: Told) -> Iterator[Figure | Row]:
     changed, unready, costs = list[str](), list[str](), list[float]()
     with told.gate() as gate, connect(kubeconfig=str(told.plane.kubeconfig)) as cluster, Kept(gate.server) as kept:
         write(cluster, policy(BLUE))
-        wait_for(lambda: denied(kept.response("/validate", both())) == {BLUE}, 20, "the good policy")
+        until(lambda: denied(kept.response("/validate", both())) == {BLUE}, "the good policy")
         for name, text in documents.items():
             before = cpu(gate.server.process.pid)
             _put(cluster, text)
-            wait_for(lambda: _stale(gate) > 0, 20, f"{name} to be noticed")
+            until(lambda: _stale(gate) > 0, f"{name} to be noticed")
             costs.append(cpu(gate.server.process.pid) - before)
             if denied(kept.response("/validate", both())) != {BLUE}:
                 changed.append(name)
             if not gate.server.ready:
                 unready.append(name)
             write(cluster, policy(BLUE))
-            wait_for(lambda: _stale(gate) == 0, 20, f"{name} to be mended")
+            until(lambda: _stale(gate) == 0, f"{name} to be mended")
     yield Figure("documents", (len(documents),), "", Promise(told.pick(5, 40), at_most=False))
     yield Figure("documents after which another policy was in force", (len(changed),), "", Promise(0))
     yield Figure("documents after which the replica was not ready", (len(unready),), "", Promise(0))
@@ -172,7 +173,7 @@ def _refuses(text: str) -> bool:
         folder = Path(made)
         (folder / "bad.yaml").write_bytes(text.encode())
         with serving(folder, "--policy", str(folder / "bad.yaml"), ready=False) as server:
-            status, said = wait_for(lambda: _probed(server), 30, "the metrics port")
+            status, said = until(lambda: _probed(server), "the metrics port")
             return status == 503 and "policy" in said
 
 

@@ -12,7 +12,8 @@ from typing import Self
 from tests.figures.figure import Figure, Promise, Row
 from tests.figures.process import family
 from tests.harness.reviews import review, scheduler
-from tests.harness.server import Server, wait_for
+from tests.harness.server import Server
+from tests.harness.waiting import until
 from tests.prove.post import Kept
 from tests.prove.told import ENFORCE, Told
 
@@ -85,14 +86,14 @@ def killed(told: Told) -> Iterator[Figure | Row]:
     lost, back = list[float](), list[float]()
     with told.server(ENFORCE, "--events", "off") as server, Asking(server) as asking:
         for _ in range(told.pick(2, 10)):
-            wait_for(lambda: server.ready, 30, "the worker")
+            until(lambda: server.ready, "the worker")
             time.sleep(0.3)
             worker, before = _worker(server), len(asking.failed)
             os.kill(worker, signal.SIGKILL)
             began = time.monotonic()
-            wait_for(lambda: not Path(f"/proc/{worker}").exists(), 10, "its end")  # noqa: B023 - asked at once
+            until(lambda: not Path(f"/proc/{worker}").exists(), "its end")  # noqa: B023 - asked at once
             now = asking.answered
-            wait_for(lambda: asking.answered > now + CLIENTS, 30, "answers")  # noqa: B023 - asked at once
+            until(lambda: asking.answered > now + CLIENTS, "answers")  # noqa: B023 - asked at once
             back.append(time.monotonic() - began)
             lost.append(len(asking.failed) - before)
     yield Figure("kills", (len(back),))

@@ -21,7 +21,7 @@ from tests.bench.told import quantile
 from tests.figures.figure import Figure, Promise, Row
 from tests.harness.control_plane import ControlPlane
 from tests.harness.gate import EVENTS, Gate
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from tests.prove.events import ACCOUNT, sent
 from tests.prove.told import Told
 
@@ -150,7 +150,7 @@ def faults(told: Told) -> Iterator[Figure | Row]:
         back = told.plane.namespace()
         sent((gate.server,), 1, [back], kinds=1)
         began = time.monotonic()
-        wait_for(lambda: gate.events(back), 90, "an Event after the faults")
+        until(lambda: gate.events(back), "an Event after the faults")
         yield Figure("until an Event is written when all is well again", (time.monotonic() - began,), "s", Promise(60))
 
 

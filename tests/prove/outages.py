@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tests.bench.told import quantile
 from tests.figures.figure import Figure, Promise, Row
 from tests.figures.process import cpu
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from tests.prove.edits import BLUE, GREEN, both, denied, policy, write
 from tests.prove.post import Kept
 from tests.prove.told import Told
@@ -22,7 +22,7 @@ def away(told: Told) -> Iterator[Figure | Row]:
         server, kubeconfig = gate.server, str(told.plane.kubeconfig)
         with connect(kubeconfig=kubeconfig) as cluster:
             write(cluster, policy(BLUE))
-            wait_for(lambda: denied(kept.response("/validate", both())) == {BLUE}, 20, "the policy")
+            until(lambda: denied(kept.response("/validate", both())) == {BLUE}, "the policy")
         told.plane.stop_apiserver()
         began, busy = time.monotonic(), cpu(server.process.pid)
         wrong, took, alive, stale = 0, list[float](), 0, list[float]()
@@ -39,9 +39,9 @@ def away(told: Told) -> Iterator[Figure | Row]:
         began = time.monotonic()
         with connect(kubeconfig=kubeconfig) as cluster:
             write(cluster, policy(GREEN))
-        wait_for(lambda: denied(kept.response("/validate", both())) == {GREEN}, 60, "the edit after the outage")
+        until(lambda: denied(kept.response("/validate", both())) == {GREEN}, "the edit after the outage")
         late = time.monotonic() - began
-        wait_for(lambda: server.metric(STALE) == 0, 60, "the policy to be confirmed")
+        until(lambda: server.metric(STALE) == 0, "the policy to be confirmed")
         healed = time.monotonic() - began
     yield Figure("the API server is away for", (seconds,), "s")
     yield Figure("verdicts other than before", (wrong,), "of " + str(len(took)), Promise(0))

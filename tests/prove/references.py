@@ -14,7 +14,7 @@ from tests.figures.figure import Figure, Promise, Row
 from tests.harness.gate import HOME, LABEL, config_map
 from tests.harness.go import program
 from tests.harness.places import CASES
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from tests.prove.told import Told
 from webhook.pods.image import ImageError, parse
 
@@ -47,7 +47,7 @@ def through_the_server(told: Told) -> Iterator[Figure | Row]:
             status, answer = creator.post(namespace, pod(image, list_, policy))
             return status, str(answer.get("message", ""))
 
-        wait_for(lambda: verdict("a:1.27.1")[0] == 422, 20, "the policy to be in force")
+        until(lambda: verdict("a:1.27.1")[0] == 422, "the policy to be in force")
         wrong, errors, done = list[str](), 0, 0
         for text in rows() if not told.quick else rows()[::4]:
             for list_ in LISTS:

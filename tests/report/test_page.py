@@ -14,7 +14,7 @@ from tests.harness import populace, registry, surveys
 from tests.harness.browser import DESKTOP, PHONE, Browser, started
 from tests.harness.livepods import NOW, live, running
 from tests.harness.scanning import ENFORCING
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from webhook.audit.assessment import Law, judge
 from webhook.audit.survey import Survey
 from webhook.audit.taking import Look
@@ -227,7 +227,7 @@ def test_what_got_into_the_page_all_the_same_would_run_and_load_nothing(browser:
         events.extend(browser.events())
         return [one["params"] for one in events if one["params"].get("blockedReason") == "csp"]
 
-    assert len(wait_for(refused, 10, "the image to be refused")) == 1
+    assert len(until(refused, "the image to be refused")) == 1
     assert browser.evaluate("document.title").startswith("9 of 20")
     assert browser.find("h1").is_displayed()
     answered = [one["params"]["response"]["url"] for one in events if one["method"] == "Network.responseReceived"]

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.control_plane import ControlPlane
-from tests.harness.control_plane.waiting import until
 from tests.harness.gate import ONE_SOURCE
 from tests.harness.reviews import review, scheduler
 from tests.harness.server import Server, serving
+from tests.harness.waiting import until
 
 
 def test_a_right_that_is_given_later_counts_from_the_first_pod_that_asks_and_all_pods_together_make_one_try(
@@ -32,7 +32,7 @@ def test_a_right_that_is_given_later_counts_from_the_first_pod_that_asks_and_all
         until(lambda: not control_plane.run_kubectl(*can).returncode, "the API server knows of the right")
         ask(server, "elsewhere")
         ask(server, "airflow")
-        until(lambda: "sources: 1 read" in server.probe("/readyz")[1], "the value", seconds=20)
+        until(lambda: "sources: 1 read" in server.probe("/readyz")[1], "the value")
         tries = [event for event in control_plane.audit() if is_list(event, account)]
     assert [event["responseStatus"]["code"] for event in tries] == [403, 200]
 

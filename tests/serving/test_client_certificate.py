@@ -15,7 +15,8 @@ from tests.harness.control_plane import ControlPlane
 from tests.harness.control_plane.pki import Authority
 from tests.harness.places import ROOT
 from tests.harness.reviews import scheduler
-from tests.harness.server import Server, serving, wait_for
+from tests.harness.server import Server, serving
+from tests.harness.waiting import until
 
 PAGE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 NAME = "kube-apiserver-webhooks"
@@ -99,10 +100,10 @@ def test_the_api_server_of_the_page_is_answered_and_one_without_a_certificate_is
         def decided() -> set[tuple[str, str]]:
             return {(one["namespace"], one["path"]) for one in server.records() if one["event"] == "decision"}
 
-        wait_for(lambda: "this one has sent none" in create("localhost").stderr, 30, "a refusal")
+        until(lambda: "this one has sent none" in create("localhost").stderr, "a refusal")
         allowed = namespaces["127.0.0.1"]
         both = {(allowed, "/validate"), (allowed, "/mutate")}
-        wait_for(lambda: create("127.0.0.1") and decided() >= both, 30, "both webhooks")
+        until(lambda: create("127.0.0.1") and decided() >= both, "both webhooks")
         assert decided() == both
         assert create("127.0.0.1").returncode == 0
         assert create("localhost").returncode == 1

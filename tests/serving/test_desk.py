@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from tests.admission.test_bad_input import BAD, UNREADABLE
 from tests.harness.reviews import EXECUTOR, deployment, owned, review, scheduler, task
-from tests.harness.server import Server, serving, wait_for
+from tests.harness.server import Server, serving
+from tests.harness.waiting import until
 from webhook.admission.review import ReviewError, decode
 from webhook.documents.policy import read_policy
 from webhook.documents.required_env import read_manifest
@@ -195,4 +196,4 @@ def test_what_the_loop_answers_is_counted_like_the_rest(server: Server) -> None:
     before = server.metric(series)
     for odd in ({}, {"X_Odd": "1"}):
         server.ask(VALIDATE, review(scheduler("apache/airflow:latest")), **odd)
-    wait_for(lambda: server.metric(series) == before + 2, 10, "both to be counted")
+    until(lambda: server.metric(series) == before + 2, "both to be counted")

@@ -11,7 +11,7 @@ import pytest
 from tests.harness.control_plane import ControlPlane
 from tests.harness.gate import LABEL, REPLICASET, Gate, bad_pod, standing
 from tests.harness.reviews import review, task
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +44,14 @@ def forged(number: int, namespace: str) -> bytes:
 def test_a_flood_of_forged_reviews_keeps_no_true_denial_from_being_told(gate: Gate) -> None:
     namespace = gate.plane.namespace(labels={LABEL: ""})
     assert gate.create(bad_pod(), REPLICASET, namespace)[0] == 422
-    wait_for(lambda: gate.events(namespace), 10, "the first Event")
+    until(lambda: gate.events(namespace), "the first Event")
     forge(gate, *(forged(number, f"invented-{number}") for number in range(400)))
     forge(gate, *(forged(number, "default") for number in range(100)))
     pod = bad_pod()
     pod["metadata"]["labels"] = pod["metadata"]["labels"] | {"component": "triggerer"}
     pod["spec"]["containers"][0]["image"] = "apache/airflow:main"
     assert gate.create(pod, REPLICASET, namespace)[0] == 422
-    wait_for(lambda: len(gate.events(namespace)) == 2, 10, "the Event of a true denial")
+    until(lambda: len(gate.events(namespace)) == 2, "the Event of a true denial")
 
 
 def test_no_event_is_written_in_a_namespace_that_the_registration_leaves_out(gate: Gate) -> None:
@@ -59,7 +59,7 @@ def test_no_event_is_written_in_a_namespace_that_the_registration_leaves_out(gat
     forge(gate, *(forged(number, "kube-system") for number in range(50)))
     namespace = gate.plane.namespace(labels={LABEL: ""})
     assert gate.create(bad_pod(), REPLICASET, namespace)[0] == 422
-    wait_for(lambda: gate.events(namespace), 20, "the Event of what came after")
+    until(lambda: gate.events(namespace), "the Event of what came after")
     assert gate.events("kube-system") == []
     assert gate.server.metric('airlock_events_total{outcome="written"}') > before
 
@@ -70,7 +70,7 @@ def test_text_that_is_no_legal_id_of_a_dag_stands_in_no_event(gate: Gate) -> Non
     pod["metadata"]["annotations"] = {"dag_id": "call 555 0199 now", "task_id": "see http://evil.example"}
     pod["metadata"] |= {"name": "task-1", "namespace": namespace}
     assert gate.create(pod, "system:serviceaccount:airflow:scheduler", namespace)[0] == 422
-    (event,) = wait_for(lambda: gate.events(namespace), 20, "the Event")
+    (event,) = until(lambda: gate.events(namespace), "the Event")
     assert "555" not in event["note"]
     assert "evil" not in event["note"]
 
@@ -81,5 +81,5 @@ def test_an_owners_name_of_a_megabyte_makes_no_event_of_that_size(gate: Gate) ->
     owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a" * 900_000, "uid": "b" * 9_000}
     pod["metadata"]["ownerReferences"] = [owner | {"controller": True}]
     assert gate.create(pod, REPLICASET, namespace)[0] == 422
-    (event,) = wait_for(lambda: gate.events(namespace), 20, "the Event")
+    (event,) = until(lambda: gate.events(namespace), "the Event")
     assert len(json.dumps(event)) < 8_000

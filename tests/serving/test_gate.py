@@ -14,7 +14,7 @@ from tests.harness.control_plane import ControlPlane
 from tests.harness.gate import HOME, LABEL, MANIFEST, POLICY, REPLICASET, SOURCE, Gate, bad_pod, config_map, standing
 from tests.harness.gate import scheduler_deployment as deployment
 from tests.harness.places import CORPUS
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 EXECUTOR = "system:serviceaccount:airflow:airflow-scheduler"
 BOTH = {
@@ -58,7 +58,7 @@ def documents(path: Path) -> list[dict[str, Any]]:
 def pod_of(gate: Gate, namespace: str, name: str = "scheduler") -> dict[str, Any]:
     """Return the only pod in *namespace* as soon as a controller has made it."""
     selector = ("pods", "-n", namespace, "-l", f"component={name}")
-    pods: list[dict[str, Any]] = wait_for(lambda: gate.get(*selector)["items"], 60, "a pod")
+    pods: list[dict[str, Any]] = until(lambda: gate.get(*selector)["items"], "a pod")
     return pods[0]
 
 
@@ -70,7 +70,7 @@ def test_a_bad_schedulers_replica_set_carries_the_answer_and_one_event_with_a_ri
     def told() -> list[dict[str, Any]]:
         return [event for event in gate.events(namespace) if event.get("series", {}).get("count", 1) >= 8]
 
-    (event,) = wait_for(told, 60, "eight denials in one Event")
+    (event,) = until(told, "eight denials in one Event")
     denied = [other["metadata"]["uid"] for other in gate.events(namespace) if other["reason"] == "Denied"]
     assert denied == [event["metadata"]["uid"]]  # its count goes on rising
     (replica_set,) = gate.get("replicasets", "-n", namespace)["items"]
@@ -163,12 +163,12 @@ def test_a_dry_run_gets_the_same_answer_and_makes_no_event(gate: Gate, namespace
     status, answer = gate.create(pod, REPLICASET, namespace)
     dry_status, dry_answer = gate.create(pod, REPLICASET, namespace, dry_run=True)
     assert (status, answer["message"]) == (dry_status, dry_answer["message"])
-    wait_for(lambda: gate.events(namespace), 10, "the Event of the request that was no dry run")
+    until(lambda: gate.events(namespace), "the Event of the request that was no dry run")
     other = gate.plane.namespace(labels={LABEL: ""})
     for _ in range(3):
         assert gate.create(bad_pod(), REPLICASET, other, dry_run=True)[0] == 422
     gate.create(bad_pod(), REPLICASET, namespace)  # its Event is written after whatever came before
-    wait_for(lambda: gate.events(namespace)[0].get("series"), 10, "the count to rise")
+    until(lambda: gate.events(namespace)[0].get("series"), "the count to rise")
     assert gate.events(other) == []
 
 
@@ -186,7 +186,7 @@ def test_labels_and_finalizers_of_a_pod_that_violates_still_change(gate: Gate) -
     gate.apply(deployment(namespace, "apache/airflow:latest"))
     name = pod_of(gate, namespace)["metadata"]["name"]
     gate.plane.kubectl("label", "namespace", namespace, f"{LABEL}=")
-    wait_for(lambda: gate.create(bad_pod(), REPLICASET, namespace, dry_run=True)[0] == 422, 30, "the gate to stand")
+    until(lambda: gate.create(bad_pod(), REPLICASET, namespace, dry_run=True)[0] == 422, "the gate to stand")
     gate.plane.kubectl("label", "pod", name, "-n", namespace, "airflow-worker=43")
     for finalizers in (["example.com/hold"], []):
         patch = json.dumps({"metadata": {"finalizers": finalizers}})
@@ -287,21 +287,21 @@ def test_a_bad_edit_changes_nothing_and_an_event_says_why(gate: Gate, namespace:
     rejected = gate.server.metric(series)
     gate.apply(config_map(HOME, "airlock-policy", {"policy.yaml": POLICY + "mod: audit\n"}))
     try:
-        wait_for(lambda: gate.server.metric(series) > rejected, 10, "the edit to be seen")
+        until(lambda: gate.server.metric(series) > rejected, "the edit to be seen")
         assert gate.create(bad_pod(), REPLICASET, namespace, dry_run=True)[0] == 422
         assert gate.server.ready
         assert "line 5: mod" in gate.server.probe("/readyz")[1]
-        wait_for(lambda: gate.server.metric('airlock_policy_stale{document="policy"}') > 0, 10, "it to count as stale")
+        until(lambda: gate.server.metric('airlock_policy_stale{document="policy"}') > 0, "it to count as stale")
 
         def told() -> list[str]:
             return [event["note"] for event in gate.events(HOME) if event["reason"] == "DocumentRejected"]
 
-        (note,) = wait_for(told, 10, "the Event")
+        (note,) = until(told, "the Event")
         assert "line 5: mod" in note
         assert "DocumentRejected" in gate.plane.kubectl("describe", "configmap", "airlock-policy", "-n", HOME)
     finally:
         gate.apply(config_map(HOME, "airlock-policy", {"policy.yaml": POLICY}))
-    wait_for(lambda: gate.server.metric('airlock_policy_stale{document="policy"}') == 0, 10, "it to be good again")
+    until(lambda: gate.server.metric('airlock_policy_stale{document="policy"}') == 0, "it to be good again")
 
 
 def test_another_namespaces_config_map_is_followed_and_its_absence_is_told(gate: Gate, namespace: str) -> None:
@@ -317,16 +317,16 @@ def test_another_namespaces_config_map_is_followed_and_its_absence_is_told(gate:
 
     try:
         gate.apply(config_map(SOURCE, "callbacks", {"endpoint": "https://new.example.com"}))
-        wait_for(lambda: env()[0]["value"] == "https://new.example.com", 10, "the new value")
+        until(lambda: env()[0]["value"] == "https://new.example.com", "the new value")
         gate.plane.kubectl("delete", "configmap", "callbacks", "-n", SOURCE)
-        wait_for(lambda: env() == [], 10, "the deletion to be seen")
+        until(lambda: env() == [], "the deletion to be seen")
         applied = gate.plane.run_kubectl(
             "apply", "-f", "-", input=yaml.safe_dump(deployment(namespace, "apache/airflow:2.10.5"))
         )
         assert "ConfigMap 'pipelines/callbacks' does not exist" in applied.stderr
     finally:
         gate.apply(config_map(SOURCE, "callbacks", {"endpoint": "https://callbacks.example.com/$(HOME)"}))
-    wait_for(env, 10, "it to be back")
+    until(env, "it to be back")
 
 
 def test_an_admitted_pods_event_is_on_the_pod(gate: Gate) -> None:
@@ -337,7 +337,7 @@ def test_an_admitted_pods_event_is_on_the_pod(gate: Gate) -> None:
     def told() -> list[dict[str, Any]]:
         return [event for event in gate.events(namespace) if event["regarding"]["kind"] == "Pod"]
 
-    (event,) = wait_for(told, 10, "the Event")
+    (event,) = until(told, "the Event")
     assert event["reason"] == "Warned"
     assert event["regarding"]["uid"] == pod["metadata"]["uid"]
     assert "Warned" in gate.plane.kubectl("describe", "pod", pod["metadata"]["name"], "-n", namespace)
@@ -449,7 +449,7 @@ def test_adoption_revocation_labels_and_finalizers_pass_on_pods_that_violate(gat
         names.append(created(gate, pod, EXECUTOR, namespace))
     assert len(names) >= 3
     gate.plane.kubectl("label", "namespace", namespace, f"{LABEL}=")
-    wait_for(lambda: gate.create(bad_pod(), REPLICASET, namespace, dry_run=True)[0] == 422, 30, "the gate to stand")
+    until(lambda: gate.create(bad_pod(), REPLICASET, namespace, dry_run=True)[0] == 422, "the gate to stand")
     for name in names:
         for labels in ADOPTION:
             assert labelled(gate, namespace, name, **labels) == ""

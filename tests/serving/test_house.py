@@ -18,7 +18,7 @@ import pytest
 
 from tests.harness.control_plane import ControlPlane
 from tests.harness.gate import LABEL, Gate, registration, standing
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from webhook.cluster import connect
 from webhook.pods import skim
 from webhook.pods.live import decode_pod
@@ -299,8 +299,8 @@ def test_what_nests_deeply_is_listed_and_watched_like_the_rest(api: Api, gate: G
         lookup = Lookup(lambda: cluster, lambda: None)
         lookup.want(frozenset({(namespace, "deep")}))
         try:
-            wait_for(lambda: lookup.known == {(namespace, "deep"): {"a": "b"}}, 20, "its data")
+            until(lambda: lookup.known == {(namespace, "deep"): {"a": "b"}}, "its data")
             merge(api, f"{path}/deep", {"data": {"a": "c"}})
-            wait_for(lambda: lookup.known == {(namespace, "deep"): {"a": "c"}}, 20, "its new data")
+            until(lambda: lookup.known == {(namespace, "deep"): {"a": "c"}}, "its new data")
         finally:
             lookup.stop()

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from tests.harness.server import serving, wait_for
+from tests.harness.server import serving
+from tests.harness.waiting import until
 
 POLICY = "{apiVersion: airlock/v1, kind: Policy, mode: warn}"
 RELOADS = 'airlock_policy_reloads_total{document="policy",outcome="%s"}'
@@ -19,11 +20,11 @@ def test_readers_go_on_when_a_fifo_takes_the_place_of_a_certificate_or_a_documen
         for path in (certificate, policy):
             path.unlink()
             os.mkfifo(path)
-        wait_for(lambda: "not a regular file; still serving" in server.log.read_text(), 20, "one FIFO to be seen")
-        wait_for(lambda: server.metric(RELOADS % "lost") == 1, 20, "the other one to be seen")
+        until(lambda: "not a regular file; still serving" in server.log.read_text(), "one FIFO to be seen")
+        until(lambda: server.metric(RELOADS % "lost") == 1, "the other one to be seen")
         policy.unlink()
         policy.write_text(POLICY.replace("warn", "audit"))
-        wait_for(lambda: server.metric(RELOADS % "accepted") >= 2, 20, "the new policy")
+        until(lambda: server.metric(RELOADS % "accepted") >= 2, "the new policy")
         certificate.unlink()
         certificate.write_bytes(kept)
         for reader in READERS:

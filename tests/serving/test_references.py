@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from tests.harness.control_plane import ControlPlane
-from tests.harness.control_plane.waiting import until
 from tests.harness.gate import HOME, LABEL, LABELS, REPLICASET, SOURCE, Gate, config_map, standing
+from tests.harness.waiting import until
 
 POLICY = """
 apiVersion: airlock/v1
@@ -48,11 +48,9 @@ def gate(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) 
         made.put("airlock-policy", {"policy.yaml": POLICY})
         pod = scheduler(secret("no-such-secret", "key"))
         # A right that is given after the start counts with the next try; that is half a minute later at most.
-        until(lambda: told(made, SEEN, pod), "Secrets are known", seconds=60)
-        until(lambda: told(made, SEEN, scheduler(key("no-such-map", "key"))), "ConfigMaps are known", seconds=60)
-        until(
-            lambda: "exists in" in told(made, SEEN, scheduler(key("callbacks", "endpoint"))), "pipelines is", seconds=60
-        )
+        until(lambda: told(made, SEEN, pod), "Secrets are known")
+        until(lambda: told(made, SEEN, scheduler(key("no-such-map", "key"))), "ConfigMaps are known")
+        until(lambda: "exists in" in told(made, SEEN, scheduler(key("callbacks", "endpoint"))), "pipelines is")
         yield made
 
 
@@ -90,9 +88,7 @@ def told(gate: Gate, namespace: str, pod: dict[str, Any]) -> str:
 
 def test_a_reference_that_cannot_be_resolved_is_told_with_its_reason_and_admitted(gate: Gate) -> None:
     gate.apply(config_map(SEEN, "settings", {"endpoint": "https://secret.example.com"}))
-    until(
-        lambda: not told(gate, SEEN, scheduler(key("settings", "endpoint"))), "the new ConfigMap is known", seconds=10
-    )
+    until(lambda: not told(gate, SEEN, scheduler(key("settings", "endpoint"))), "the new ConfigMap is known")
     said = told(gate, SEEN, scheduler(key("settings", "endpiont")))
     assert (
         "'ENDPOINT' cannot be resolved: ConfigMap 'settings' in namespace 'references-seen' has no key 'endpiont'"
@@ -127,5 +123,4 @@ def test_an_event_tells_of_a_reference_that_cannot_be_resolved(gate: Gate) -> No
     until(
         lambda: any("'ENDPOINT' cannot be resolved" in event["note"] for event in gate.events(SEEN)),
         "an Event tells of it",
-        seconds=10,
     )

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.harness.control_plane import ControlPlane
-from tests.harness.control_plane.waiting import until
 from tests.harness.gate import HOME, LABEL, REPLICASET, Gate, bad_pod, config_map, standing
+from tests.harness.waiting import until
 
 POLICY = """
 apiVersion: airlock/v1
@@ -42,14 +42,14 @@ def test_a_release_is_in_force_when_it_comes_and_a_bad_edit_or_its_deletion_chan
 
     gate.apply(config_map(HOME, "airlock-release", {"release.yaml": RELEASE}))
     try:
-        until(lambda: answer()[0] == 422, "the release is in force", seconds=10)
+        until(lambda: answer()[0] == 422, "the release is in force")
         assert "expected-image" in answer()[1]
         assert "apache/airflow:2.10.4" in answer()[1]
         assert "is not what the release expects: docker.io/apache/airflow, tag 2.10.5" in answer()[1]
 
         rejected = 'airlock_policy_reloads_total{document="release",outcome="rejected"}'
         gate.apply(config_map(HOME, "airlock-release", {"release.yaml": RELEASE.replace("2.10.5", "2:10")}))
-        until(lambda: gate.server.metric(rejected) == 1, "the bad edit is seen", seconds=10)
+        until(lambda: gate.server.metric(rejected) == 1, "the bad edit is seen")
         assert answer()[0] == 422
         until(lambda: "DocumentRejected" in {event["reason"] for event in gate.events(HOME)}, "an Event says so")
     finally:

@@ -19,7 +19,7 @@ from tests.harness.gate import (
     standing,
 )
 from tests.harness.reviews import task
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 MANIFEST = """\
 apiVersion: airlock/v1
@@ -39,7 +39,7 @@ def gate(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) 
         gate.put("airlock-required-env", {"required-env.yaml": MANIFEST})
         gate.plane.kubectl("delete", "mutatingwebhookconfiguration", "airlock-test")
         namespace = gate.plane.namespace(labels={LABEL: ""})
-        wait_for(lambda: said(gate, namespace).count("\n- required-env") == 1, 30, "the one variable to be asked for")
+        until(lambda: said(gate, namespace).count("\n- required-env") == 1, "the one variable to be asked for")
         try:
             yield gate
         finally:
@@ -73,7 +73,7 @@ def charted(gate: Gate, namespace: str) -> dict[str, Any]:
     for body in (account, workload):
         body["metadata"]["namespace"] = namespace
         gate.apply(body)
-    (event,) = wait_for(lambda: [e for e in gate.events(namespace) if e["reason"] == "Denied"], 60, "the Event")
+    (event,) = until(lambda: [e for e in gate.events(namespace) if e["reason"] == "Denied"], "the Event")
     return event
 
 
@@ -107,7 +107,7 @@ def test_kubectl_get_events_and_the_first_line_of_failed_create_show_rule_image_
         return [line for line in gate.plane.kubectl("get", "events", "-n", namespace).splitlines() if reason in line]
 
     for reason in ("Denied", "FailedCreate"):  # the latter is written by the controller of ReplicaSets, at leisure
-        line, *_ = wait_for(lambda: shown(reason), 20, reason)  # noqa: B023 - now
+        line, *_ = until(lambda: shown(reason), reason)  # noqa: B023 - now
         assert "mutable-tag: " in line
         assert f"'{IMAGE}' with imagePullPolicy IfNotPresent" in line
         assert f"scheduler Pod '{namespace}/airflow-scheduler-" in line
@@ -186,7 +186,7 @@ def test_each_admitted_pod_of_a_task_has_an_event_of_its_own(gate: Gate, lax: st
     def regarded() -> dict[str, dict[str, Any]]:
         return {event["regarding"].get("uid", ""): event for event in gate.events(lax)}
 
-    wait_for(lambda: set(uids) <= set(regarded()), 10, "an Event for each")
+    until(lambda: set(uids) <= set(regarded()), "an Event for each")
     for nth, uid in enumerate(uids):
         event = regarded()[uid]
         assert (event["reason"], event["regarding"]["name"]) == ("Warned", f"sales-{nth}")

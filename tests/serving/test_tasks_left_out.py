@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.reviews import EXECUTOR, review, scheduler, task
-from tests.harness.server import serving, wait_for
+from tests.harness.server import serving
+from tests.harness.waiting import until
 
 POLICY = "{apiVersion: airlock/v1, kind: Policy, mode: enforce}"
 MANIFEST = """
@@ -27,16 +28,16 @@ def test_a_task_that_lacks_a_variable_passes_with_the_reason_and_a_scheduler_doe
         assert server.metric(CONCERNED) == 0
 
         manifest.write_text(MANIFEST % ", task")
-        wait_for(lambda: server.metric(CONCERNED) == 1, 20, "the new manifest")
+        until(lambda: server.metric(CONCERNED) == 1, "the new manifest")
         answer = server.review("/validate", pod)
         assert answer["allowed"]
         (warning,) = answer["warnings"]
         assert "'DEPLOY_ENV' is missing: the webhook configuration does not ask airlock to add variables to" in warning
         assert not server.review("/validate", review(scheduler()))["allowed"]
-        wait_for(lambda: any(_tells(record) for record in server.records()), 20, "an Event that says why")
+        until(lambda: any(_tells(record) for record in server.records()), "an Event that says why")
 
         manifest.write_text(MANIFEST % "")
-        wait_for(lambda: server.metric(CONCERNED) == 0, 20, "the old manifest")
+        until(lambda: server.metric(CONCERNED) == 0, "the old manifest")
 
 
 def _tells(record: dict[str, Any]) -> bool:

@@ -12,9 +12,8 @@ import msgspec
 import pytest
 
 from tests.harness.control_plane import ControlPlane
-from tests.harness.control_plane.waiting import until
 from tests.harness.proxy import Proxy
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from webhook.cluster import Answer, Change, Cluster, Lines, connect
 from webhook.sources.backoff import backoff
 from webhook.sources.configmap import Absent, ConfigMapWatch, Present, State
@@ -404,7 +403,7 @@ def test_a_config_map_that_cannot_be_read_cannot_be_had_and_nobody_waits_for_it(
     watch = ConfigMapWatch(Odd(item), "pipelines", "callbacks", states.append)
     watch.start()
     try:
-        wait_for(lambda: states, 10, "a state")
+        until(lambda: states, "a state")
     finally:
         watch.stop()
     assert isinstance(states[0], Absent)

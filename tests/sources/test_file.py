@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.control_plane.waiting import until
+from tests.harness.waiting import until
 from webhook.sources.file import BIGGEST, FileError, FileWatch, Listener, read
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.harness.control_plane import ControlPlane
-from tests.harness.control_plane.waiting import until
 from tests.harness.proxy import Proxy
+from tests.harness.waiting import until
 from webhook.cluster import Cluster, connect
 from webhook.pods.references import CONFIG_MAP, SECRET, Absence
 from webhook.sources.keys import KeysWatch

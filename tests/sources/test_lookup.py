@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from tests.harness.control_plane import ControlPlane
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from webhook.cluster import connect
 from webhook.sources.lookup import Lookup
 from webhook.variables.known import Absence
@@ -19,9 +19,9 @@ def test_what_is_wanted_is_watched_and_what_is_no_more_wanted_is_forgotten(
     with connect(kubeconfig=str(control_plane.kubeconfig)) as cluster:
         lookup = Lookup(lambda: cluster, lambda: changes.append(None))
         lookup.want(frozenset({(namespace, "callbacks"), (namespace, "absent")}))
-        wait_for(lambda: not lookup.unread, 10, "both to be read")
+        until(lambda: not lookup.unread, "both to be read")
         assert lookup.known == {(namespace, "callbacks"): {"endpoint": "a"}, (namespace, "absent"): Absence.MISSING}
-        wait_for(lambda: changes, 10, "to hear of it")
+        until(lambda: changes, "to hear of it")
         assert {state: count for state, count in lookup.counts.items() if count} == {"read": 1, "missing": 1}
         assert lookup.lines == ["sources: 1 read, 1 missing"]
         lookup.want(frozenset({(namespace, "callbacks")}))

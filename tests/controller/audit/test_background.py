@@ -14,7 +14,7 @@ from tests.harness.controller_rights import ACCOUNT, keys, rights
 from tests.harness.livepods import REPOSITORY, digest, running, task
 from tests.harness.running import Kubelets, fresh_name, nodes, requests, since
 from tests.harness.scanning import report as audit
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from webhook.controller.audit.shard import shard_of
 
 OLD, NEW = f"{REPOSITORY}@{digest('1')}", f"{REPOSITORY}@{digest('2')}"
@@ -77,17 +77,17 @@ def test_a_finding_shows_in_metrics_event_and_report_and_goes_when_it_is_mended(
     with made.controlled(*AUDIT) as process:
         process.audits(1)
         name = kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
-        wait_for(lambda: found(process, namespace) == {"mutable-tag scheduler": 1}, 10, "the metric")
+        until(lambda: found(process, namespace) == {"mutable-tag scheduler": 1}, "the metric")
         assert process.metric(series("mutable-tag", "enforce", "scheduler", namespace)) == 1
         assert process.metric(f'airlock_audit_would_not_return{{namespace="{namespace}"}}') == 1
-        (event,) = wait_for(lambda: told(made, namespace), 10, "the Event")
+        (event,) = until(lambda: told(made, namespace), "the Event")
         assert event["regarding"]["kind"] == "ReplicaSet"
         assert event["regarding"]["name"].startswith(f"{name}-")
         assert "tag 'latest' is mutable" in event["note"]
-        (row,) = wait_for(lambda: report(made, namespace).get("findings"), 10, "the report")
+        (row,) = until(lambda: report(made, namespace).get("findings"), "the report")
         assert (row["rule"], row["mode"], row["object"]) == ("mutable-tag", "enforce", f"Deployment {name}")
         kubelets.scale(name, 0)
-        wait_for(lambda: found(process, namespace) == {}, 10, "the metric to fall")
+        until(lambda: found(process, namespace) == {}, "the metric to fall")
         assert process.ready
 
 
@@ -96,12 +96,12 @@ def test_an_edit_of_the_policy_is_followed_by_an_audit(
 ) -> None:
     kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
     with made.controlled(*AUDIT, "--audit-interval", "600") as process:
-        wait_for(lambda: found(process, kubelets.namespace) == {"mutable-tag scheduler": 1}, 30, "the metric")
+        until(lambda: found(process, kubelets.namespace) == {"mutable-tag scheduler": 1}, "the metric")
         enforced = series("mutable-tag", "enforce", "scheduler", kubelets.namespace)
         assert process.metric(enforced) == 1
         made.patch("configmaps/airlock-policy", {"data": {"policy.yaml": POLICY.replace("enforce", "audit")}})
         try:
-            wait_for(lambda: process.metric(enforced.replace("enforce", "audit")) == 1, 10, "the other mode")
+            until(lambda: process.metric(enforced.replace("enforce", "audit")) == 1, "the other mode")
             assert enforced not in process.probe("/metrics")[1]
         finally:
             made.patch("configmaps/airlock-policy", {"data": {"policy.yaml": POLICY}})
@@ -125,10 +125,10 @@ def test_a_variable_that_the_manifest_begins_to_name_is_looked_for_in_pods_that_
         process.audits(1)
         try:
             require(entry, other)
-            (row,) = wait_for(lambda: report(made, namespace).get("findings"), 15, "the report")
+            (row,) = until(lambda: report(made, namespace).get("findings"), "the report")
             assert "'TEAM' is missing in a running pod" in row["message"]
             require(entry | {"value": "prod-us"})
-            wait_for(lambda: "has another value" in str(report(made, namespace)), 15, "the other finding")
+            until(lambda: "has another value" in str(report(made, namespace)), "the other finding")
             texts = [str(report(made, namespace)), str(told(made, namespace)), process.log.read_text()]
             assert not [text for text in texts for value in ("prod-", "s3cr3t") if value in text]
         finally:
@@ -145,16 +145,16 @@ def test_references_are_checked_where_the_chart_lets_it_read_and_unknown_elsewhe
     kubelets.deploy(pod, {two[0]: OLD})
     made.apply(*keys(namespace, made.namespace))
     with made.controlled(*AUDIT, "--read-configmaps", namespace, "--read-secrets", namespace) as process:
-        (row,) = wait_for(lambda: report(made, namespace).get("findings"), 30, process.log.read_text())
+        (row,) = until(lambda: report(made, namespace).get("findings"), process.log.read_text())
         assert (row["rule"], row["mode"], row["variable"]) == ("env-reference", "warn", "ENDPOINT")
         assert "ConfigMap 'gone' does not exist" in row["message"]
         (said,) = report(made, namespace)["notChecked"]
         assert said.startswith("env-reference: references to Secrets: ")
         assert "is forbidden" in said
         line = f"audit: references: Secrets in namespace {namespace} are not all known"
-        wait_for(lambda: line in process.probe("/readyz")[1], 10, "readyz to say so")  # once the audit is over
+        until(lambda: line in process.probe("/readyz")[1], "readyz to say so")  # once the audit is over
         made.plane.kubectl("-n", namespace, "create", "configmap", "gone", "--from-literal=endpoint=x")
-        wait_for(lambda: report(made, namespace).get("findings") == [], 30, "the finding to go")
+        until(lambda: report(made, namespace).get("findings") == [], "the finding to go")
 
 
 def test_one_tag_that_runs_as_two_images_is_told_of_each_owner(
@@ -164,10 +164,8 @@ def test_one_tag_that_runs_as_two_images_is_told_of_each_owner(
     with made.controlled(*AUDIT) as process:
         kubelets.deploy(running("scheduler", image, started=since(hours=2)), {two[0]: OLD})
         kubelets.deploy(running("triggerer", image, started=since(hours=1)), {two[1]: NEW})
-        wait_for(lambda: "image-drift scheduler" in found(process, namespace), 20, "drift")
-        events = wait_for(
-            lambda: [e for e in told(made, namespace) if "image-drift" in e["note"]][1:], 10, "the Events"
-        )
+        until(lambda: "image-drift scheduler" in found(process, namespace), "drift")
+        events = until(lambda: [e for e in told(made, namespace) if "image-drift" in e["note"]][1:], "the Events")
         assert all("runs as sha256:" in event["note"] for event in events)
         assert "image-drift triggerer" not in found(process, namespace)  # one reference that drifts is one finding
         assert two[0] in str(report(made, namespace))
@@ -181,7 +179,7 @@ def test_the_event_of_a_stateful_set_shows_both_its_findings_and_the_fix(
     worker = running("worker", "apache/airflow:main", started=since(hours=2))
     name = kubelets.deploy(worker, {two[0]: OLD, two[1]: NEW}, "StatefulSet")
     with made.controlled(*AUDIT):
-        (event,) = wait_for(lambda: told(made, kubelets.namespace), 20, "the Event")
+        (event,) = until(lambda: told(made, kubelets.namespace), "the Event")
         shown = made.plane.kubectl("get", "events", "-n", kubelets.namespace)
     assert event["regarding"]["kind"] == "StatefulSet"
     note, first = event["note"], event["note"].splitlines()[0]
@@ -221,7 +219,7 @@ def test_metrics_readyz_and_report_count_the_cluster_as_airlock_audit_does(
                     rules[line.partition('rule="')[2].partition('"')[0]] += int(float(line.split()[-1]))
             return rules
 
-        wait_for(lambda: counted() == expected, 30, "the metric")
+        until(lambda: counted() == expected, "the metric")
         body = report(made, namespace)
 
         def agree() -> bool:
@@ -230,7 +228,7 @@ def test_metrics_readyz_and_report_count_the_cluster_as_airlock_audit_does(
             everywhere = sum(float(line.split()[-1]) for line in lines if line.startswith("airlock_audit_findings{"))
             return f", {everywhere:.0f} findings;" in process.probe("/readyz")[1]
 
-        wait_for(agree, 30, "readyz to count the same")
+        until(agree, "readyz to count the same")
     audited = audit("-n", namespace, "--policy", policy, kubeconfig=made.plane.kubeconfig)
     assert Counter(one["rule"] for one in audited["findings"]) == expected
     assert Counter(one["rule"] for one in body["findings"]) == expected
@@ -249,14 +247,14 @@ def test_a_node_that_joins_is_known_when_its_first_pod_runs(made: Installation, 
             kubelets.deploy(running("scheduler", image, started=since(hours=2)), {names[0]: OLD})
             kubelets.deploy(running("triggerer", image, started=since(hours=1)), {names[1]: NEW})
             certain = series("image-drift", "warn", "scheduler", kubelets.namespace)
-            wait_for(lambda: process.metric(certain) == 1, 20, "drift without a reservation")
+            until(lambda: process.metric(certain) == 1, "drift without a reservation")
 
 
 def test_nothing_is_written_while_nothing_changes(made: Installation, kubelets: Kubelets, two: tuple[str, str]) -> None:
     kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
     with made.controlled(*AUDIT) as process:
-        wait_for(lambda: report(made, kubelets.namespace).get("findings"), 30, "the report")
-        wait_for(lambda: told(made, kubelets.namespace), 10, "the Event")
+        until(lambda: report(made, kubelets.namespace).get("findings"), "the report")
+        until(lambda: told(made, kubelets.namespace), "the Event")
         process.audits(1)  # the one that wrote these keeps its notes and pins after them
         before = len(written(made))
         process.audits(6)
@@ -278,16 +276,16 @@ def test_a_restart_keeps_what_ran_and_tells_nothing_twice(
     with made.controlled(*AUDIT) as process:
         process.audits(1)
         kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
-        wait_for(lambda: told(made, namespace), 15, "the Event")
+        until(lambda: told(made, namespace), "the Event")
         kubelets.run(task(image, OLD, name="brief", node=two[0], started=since(seconds=2)))
         kubelets.end("brief")  # between two looks, as workers do
         kubelets.run(task("apache/airflow:latest", OLD, name="mark", node=two[0], started=since(seconds=2)))
-        wait_for(lambda: "mutable-tag task" in found(process, namespace), 15, "what came after it to be seen")
+        until(lambda: "mutable-tag task" in found(process, namespace), "what came after it to be seen")
     assert image in str(made.get("configmaps/airlock-sightings"))
     with made.controlled(*AUDIT) as process:
         process.audits(1)
         kubelets.run(task(image, NEW, name="later", node=two[1], started=since(seconds=0)))
-        wait_for(lambda: "proven" in str(report(made, namespace)), 15, "what only both together show")
+        until(lambda: "proven" in str(report(made, namespace)), "what only both together show")
     # The end has written whatever still waited.
     assert len([event for event in told(made, namespace) if event["regarding"]["kind"] == "ReplicaSet"]) == 1
 
@@ -307,7 +305,7 @@ def test_what_was_kept_and_is_damaged_is_left_out(made: Installation, kubelets: 
         }
         made.apply(body | {"data": {"sightings.json": text}})
         with made.controlled(*AUDIT) as process:
-            wait_for(lambda: found(process, kubelets.namespace) == {"mutable-tag scheduler": 1}, 30, "the metric")
+            until(lambda: found(process, kubelets.namespace) == {"mutable-tag scheduler": 1}, "the metric")
             assert "audit: sightings" not in process.probe("/readyz")[1]
             assert not [line for line in process.records() if line.get("part") == "sightings"]
 
@@ -318,14 +316,14 @@ def test_an_api_server_that_restarts_and_forgets_is_caught_up_with(
     namespace = kubelets.namespace
     name = kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
     with made.controlled(*AUDIT) as process:
-        wait_for(lambda: found(process, namespace) == {"mutable-tag scheduler": 1}, 30, "the metric")
+        until(lambda: found(process, namespace) == {"mutable-tag scheduler": 1}, "the metric")
         made.plane.stop_apiserver()
-        wait_for(lambda: process.metric("airlock_audit_complete") == 0, 40, "the audit to say so")
+        until(lambda: process.metric("airlock_audit_complete") == 0, "the audit to say so")
         assert found(process, namespace) == {"mutable-tag scheduler": 1}  # what was seen last stays
         made.plane.compact()
         made.plane.start_apiserver()
         kubelets.scale(name, 0)
-        wait_for(lambda: found(process, namespace) == {}, 60, "what has changed meanwhile")
+        until(lambda: found(process, namespace) == {}, "what has changed meanwhile")
         assert process.metric("airlock_audit_complete") == 1
 
 
@@ -349,9 +347,9 @@ def test_where_nodes_may_not_be_read_digests_are_compared_with_a_reservation(
             kubelets.deploy(running("scheduler", image, started=since(hours=2)), {two[0]: OLD})
             kubelets.deploy(running("triggerer", image, started=since(hours=1)), {two[1]: NEW})
             doubtful = series("image-drift", "audit", "scheduler", kubelets.namespace)
-            wait_for(lambda: process.metric(doubtful) == 1, 30, "drift with a reservation")
+            until(lambda: process.metric(doubtful) == 1, "drift with a reservation")
             assert process.metric("airlock_audit_complete") == 1
-            wait_for(lambda: "airlock cannot read nodes" in str(report(made, kubelets.namespace)), 10, "the report")
+            until(lambda: "airlock cannot read nodes" in str(report(made, kubelets.namespace)), "the report")
     finally:
         made.apply(*rights(made.namespace, made.configuration, made.plane.kubernetes))
 
@@ -360,15 +358,13 @@ def test_pods_that_may_not_be_listed_are_said_once_and_certificates_go_on(made: 
     made.apply(without(made, "pods"))
     try:
         with made.controlled(*AUDIT) as process:
-            wait_for(
-                lambda: process.metric('airlock_audit_runs_total{outcome="failed"}') >= 2, 30, process.log.read_text()
-            )
+            until(lambda: process.metric('airlock_audit_runs_total{outcome="failed"}') >= 2, process.log.read_text())
             assert "audit: run: pods cannot be read: 403" in process.probe("/readyz")[1]
             said = [line for line in process.records() if "pods cannot be read" in str(line.get("why"))]
             assert len(said) == 1
             series_ = 'airlock_reconciles_total{outcome="done",part="accepted"}'
             before = process.metric(series_)
-            wait_for(lambda: process.metric(series_) > before + 3, 20, "the controller to go on")
+            until(lambda: process.metric(series_) > before + 3, "the controller to go on")
     finally:
         made.apply(*rights(made.namespace, made.configuration, made.plane.kubernetes))
 
@@ -378,9 +374,9 @@ def test_a_namespace_that_goes_is_let_go(made: Installation, two: tuple[str, str
     kubelets = Kubelets(made.cluster, namespace)
     kubelets.deploy(running("scheduler", "apache/airflow:latest", started=since(hours=1)), {two[0]: OLD})
     with made.controlled(*AUDIT, "--audit-window", "1s") as process:
-        wait_for(lambda: report(made, namespace), 30, "the report")
+        until(lambda: report(made, namespace), "the report")
         made.plane.kubectl("delete", "namespace", namespace, "--wait=false")
         kubelets.scale("airflow-scheduler", 0)
-        wait_for(lambda: not report(made, namespace), 30, "the report to go")
+        until(lambda: not report(made, namespace), "the report to go")
         process.audits(1)  # the one that took the report away shows its figures last
         assert found(process, namespace) == {}

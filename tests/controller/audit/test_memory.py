@@ -14,7 +14,7 @@ from rich.console import Console
 from tests.harness import crowd
 from tests.harness.control_plane import ControlPlane
 from tests.harness.controller import Installation, Process, installation
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.cluster  # with a control plane of its own
 
@@ -73,14 +73,14 @@ def measure(plane: ControlPlane, made: Installation, pods: int, airflows: int, r
 
 
 def known(process: Process, pods: int) -> None:
-    wait_for(lambda: process.metric("airlock_audit_pods") == pods, 300, f"{pods} pods to be known")
+    until(lambda: process.metric("airlock_audit_pods") == pods, f"{pods} pods to be known", seconds=300)
     assert process.metric("airlock_audit_complete") == 1
 
 
 def settled(process: Process) -> float:
     """Return the memory three runs later."""
     runs = process.metric('airlock_audit_runs_total{outcome="done"}')
-    wait_for(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= runs + 3, 120, "three runs")
+    until(lambda: process.metric('airlock_audit_runs_total{outcome="done"}') >= runs + 3, "three runs", seconds=120)
     return read(process, "smaps_rollup", "Pss")
 
 

@@ -11,7 +11,7 @@ from tests.harness.controller import Installation, installation
 from tests.harness.livepods import running
 from tests.harness.openreports import known, report_on
 from tests.harness.running import Kubelets, good, since
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from webhook.controller.api import Api
 from webhook.controller.audit.draft import Draft
 from webhook.controller.audit.pace import Pace
@@ -31,7 +31,7 @@ def test_a_report_of_an_earlier_version_gets_its_label_and_keeps_those_of_others
 ) -> None:
     path = f"/apis/openreports.io/v1alpha1/namespaces/{faulty.namespace}/reports/airlock"
     with made.controlled(*AUDIT):
-        wait_for(lambda: report_on(made, faulty.namespace), 30, "the Report")
+        until(lambda: report_on(made, faulty.namespace), "the Report")
     good(made.patch(path, {"metadata": {"labels": {"team": "platform", "airlock/installation": None}}}))
 
     def labels() -> dict[str, str]:
@@ -39,7 +39,7 @@ def test_a_report_of_an_earlier_version_gets_its_label_and_keeps_those_of_others
         return found
 
     with made.controlled(*AUDIT):
-        wait_for(lambda: labels().get("airlock/installation") == made.namespace, 30, "the label")
+        until(lambda: labels().get("airlock/installation") == made.namespace, "the label")
     assert labels()["team"] == "platform"
     before = (report_on(made, faulty.namespace) or {})["metadata"]["resourceVersion"]
     with made.controlled(*AUDIT) as process:
@@ -51,7 +51,7 @@ def test_a_report_that_somebody_changes_meanwhile_is_not_overwritten_blindly(
     made: Installation, faulty: Kubelets
 ) -> None:
     with made.controlled(*AUDIT):
-        before = wait_for(lambda: report_on(made, faulty.namespace), 30, "the Report")
+        before = until(lambda: report_on(made, faulty.namespace), "the Report")
     path = f"/apis/openreports.io/v1alpha1/namespaces/{faulty.namespace}/reports/airlock"
     good(made.patch(path, {"results": []}))
     with made.controlled(*AUDIT) as process:
@@ -63,7 +63,7 @@ def test_a_report_that_somebody_changes_meanwhile_is_not_overwritten_blindly(
             results = (report_on(made, faulty.namespace) or {})["results"]
             return sum("rule" in one for one in results)  # the others say what was not checked
 
-        wait_for(lambda: findings() == 3, 30, "the findings on the new pod")
+        until(lambda: findings() == 3, "the findings on the new pod")
     assert before["metadata"]["uid"] == (report_on(made, faulty.namespace) or {})["metadata"]["uid"]
 
 
@@ -94,7 +94,7 @@ def test_what_somebody_else_calls_so_is_left_alone(made: Installation, faulty: K
     body = {"apiVersion": "openreports.io/v1alpha1", "kind": "Report", "source": "mine"}
     made.apply(body | {"metadata": {"name": "airlock", "namespace": faulty.namespace}})
     with made.controlled(*AUDIT) as process:
-        wait_for(lambda: "is somebody else's" in process.probe("/readyz")[1], 30, "the trouble to be told")
+        until(lambda: "is somebody else's" in process.probe("/readyz")[1], "the trouble to be told")
         assert process.ready
         process.audits(1)
         assert process.metric("airlock_audit_complete") == 1

@@ -12,7 +12,7 @@ from tests.harness.controller import Installation, installation
 from tests.harness.gate import config_map
 from tests.harness.livepods import REPOSITORY, digest, running
 from tests.harness.running import Kubelets, fresh_name, nodes, since
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from webhook.pods.observed import read_origins
 from webhook.pods.pin import Pin, read_pins
 from webhook.pods.sighting import Airflow
@@ -42,7 +42,7 @@ def test_what_a_scheduler_runs_is_written_down_for_replicas(made: Installation, 
         kubelets.deploy(body, {node: f"{REPOSITORY}@{digest('1')}"})
         pin = Pin("docker.io/apache/airflow:main", digest("1"))
         place = Airflow(namespace, "airflow")
-        wait_for(lambda: read_pins(data(made).get("pins.json", "")).get(place) == pin, 30, process.log.read_text())
+        until(lambda: read_pins(data(made).get("pins.json", "")).get(place) == pin, process.log.read_text())
 
 
 def test_a_registry_is_asked_for_the_revision_of_what_runs_and_the_audit_compares_it(
@@ -68,11 +68,10 @@ def test_a_registry_is_asked_for_the_revision_of_what_runs_and_the_audit_compare
                     found = origins.get(f"{image}@{pushed}")
                     return found is not None and found.revisions == ("9e107d9d",) and len(found.platforms) == 2
 
-                wait_for(known, 40, process.log.read_text())
+                until(known, process.log.read_text())
                 told = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
-                wait_for(
+                until(
                     lambda: "its registry says revision 9e107d9d" in str(made.get(told)["items"]),
-                    30,
                     "the audit to compare it",
                 )
         finally:

@@ -16,7 +16,7 @@ from tests.harness.livepods import running
 from tests.harness.openreports import known, report_on
 from tests.harness.places import ROOT
 from tests.harness.running import Kubelets, good, since
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 from webhook.controller.audit.shard import shard_of
 
 OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def test_a_report_is_one_key_of_a_config_map_that_keeps_whatever_else_it_has(
 ) -> None:
     good(made.patch(shard(faulty.namespace), {"metadata": {"labels": {"team": "platform"}}}))
     with made.controlled(*AUDIT):
-        found = wait_for(lambda: plain(made, faulty.namespace), 30, "the report")
+        found = until(lambda: plain(made, faulty.namespace), "the report")
     assert found["namespace"] == faulty.namespace
     (row,) = found["findings"]
     assert "tag 'latest' is mutable" in row["message"]
@@ -55,7 +55,7 @@ def test_a_report_is_one_key_of_a_config_map_that_keeps_whatever_else_it_has(
 
 def test_the_documented_command_prints_the_report_on_one_namespace(made: Installation, faulty: Kubelets) -> None:
     with made.controlled(*AUDIT):
-        wait_for(lambda: plain(made, faulty.namespace), 30, "the report")
+        until(lambda: plain(made, faulty.namespace), "the report")
     (command,) = re.findall(r"^kubectl -n airlock get configmaps -l airlock/report .*$", OPERATIONS, re.MULTILINE)
     command = command.replace("-n airlock", f"-n {made.namespace}").replace("airflow.json", f"{faulty.namespace}.json")
     printed = made.plane.kubectl(*shlex.split(command)[1:])
@@ -64,14 +64,14 @@ def test_the_documented_command_prints_the_report_on_one_namespace(made: Install
 
 def test_a_finding_keeps_its_age_over_a_restart(made: Installation, faulty: Kubelets) -> None:
     with made.controlled(*AUDIT):
-        found = wait_for(lambda: plain(made, faulty.namespace), 30, "the report")
+        found = until(lambda: plain(made, faulty.namespace), "the report")
     found["findings"][0]["since"] = "2026-01-02T03:04:05Z"
     good(made.patch(shard(faulty.namespace), {"data": {f"{faulty.namespace}.json": json.dumps(found)}}))
     with made.controlled(*AUDIT) as process:
         process.audits(2)
         pod = running("triggerer", "apache/airflow:main", started=since(hours=1))
         faulty.run(pod | {"spec": pod["spec"] | {"nodeName": ""}})
-        wait_for(lambda: len(findings(made, faulty.namespace)) == 3, 30, "the findings on the new pod")
+        until(lambda: len(findings(made, faulty.namespace)) == 3, "the findings on the new pod")
     assert min(row["since"] for row in findings(made, faulty.namespace)) == "2026-01-02T03:04:05Z"
 
 
@@ -85,15 +85,13 @@ def test_a_config_map_that_somebody_deletes_is_missed_and_filled_again_when_helm
     name = shard(faulty.namespace).partition("/")[2]
     made.delete(shard(faulty.namespace))
     with made.controlled(*AUDIT) as process:
-        wait_for(
-            lambda: f"ConfigMap {name} is missing: `helm upgrade`" in process.probe("/readyz")[1], 30, "the trouble"
-        )
+        until(lambda: f"ConfigMap {name} is missing: `helm upgrade`" in process.probe("/readyz")[1], "the trouble")
         assert process.ready
         process.audits(1)
         assert process.metric("airlock_audit_complete") == 1
         made.apply(*config_maps(made.namespace))
-        wait_for(lambda: plain(made, faulty.namespace), 30, "the report")
-        wait_for(lambda: "is missing" not in process.probe("/readyz")[1], 30, "the trouble to be over")
+        until(lambda: plain(made, faulty.namespace), "the report")
+        until(lambda: "is missing" not in process.probe("/readyz")[1], "the trouble to be over")
 
 
 def test_reports_of_an_earlier_version_go_and_nothing_else_does(made: Installation, faulty: Kubelets) -> None:
@@ -113,8 +111,8 @@ def test_reports_of_an_earlier_version_go_and_nothing_else_does(made: Installati
     )
     named = ("--old-report", "airlock-report-airflow", "--old-report", "airlock-report-mine")
     with made.controlled(*AUDIT, *named, "--old-report", "airlock-report-gone") as process:
-        wait_for(lambda: made.get("configmaps/airlock-report-airflow") is None, 30, "the old report to go")
-        wait_for(lambda: plain(made, faulty.namespace), 30, "the new report")
+        until(lambda: made.get("configmaps/airlock-report-airflow") is None, "the old report to go")
+        until(lambda: plain(made, faulty.namespace), "the new report")
         assert process.ready
     assert (made.get("configmaps/airlock-report-mine") or {})["data"] == {"mine": "yes"}
 
@@ -130,14 +128,14 @@ def test_a_report_lies_in_the_namespace_it_is_about_and_takes_the_place_of_the_c
     made: Installation, faulty: Kubelets
 ) -> None:
     with made.controlled(*AUDIT):
-        wait_for(lambda: plain(made, faulty.namespace), 30, "the ConfigMap")
+        until(lambda: plain(made, faulty.namespace), "the ConfigMap")
     with known(made), made.controlled(*AUDIT, "--audit-window", "2s") as process:
-        body = wait_for(lambda: report_on(made, faulty.namespace), 30, "the Report")
+        body = until(lambda: report_on(made, faulty.namespace), "the Report")
         assert body["source"] == "airlock"
         assert body["summary"]["fail"] == 1
         assert "tag 'latest' is mutable" in body["results"][0]["message"]
-        wait_for(lambda: plain(made, faulty.namespace) is None, 10, "the ConfigMap to go")
+        until(lambda: plain(made, faulty.namespace) is None, "the ConfigMap to go")
         process.audits(1)
         assert "audit: reports" not in process.probe("/readyz")[1]
         faulty.scale("airflow-scheduler", 0)
-        wait_for(lambda: report_on(made, faulty.namespace) is None, 30, "the Report to go with the pods")
+        until(lambda: report_on(made, faulty.namespace) is None, "the Report to go with the pods")

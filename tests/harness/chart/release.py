@@ -13,7 +13,8 @@ import pytest
 
 from tests.harness.chart.rendering import CHART, Object, helm
 from tests.harness.control_plane import ControlPlane
-from tests.harness.server import START, listening, wait_for
+from tests.harness.server import listening
+from tests.harness.waiting import PATIENCE, until
 
 HOME, RELEASE = "chart-home", "airlock"
 MANAGER = "airlock-controller"  # the controller's field manager
@@ -93,12 +94,12 @@ class Release:
         with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environ) as process:
             try:
                 assert listening(process, log), log.read_text()
-                wait_for(lambda: self.bundled() == {True}, START, "the caBundles")
-                wait_for(lambda: "airlock-tls" in self._secrets(), START, "the certificate")
+                until(lambda: self.bundled() == {True}, "the caBundles")
+                until(lambda: "airlock-tls" in self._secrets(), "the certificate")
                 yield log
             finally:
                 process.terminate()
-                process.wait(START)
+                process.wait(PATIENCE)
                 made = ("secret/airlock-ca", "secret/airlock-tls")
                 if not keep:
                     self.plane.run_kubectl("delete", "-n", self.home, "--ignore-not-found", *made)

@@ -22,7 +22,7 @@ from kubernetes.client import (
 
 from tests.harness.control_plane import credentials
 from tests.harness.control_plane.arguments import Site
-from tests.harness.control_plane.waiting import until
+from tests.harness.waiting import until
 from webhook.pods import skim
 
 NAME_LABEL = "kubernetes.io/metadata.name"

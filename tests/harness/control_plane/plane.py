@@ -21,7 +21,7 @@ from tests.harness.control_plane.access import Access
 from tests.harness.control_plane.arguments import Site
 from tests.harness.control_plane.guard import Guard
 from tests.harness.control_plane.program import Program
-from tests.harness.control_plane.waiting import until
+from tests.harness.waiting import until
 
 HOSTS = (ports.LOOPBACK, "::1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "10.0.0.1")
 MEMORY = Path("/dev/shm")  # noqa: S108  # only a private folder in it is used

@@ -11,7 +11,7 @@ from pathlib import Path
 from certs.names import parse_names
 from certs.store import ensure_self_signed
 from tests.harness.control_plane.ports import LOOPBACK, free
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 
 @cache
@@ -30,7 +30,7 @@ def pair(folder: Path, variable: str, value: str) -> Iterator[tuple[int, Path]]:
     command = [program("pair"), f"{LOOPBACK}:{port}", *tls, variable, value]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_for(lambda: _accepts(port), 20, "the Go pair")
+            until(lambda: _accepts(port), "the Go pair")
             yield port, folder / "ca.crt"
         finally:
             process.terminate()

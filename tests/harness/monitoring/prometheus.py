@@ -14,7 +14,7 @@ import yaml
 
 from tests.harness.control_plane.ports import free
 from tests.harness.monitoring.programs import program
-from tests.harness.server import wait_for
+from tests.harness.waiting import until
 
 EVERY = "500ms"
 
@@ -64,7 +64,7 @@ def prometheus(folder: Path, job: str, rules: dict[str, Any], **targets: int) ->
     ]  # fmt: skip
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         try:
-            wait_for(lambda: _ready(process, port, log), 30, "Prometheus to be ready")
+            until(lambda: _ready(process, port, log), "Prometheus to be ready")
             yield Prometheus(port)
         finally:
             process.terminate()

@@ -4,10 +4,10 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.harness.control_plane.waiting import until
 from tests.harness.node import arguments
 from tests.harness.node.box import Box, BoxError
 from tests.harness.node.programs import Programs
+from tests.harness.waiting import until
 
 KNOWN = "io.cri-containerd.image=managed"  # the label of images that the part which answers kubelet has taken up
 

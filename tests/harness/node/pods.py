@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.harness.control_plane.access import Access
-from tests.harness.control_plane.waiting import until
 from tests.harness.node.arguments import NAME
+from tests.harness.waiting import until
 
 
 class Pods(Access):

@@ -10,11 +10,11 @@ from pathlib import Path
 import yaml
 
 from tests.harness.control_plane.program import Program
-from tests.harness.control_plane.waiting import until
 from tests.harness.node.box import Box
 from tests.harness.node.containers import full
 from tests.harness.node.images import Buildah
 from tests.harness.node.programs import Programs
+from tests.harness.waiting import until
 
 PORT = 5000
 

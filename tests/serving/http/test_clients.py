@@ -15,7 +15,8 @@ from cryptography import x509
 
 from tests.harness.control_plane.pki import Authority, Pair
 from tests.harness.reviews import review, scheduler
-from tests.harness.server import Server, serving, wait_for
+from tests.harness.server import Server, serving
+from tests.harness.waiting import until
 from webhook.__main__ import main
 from webhook.serving.http.clients import refusal
 
@@ -172,13 +173,13 @@ def test_the_authorities_are_read_again_and_bad_ones_change_nothing(unnamed: Ser
     with Client(unnamed, tmp_path, first) as kept:
         assert (kept.ask()[0], status(second)) == (200, 0)
         write(tmp_path, KNOWN.certificate, FOREIGN.certificate)
-        wait_for(lambda: status(second) == 200, 30, "the second authority")
+        until(lambda: status(second) == 200, "the second authority")
         assert status(first) == 200
         write(tmp_path, "garbage")
-        wait_for(lambda: "it holds no PEM certificate of an authority" in unnamed.log.read_text(), 30, "the rejection")
+        until(lambda: "it holds no PEM certificate of an authority" in unnamed.log.read_text(), "the rejection")
         assert (status(first), status(second)) == (200, 200)
         write(tmp_path, FOREIGN.certificate)
-        wait_for(lambda: status(first) == 0, 30, "the end of the first authority")
+        until(lambda: status(first) == 0, "the end of the first authority")
         assert status(second) == 200
         assert kept.ask()[0] == 200  # as with a new certificate of the server: open connections stay as they are
 
