@@ -323,6 +323,12 @@ def test_each_command_of_the_list_is_there_and_its_summary_is_whole(name: str) -
     assert COMMANDS[name][1] in " ".join(shown.split())
 
 
+@pytest.mark.parametrize(("words", "meant"), [(["chek"], "check"), (["policy", "shw"], "show")])
+def test_a_misspelt_command_is_answered_with_the_one_that_was_meant(words: list[str], meant: str) -> None:
+    found = CliRunner().invoke(main, words)
+    assert (found.exit_code, f"Did you mean '{meant}'?" in found.stderr) == (2, True)
+
+
 def test_version_names_the_commit_of_an_image_and_the_libraries() -> None:
     told = json.loads(airlock("version", "-o", "json", AIRLOCK_REVISION="4f2c9d1", PATH="/usr/bin").stdout)
     assert told["commit"] == "4f2c9d1"

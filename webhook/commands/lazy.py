@@ -33,6 +33,15 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(f"webhook.commands.{self.table[cmd_name][0]}"), cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that *args* name; raises NoSuchCommand with those that have nearly this name."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(error.command_name, possibilities=self.table, ctx=ctx) from error
+
     def main(self, *args: Any, **named: Any) -> Any:  # noqa: ANN401 - click's
         """Run the program; if its output cannot be written, say so and exit with 2."""
         try:
