@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,7 +21,11 @@ from tests.harness.chart.rendering import (
     values_of,
     webhooks,
 )
+from webhook.controller.configurations import KINDS, Target, read_configuration, registered
+from webhook.status.line import State
+from webhook.status.unasked import Outside, namespaces, unasked
 
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
 OLD, CONDITIONS = "1.27.0", "1.28.0"
 STRICT, REST = "controllers.pods.validate.airlock", "pods.validate.airlock"
 UPDATES = "updates.validate.airlock"
@@ -96,6 +101,27 @@ def test_an_update_never_meets_fail_where_the_server_cannot_tell_which_matter(ku
             assert (name, hook["failurePolicy"]) == (UPDATES, "Ignore")
             assert selects(hook, "airflow")
             assert selects(hook, "other")
+
+
+@on_every_server
+@everywhere
+def test_airlock_status_finds_that_the_entries_are_asked_about_everything(name: str, kubernetes: str) -> None:
+    values = values_of(name)
+    if values.get("webhooks", {}).get("failurePolicy") == "Fail":
+        values["webhooks"]["failurePolicyForOthers"] = "Fail"
+    target = Target(NAMESPACE, values.get("fullnameOverride", "airlock"))
+    metadata = {"uid": "1", "resourceVersion": "1"}
+    found = [
+        registered(read_configuration(kind, body | {"metadata": metadata | body["metadata"]}, target), NOW)
+        for kind in KINDS
+        for body in of_kind(render(values, kubernetes=kubernetes), kind)
+    ]
+    assert [len(each.known) > 0 for each in found] == [True, True]
+    assert not [*unasked(found)]
+    asked = {"kube-system", NAMESPACE, "airflow", "other"} - {*values.get("webhooks", {}).get("excludeNamespaces", [])}
+    labels = {one: {"kubernetes.io/metadata.name": one} for one in asked}
+    (line,) = namespaces(found, Outside(labels), frozenset({"kube-system", NAMESPACE}))
+    assert line.state is State.OK
 
 
 # Namespaces

@@ -1,10 +1,11 @@
 """`airlock status` against the real control plane, with real replicas and the real controller behind it."""
 
 import base64
+import copy
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,6 +86,7 @@ def servers(made: Installation, controller: Process) -> Iterator[tuple[Server, S
     spec = {"selector": SELECTOR, "ports": [{"name": "https", "port": 443}]}
     metadata = {"name": "airlock", "namespace": made.namespace}
     made.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}, *called(made))
+    made.plane.namespace(labels={"airlock-test": made.namespace})  # one that the registration selects
     with made.served("--host", "0.0.0.0") as both:  # noqa: S104
         run_pods(made, both)
         until(lambda: whole(made), "the caBundles")
@@ -211,6 +213,51 @@ def test_a_replica_that_does_not_answer_is_wrong_while_the_other_one_judges(
     finally:
         made.delete("pods/airlock-2?gracePeriodSeconds=0")
         until(lambda: made.get("pods/airlock-2") is None, "the pod to be gone")
+
+
+def edited(made: Installation, change: Callable[[dict[str, Any]], None]) -> Told:
+    """Return what is told once somebody has made *change* in the entry that judges pods."""
+    path = made.hooks[1]
+    before = made.get(path)["webhooks"]
+    hooks = copy.deepcopy(before)
+    change(hooks[0])
+    assert made.patch(path, {"webhooks": hooks}).ok
+    try:
+        return status(made)
+    finally:
+        assert made.patch(path, {"webhooks": before}).ok
+
+
+def test_an_edit_of_the_registration_that_leaves_changes_of_pods_out_is_wrong_though_airlock_judges(
+    made: Installation, servers: tuple[Server, Server]
+) -> None:
+    del servers
+    told = edited(made, lambda hook: hook["rules"].pop())
+    name = f"ValidatingWebhookConfiguration {made.configuration}"
+    text = f"{name} asks nobody about UPDATE pods/ephemeralcontainers; `helm upgrade` completes it"
+    assert ("wrong", text) in told.lines("fails open")
+    assert told.report["headline"] == f"airlock is judging, but something is wrong: {text}"
+    told = edited(made, lambda hook: hook["rules"][0].update(operations=["CREATE"]))
+    assert "asks nobody about UPDATE pods;" in told.report["headline"]
+
+
+def test_an_edit_of_the_registration_that_leaves_namespaces_out_is_told_with_their_names(
+    made: Installation, servers: tuple[Server, Server]
+) -> None:
+    del servers
+    left = made.plane.namespace(labels={"airlock-test": made.namespace, "status-test/left": "yes"})
+    beside = [{"key": "status-test/left", "operator": "DoesNotExist"}]
+    assert left not in str(status(made).lines("fails open"))
+    told = edited(made, lambda hook: hook["namespaceSelector"].update(matchExpressions=beside))
+    (text,) = [text for state, text in told.lines("fails open") if state == "note" and "new pods in" in text]
+    assert "airlock judges and changes no new pods in " in text
+    assert f"airlock judges no new pods in namespace {left}" in text
+    assert told.code == 0, told.text
+    nobody = {"matchLabels": {"status-test/left": "nobody"}}
+    told = edited(made, lambda hook: hook.update(namespaceSelector=nobody))
+    assert told.code == 1
+    assert "airlock judges new pods in no namespace" in told.report["headline"]
+    made.plane.kubectl("delete", "namespace", left, "--wait=false")
 
 
 def test_a_break_glass_namespace_is_told_with_the_value_of_its_label(

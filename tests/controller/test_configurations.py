@@ -59,6 +59,29 @@ def test_an_entry_that_selects_by_labels_is_seen(selector: dict[str, Any] | None
     assert [one.by_labels for one in registered(found, NOW).known] == [by_labels]
 
 
+@pytest.mark.parametrize(
+    ("rule", "asks"),
+    [
+        ({}, {"CREATE pods"}),
+        ({"operations": ["*"], "resources": ["pods", "pods/ephemeralcontainers"]},
+         {"CREATE pods", "UPDATE pods", "UPDATE pods/ephemeralcontainers"}),
+        ({"operations": ["UPDATE"], "resources": ["*"]}, {"UPDATE pods"}),
+        ({"operations": ["UPDATE"], "resources": ["pods/*"]}, {"UPDATE pods", "UPDATE pods/ephemeralcontainers"}),
+        ({"operations": ["UPDATE"], "resources": ["*/*"]}, {"UPDATE pods", "UPDATE pods/ephemeralcontainers"}),
+        ({"operations": ["UPDATE"], "resources": ["*/ephemeralcontainers"]}, {"UPDATE pods/ephemeralcontainers"}),
+        ({"apiGroups": ["apps"]}, set()),
+        ({"apiGroups": ["*"], "apiVersions": ["*"], "scope": "*"}, {"CREATE pods"}),
+        ({"apiVersions": ["v2"]}, set()),
+        ({"scope": "Cluster"}, set()),
+    ],
+)  # fmt: skip
+def test_a_rule_asks_about_what_the_api_server_reads_it_as(rule: dict[str, Any], asks: set[str]) -> None:
+    core = {"apiGroups": [""], "apiVersions": ["v1"], "scope": "Namespaced"}
+    (entry,) = configuration(hook("a", rules=[PODS[0] | core | rule])).entries
+    assert entry.asks == asks
+    assert entry.new_pods is ("CREATE pods" in asks)
+
+
 @pytest.mark.parametrize("bundle", ["", "?", b64encode(b"hello").decode()])
 def test_a_bundle_of_nothing_trusts_nobody(bundle: str) -> None:
     client = hook("a")["clientConfig"] | {"caBundle": bundle}

@@ -12,13 +12,14 @@ from tests.harness.controller import Installation, installation
 from tests.harness.gate import bad_pod
 from tests.harness.waiting import until
 from webhook.controller.configurations import Configuration, Entry
+from webhook.status.registration import NEW
 
 OWNER = {"apiVersion": "v1", "kind": "Namespace", "name": "airlock", "uid": "u1"}
 OTHER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "y"}
 
 
 def configuration(*owners: dict[str, Any]) -> Configuration:
-    entry = Entry(0, "a", "/validate", Trust(), ignores_failures=True, new_pods=True)
+    entry = Entry(0, "a", "/validate", Trust(), ignores_failures=True, asks=frozenset({NEW}))
     return Configuration("ValidatingWebhookConfiguration", "airlock", "1", "7", (entry,), owners)
 
 

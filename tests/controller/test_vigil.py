@@ -8,6 +8,7 @@ from webhook.controller.configurations import KINDS, Configuration, Entry
 from webhook.controller.scene import Scene, Site
 from webhook.controller.vigil import LOOKS, Vigil, troubles
 from webhook.judge.decision import ObjectRef
+from webhook.status.registration import NEW
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 SITE = Site("airlock", "airlock", "airlock-ca", "airlock-tls", ("airlock",))
@@ -27,7 +28,7 @@ class Book:
 
 def configurations(mark: str = "a") -> tuple[Configuration, ...]:
     trust = Trust((Authority(mark, NOW - timedelta(days=1), NOW + timedelta(days=1)),))
-    entry = Entry(0, "pods.validate.airlock", "/validate", trust, ignores_failures=True, new_pods=True)
+    entry = Entry(0, "pods.validate.airlock", "/validate", trust, ignores_failures=True, asks=frozenset({NEW}))
     return tuple(Configuration(kind, "airlock", "uid", "1", (entry,)) for kind in KINDS)
 
 

@@ -73,7 +73,8 @@ class Installation:
         own = {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}
         both = ("CREATE", "UPDATE")
         guard = hook(GUARD, self.ports[1], rules=rules("configmaps", *both), namespaceSelector=own)
-        validating = [hook("validate", self.ports[1], rules=rules("pods", *both)), guard | {"failurePolicy": "Ignore"}]
+        pods = [*rules("pods", *both), *rules("pods/ephemeralcontainers", "UPDATE")]
+        validating = [hook("validate", self.ports[1], rules=pods), guard | {"failurePolicy": "Ignore"}]
         return [
             self._configuration(
                 "MutatingWebhookConfiguration", [hook("mutate", self.ports[0], rules=rules("pods", "CREATE"))]

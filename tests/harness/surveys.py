@@ -187,7 +187,7 @@ def _nodes(*letters: str) -> Nodes:
 
 
 def _coverage(*namespaces: str, outside: tuple[str, ...] = ()) -> Coverage:
-    registration = Registration("airlock", (Selector({}, ((SKIP, "DoesNotExist", frozenset()),)),))
+    registration = Registration("airlock", (Selector(((SKIP, "DoesNotExist", frozenset()),)),))
     labels: dict[str, dict[str, str]] = {name: {} for name in namespaces}
     return Coverage(registration, known=True, namespaces=labels | {name: {SKIP: "true"} for name in outside})
 

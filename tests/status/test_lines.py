@@ -9,7 +9,17 @@ from certs.plan import Leaf
 from webhook.documents.policy import read_policy
 from webhook.status.documents import modes, sources
 from webhook.status.line import State, Unseen
-from webhook.status.registration import MUTATING, VALIDATING, Hook, Registered, Served, bundle, fails_open, registration
+from webhook.status.registration import (
+    MUTATING,
+    NEW,
+    VALIDATING,
+    Hook,
+    Registered,
+    Served,
+    bundle,
+    fails_open,
+    registration,
+)
 from webhook.status.replicas import Replica, Said, read_said, replicas
 from webhook.variables.known import Absence
 
@@ -17,7 +27,9 @@ NOW = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def hook(path: str = "/validate", *, new_pods: bool = True, ignores: bool = True, trusts: str = "a") -> Hook:
-    return Hook("pods.validate.airlock", path, new_pods, ignores, frozenset({trusts} - {""}))
+    return Hook(
+        "pods.validate.airlock", path, frozenset({NEW} if new_pods else ()), ignores, frozenset({trusts} - {""})
+    )
 
 
 def leaf(issuer: str = "a", *, days: int = 1) -> tuple[Served, ...]:

@@ -9,20 +9,17 @@ ENTRY = "pods.validate.airlock"  # the chart's entries for Pods end so
 
 
 class Selector(msgspec.Struct, frozen=True):
-    """A LabelSelector of the API."""
+    """A LabelSelector of the API; a label that it names is an expression with one value."""
 
-    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     expressions: tuple[tuple[str, str, frozenset[str]], ...] = ()  # key, operator, values
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Return whether *labels* are selected.
 
-        >>> Selector({}, (("airlock/skip", "DoesNotExist", frozenset()),)).matches({"team": "data"})
+        >>> Selector((("airlock/skip", "DoesNotExist", frozenset()),)).matches({"team": "data"})
         True
         """
-        return all(labels.get(key) == value for key, value in self.labels.items()) and all(
-            _holds(labels, key, operator, values) for key, operator, values in self.expressions
-        )
+        return all(_holds(labels, key, operator, values) for key, operator, values in self.expressions)
 
 
 def _holds(labels: Mapping[str, str], key: str, operator: str, values: frozenset[str]) -> bool:
@@ -41,10 +38,11 @@ def _holds(labels: Mapping[str, str], key: str, operator: str, values: frozenset
 def read_selector(body: Mapping[str, Any] | None) -> Selector:
     """Return the LabelSelector *body*, as the API server has it; one that is absent selects everything."""
     body = body or {}
-    expressions = tuple(
+    labels = ((key, "In", frozenset({value})) for key, value in (body.get("matchLabels") or {}).items())
+    expressions = (
         (one["key"], one["operator"], frozenset(one.get("values") or ())) for one in body.get("matchExpressions") or ()
     )
-    return Selector(body.get("matchLabels") or {}, expressions)
+    return Selector((*labels, *expressions))
 
 
 class Registration(msgspec.Struct, frozen=True):

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from certs.trust import Trust, read_trust
-from webhook.status.registration import Hook, Registered
+from webhook.audit.coverage import Selector, read_selector
+from webhook.status.registration import NEW, Hook, Registered
 
 GROUP = "/apis/admissionregistration.k8s.io/v1"
 KINDS = {
@@ -20,6 +21,7 @@ KINDS = {
 }
 VALIDATING = "ValidatingWebhookConfiguration"
 VALIDATE = "/validate"
+_OF_PODS = (("CREATE", "pods"), ("UPDATE", "pods"), ("UPDATE", "pods/ephemeralcontainers"))
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -38,8 +40,15 @@ class Entry(msgspec.Struct, frozen=True):
     path: str
     trust: Trust
     ignores_failures: bool
-    new_pods: bool  # whether it is asked about pods that are made
+    asks: frozenset[str]  # what it is asked about of pods, an operation and a resource each: "UPDATE pods"
     by_labels: bool = False  # whether it leaves objects out by their labels
+    selector: Selector = Selector()  # of namespaces
+    conditions: frozenset[str] = frozenset()  # the names of its matchConditions
+
+    @property
+    def new_pods(self) -> bool:
+        """Whether it is asked about pods that are made."""
+        return NEW in self.asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,10 @@ def _entries(body: dict[str, Any], target: Target) -> Iterator[Entry]:
         if path is not None:
             ignores = hook.get("failurePolicy") == "Ignore"
             trust, by_labels = _trust(client.get("caBundle") or ""), any((hook.get("objectSelector") or {}).values())
-            yield Entry(index, hook["name"], path, trust, ignores, _asks_of_pods(hook), by_labels)
+            selector = read_selector(hook.get("namespaceSelector"))
+            conditions = frozenset(one["name"] for one in hook.get("matchConditions") or ())
+            asks = frozenset(_asks_of_pods(hook))
+            yield Entry(index, hook["name"], path, trust, ignores, asks, by_labels, selector, conditions)
 
 
 def _called_path(client: dict[str, Any], target: Target) -> str | None:
@@ -128,11 +140,20 @@ def _trust(bundle: str) -> Trust:
         return Trust(tidy=False)
 
 
-def _asks_of_pods(hook: dict[str, Any]) -> bool:
-    return any(
-        {"CREATE", "*"} & {*(rule.get("operations") or ())} and {"pods", "*", "*/*"} & {*(rule.get("resources") or ())}
-        for rule in hook.get("rules") or ()
-    )
+def _asks_of_pods(hook: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what *hook* is asked about of pods: in rules, `*` is no subresource, and `*/*` is any."""
+    for rule in hook.get("rules") or ():
+        if rule.get("scope") == "Cluster" or not _names(rule, "apiGroups", "") or not _names(rule, "apiVersions", "v1"):
+            continue
+        for operation, resource in _OF_PODS:
+            kind, _, part = resource.partition("/")
+            wanted = (f"{one}/{two}" if two else one for one in (kind, "*") for two in {part, "*"})
+            if _names(rule, "operations", operation) and {*wanted} & {*(rule.get("resources") or ())}:
+                yield f"{operation} {resource}"
+
+
+def _names(rule: Mapping[str, Any], field: str, value: str) -> bool:
+    return bool({value, "*"} & {*(rule.get(field) or ("*",))})
 
 
 def registered(configuration: Configuration, now: datetime) -> Registered:
@@ -141,10 +162,12 @@ def registered(configuration: Configuration, now: datetime) -> Registered:
         Hook(
             entry.name,
             entry.path,
-            entry.new_pods,
+            entry.asks,
             entry.ignores_failures,
             frozenset(one.mark for one in entry.trust.authorities if one.valid(now)),
             entry.by_labels,
+            entry.selector,
+            entry.conditions,
         )
         for entry in configuration.entries
     )

@@ -1,6 +1,6 @@
 """Looks at an installation, for `airlock status` and the controller: a missing right hides one line only."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -16,6 +16,7 @@ from certs.trust import Authority
 from webhook.controller import api
 from webhook.controller.api import Api, ApiError, Object
 from webhook.controller.configurations import KINDS, read_configuration, registered
+from webhook.controller.leftout import NAMESPACES, outside
 from webhook.controller.replicas import Answered, answered
 from webhook.controller.scene import Site, read_presented, replica_places
 from webhook.documents.required_env import RequiredEnv
@@ -23,7 +24,7 @@ from webhook.scan import pages
 from webhook.scan.installed import POLICY, REQUIRED_ENV, installed, read_sources
 from webhook.scan.pages import Patience
 from webhook.scan.server import Server
-from webhook.status import documents, registration
+from webhook.status import documents, registration, unasked
 from webhook.status.line import SOURCE, Line, State, Unseen
 from webhook.status.pod import trouble
 from webhook.status.record import KEY, NAME, Record, read_record
@@ -31,7 +32,6 @@ from webhook.status.registration import Registered, Served
 from webhook.status.replicas import Replica, Said, answering, read_said, replicas
 from webhook.variables.known import Absence
 
-NAMESPACES = "/api/v1/namespaces"
 METRICS = 9090  # the port of `/readyz`, unless the pod names another one
 ENDED = ("Succeeded", "Failed")
 
@@ -88,6 +88,8 @@ def inspect(cluster: Connection, asked: Asked) -> Inspection:
         *replicas(seen.found, {name: revision for name, revision in revisions.items() if revision}),
         documents.policy_line(policy.value, policy.words, policy.warning, unread=policy.unread),
         *registration.fails_open(configurations, enforces=enforcing),
+        *unasked.unasked(configurations),
+        *_left_out(api, asked, configurations),
         *documents.break_glass(_or_unseen(lambda: _skipped(api, asked.label)), asked.label),
         *([Line(SOURCE, State.UNKNOWN, required.warning)] if required.unread else documents.sources(sources, tallies)),
     )
@@ -212,6 +214,12 @@ def _ask(cluster: Connection, site: Site, pod: Object) -> Replica:
 def _skipped(api: Api, label: str) -> dict[str, str]:
     items = (api.get(NAMESPACES, {"labelSelector": label}) or {}).get("items") or ()
     return {item["metadata"]["name"]: item["metadata"]["labels"][label] for item in items}
+
+
+def _left_out(api: Api, asked: Asked, found: list[Registered]) -> Iterator[Line]:
+    exempt = frozenset({"kube-system", asked.site.namespace})
+    left = _or_unseen(lambda: outside(api, found, asked.label, exempt))
+    return unasked.namespaces(found, left, exempt)
 
 
 def _sources(supply: Server, required: RequiredEnv, *, as_airlock: bool) -> dict[tuple[str, str], documents.Seen]:

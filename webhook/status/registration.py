@@ -6,11 +6,13 @@ from datetime import datetime
 import msgspec
 
 from certs.plan import Leaf
+from webhook.audit.coverage import Selector
 from webhook.status.line import BUNDLE, FAILS_OPEN, REGISTRATION, Line, State, Unseen
 
 MUTATING, VALIDATING = "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
 CREATES = "`helm upgrade --install` creates it (docs/install.md)"  # whether or not airlock was ever there
 PATHS = {MUTATING: "/mutate", VALIDATING: "/validate"}
+NEW = "CREATE pods"
 
 
 class Hook(msgspec.Struct, frozen=True):
@@ -18,10 +20,17 @@ class Hook(msgspec.Struct, frozen=True):
 
     name: str
     path: str
-    new_pods: bool  # whether it is asked about pods that are made
+    asks: frozenset[str]  # what it is asked about of pods, an operation and a resource each: "UPDATE pods"
     ignores_failures: bool
     trusts: frozenset[str]  # the marks of the authorities that are valid now
     by_labels: bool = False  # whether it leaves objects out by their labels
+    selector: Selector = Selector()  # of namespaces
+    conditions: frozenset[str] = frozenset()  # the names of its matchConditions
+
+    @property
+    def new_pods(self) -> bool:
+        """Whether it is asked about pods that are made."""
+        return NEW in self.asks
 
 
 class Registered(msgspec.Struct, frozen=True):
