@@ -10,6 +10,8 @@ from webhook.audit.clusters import together, unread
 from webhook.audit.layers import State, layers
 from webhook.audit.preview import preview
 from webhook.audit.survey import Survey, code
+from webhook.manifests.outcome import Remark
+from webhook.manifests.place import Place
 from webhook.report.wording import Tone, fingerprints, headline, tone
 from webhook.rules.finding import Mode
 
@@ -26,6 +28,15 @@ KINDS = {
 SEVERAL = st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=4).map(
     lambda kinds: {f"{kind}-{nth}": KINDS[kind] for nth, kind in enumerate(kinds)}
 )
+
+
+def test_a_headline_without_pods_names_the_clusters_that_could_not_be_read_or_not_all_of_them() -> None:
+    gone, bare = unread("context gone", "connection refused", NOW), surveys.empty()
+    blind = replace(bare, seen=0, remarks=(Remark(Place("pods in airflow", 0), "cannot be listed: 403"),))
+    told = headline(together({"gone": gone, "bare": bare, "blind": blind}))
+    assert told == "no running Airflow pods were seen; not all could be seen in blind; gone could not be read"
+    assert headline(blind) == "no running Airflow pods were seen; 1 thing could not be seen"
+    assert headline(together({"gone": gone, "away": gone})) == "no cluster could be read"
 
 
 @given(SEVERAL)

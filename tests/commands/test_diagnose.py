@@ -269,6 +269,7 @@ def test_what_was_not_looked_at_is_no_cause_and_no_acquittal(tmp_path: Path, pap
         (("--task", "x"), "", "--dag"),
         (("--message", "-"), "Task exited with return code 1", "no such message"),
         (("--message", "Executor x reported that"), "", "--message takes a file, or - for the text on standard input"),
+        (("--message", f"Executor x reported that {'the ' * 999}"), "", "--message takes a file, or - for the text"),
         (("--message", "no-such-file"), "", "no-such-file: no such file or directory\n"),
         (("-n", "airflow", "no-such-pod"), "", "pod no-such-pod: it is not in the dump"),
     ],
@@ -350,6 +351,18 @@ def test_events_of_the_task_and_of_its_pod_are_what_was_said(tmp_path: Path) -> 
     assert "tag 'latest' is mutable" in json.dumps(read["layers"][1]["evidence"])
 
 
+def test_a_denial_of_which_only_the_first_line_was_copied_shows_its_layer_once(tmp_path: Path) -> None:
+    denial = "task 'load' of DAG 'etl', Pod 'airflow/etl-x': mutable-tag: 'busybox:main' with imagePullPolicy"
+    first = f'admission webhook "pods.validate.airlock" denied the request: {denial} IfNotPresent; and 1 more'
+    found = run("-f", one_pod(tmp_path), "--message", "-", "-o", "json", stdin=newer(first))
+    layer = json.loads(found.stdout)["layers"][1]
+    assert layer["answer"] == "the cause"
+    assert [one["text"] for one in layer["evidence"] if one["where"] == "the scheduler's message"] == [
+        "mutable-tag: 'busybox:main' with imagePullPolicy IfNotPresent; and 1 more"
+    ]
+    assert found.exit_code == 1
+
+
 def test_a_dag_that_nothing_shows_is_said_to_be_unseen(tmp_path: Path) -> None:
     dump = one_pod(tmp_path)
     assert "no pod and no Event of it was seen: the name may be wrong" in run("-f", dump, "--dag", "sales_dialy").stdout
@@ -364,6 +377,7 @@ def test_a_log_with_several_messages_is_about_the_last_or_the_one_that_is_asked_
     assert last.startswith("task 'close' of DAG 'billing'")
     assert "1 message about other tasks left aside" in last
     assert "exceeded quota: compute; that is a cause by itself, beside the four layers" in last
+    assert "in all namespaces: 1 cause beside the four layers, no cause found in them" in last
     asked = run("-f", dump, "--message", "-", "--dag", "etl", stdin=log).stdout
     assert asked.startswith("task 'load' of DAG 'etl'")
     assert "denied by airlock" in asked

@@ -94,7 +94,7 @@ def test_a_report_in_a_file_is_told_by_its_name_and_headline(tmp_path: Path, for
     (tmp_path / "pods.json").write_text(listed())
     result = run("audit", "-f", tmp_path / "pods.json", "-o", form, "--output-file", tmp_path / "report")
     assert result.stdout == ""
-    assert f"{tmp_path}/report: no running Airflow pods were seen\n" in result.stderr
+    assert f"{tmp_path}/report: no running Airflow pods were seen; 1 thing could not be seen\n" in result.stderr
 
 
 def test_a_context_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:

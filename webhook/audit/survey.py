@@ -133,6 +133,11 @@ class Survey(msgspec.Struct, frozen=True):
         return any(remark.place.file == CLUSTER for remark in self.remarks)
 
     @property
+    def is_blind(self) -> bool:
+        """Whether nothing was seen where something could not be: how much there is cannot be known."""
+        return not self.seen and not self.complete
+
+    @property
     def pods(self) -> int:
         """How many pods of Airflow run."""
         return sum(group.pods for group in self.groups)

@@ -121,7 +121,8 @@ def _text(message: Path) -> str:
         return contents(message).decode(errors="replace")
     except OSError as error:
         if " " in str(message):  # most likely the message, and no file's name
-            raise OSError(f"{error}; --message takes a file, or - for the text on standard input") from error
+            # First, since the message itself may be longer than what is shown.
+            raise OSError(f"--message takes a file, or - for the text on standard input: {error}") from error
         raise
 
 

@@ -14,6 +14,7 @@ from webhook.diagnosis.message import Message
 from webhook.manifests.outcome import Remark
 from webhook.pods.text import plural, quote
 
+_BESIDE = "; that is a cause by itself, beside the four layers"
 _DENIALS = (400, 422)  # what admission webhooks answer with
 
 
@@ -47,6 +48,7 @@ class Diagnosis(msgspec.Struct, frozen=True):
     source: str
     policy: str
     required_env: str
+    beside: bool = False  # whether the message names a cause that is none of the layers
 
     @property
     def causes(self) -> tuple[Item, ...]:
@@ -58,6 +60,7 @@ class Diagnosis(msgspec.Struct, frozen=True):
         """The answer in one line."""
         unknown = sum(item.answer is Answer.UNKNOWN for item in self.items)
         found = f"{plural(len(self.causes), 'cause')} found" if self.causes else "no cause found"
+        found = f"1 cause beside the four layers, {found} in them" if self.beside else found
         open_ = f", {plural(unknown, 'layer')} unknown" if unknown else ""
         return f"{self.patient.title}: {found}{open_}"
 
@@ -85,6 +88,7 @@ def diagnose(patient: Patient, clues: Clues) -> Diagnosis:
         basis.source,
         basis.policy,
         basis.required_env,
+        clues.message is not None and _is_beside(clues.message),
     )
 
 
@@ -121,16 +125,20 @@ def _said(patient: Patient, clues: Clues) -> Iterator[str]:
         yield f"{one.at:%Y-%m-%d %H:%M} UTC{times}: {one.reason} of {one.regarding}: {_first(one.note)}"
 
 
+def _is_beside(message: Message) -> bool:
+    """Return whether *message* has an answer that is not airlock's: a quota, another webhook, a right."""
+    return bool(message.answer) if message.denial is None else not message.denial.by_airlock
+
+
 def _reason(message: Message) -> str:
     """Return what *message* says of the reason, in words."""
     if message.denial is not None:
         who = "airlock" if message.denial.by_airlock else f"the webhook {message.denial.webhook}"
-        beside = "" if message.denial.by_airlock else "; that is a cause by itself, beside the four layers"
+        beside = _BESIDE if _is_beside(message) else ""
         return f"its pod was denied by {who}: {_first(message.denial.text)}{beside}"
     status = "" if message.status is None else f" {message.status}"
     if message.answer:
-        told = f"the API server answered{status}: {_first(message.answer)}"
-        return f"{told}; that is a cause by itself, beside the four layers"
+        return f"the API server answered{status}: {_first(message.answer)}{_BESIDE}"
     if message.status in _DENIALS:
         return f"the API server answered{status}, so a webhook denied the pod: its words follow in the log (grep -A 5)"
     if message.cut:

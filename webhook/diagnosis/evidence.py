@@ -1,5 +1,6 @@
 """What shows a layer to be at work: findings of what runs, sentences of the time, faults in DAG files."""
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -26,6 +27,7 @@ LAYERS = {
     "callback": 4,
 }
 CALLBACK = 4
+_FIRST = re.compile(rf": ((?:{'|'.join(LAYERS)}): .+)")  # the problem that the first line of a denial names
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -91,8 +93,9 @@ def evidence(patient: Patient, clues: Clues) -> Iterator[tuple[int, Evidence]]:
         if any(patient.is_of(group) for group, _ in lifted.shown):
             yield from _of_rule(lifted.exempted, _where(lifted, patient))
     told = {one.cause.text for found in shown for one in (found.violation,)}
+    rules = {found.violation.rule for found in shown}
     for line in _lines(clues):
-        if not any(text in line.text for text in told):
+        if line.rule not in rules if line.short else not any(text in line.text for text in told):
             yield LAYERS[line.rule], Evidence(line.where, line.text, line.fix, Mode.ENFORCE)
     callbacks = clues.survey.callbacks
     for fault in callbacks.faults if callbacks is not None else ():
@@ -118,6 +121,7 @@ class _Line(msgspec.Struct, frozen=True):
     rule: str
     text: str
     fix: str
+    short: bool = False  # whether it is the first line of a denial whose others are missing
 
 
 def _lines(clues: Clues) -> Iterator[_Line]:
@@ -127,10 +131,12 @@ def _lines(clues: Clues) -> Iterator[_Line]:
         texts.insert(0, ("the scheduler's message", clues.message.denial.text))
     seen = set()
     for where, text in texts:
-        for line in text.splitlines()[1:]:
-            said = line.removeprefix("- ").removeprefix("(warning) ")
-            rule, _, rest = said.partition(": ")
-            if rule in LAYERS and rest and said not in seen:
+        head, *lines = text.splitlines() or [""]
+        rows = [line.removeprefix("- ").removeprefix("(warning) ") for line in lines]
+        found = [said for said in rows if said.partition(": ")[0] in LAYERS and said.partition(": ")[2]]
+        cut = _FIRST.search(head) if not found else None
+        for said in (cut[1],) if cut else found:
+            if said not in seen:
                 seen.add(said)
                 before, _, fix = said.partition("; fix: ")
-                yield _Line(where, rule, before, fix)
+                yield _Line(where, said.partition(": ")[0], before, fix, short=cut is not None)

@@ -38,7 +38,7 @@ def rows(survey: Survey) -> tuple[Row, ...]:
 
 
 def _figure(part: Survey, count: int) -> str:
-    return str(count) if part.seen or part.complete else UNKNOWN
+    return UNKNOWN if part.is_blind else str(count)
 
 
 def installed(basis: Basis) -> str:

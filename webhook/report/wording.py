@@ -95,11 +95,13 @@ def headline(survey: "Survey") -> str:
     """Return what an audit says first; where the policy denies nothing, also what enforcing would deny."""
     unjudged, empty = _unjudged(survey), empty_clusters(survey)
     told = f"{unjudged}; {_headline(survey)}" if unjudged else _headline(survey)
-    if not survey.pods:
+    if not survey.pods and survey.is_unread:
         return told
     unread = [name for name in empty if survey.clusters[name].is_unread]
-    bare = [name for name in empty if name not in unread]
+    blind = [name for name in empty if name not in unread and survey.clusters[name].is_blind]
+    bare = [name for name in empty if name not in (*unread, *blind)] if survey.pods else []
     told += f"; no running Airflow pods were seen in {', '.join(map(shown, bare))}" if bare else ""
+    told += f"; not all could be seen in {', '.join(map(shown, blind))}" if blind else ""
     return told + (f"; {', '.join(map(shown, unread))} could not be read" if unread else "")
 
 
@@ -117,7 +119,9 @@ def _unjudged(survey: "Survey") -> str:
 
 def _headline(survey: "Survey") -> str:
     if not survey.pods:
-        return "no cluster could be read" if survey.is_unread else "no running Airflow pods were seen"
+        unseen = sum(not remark.usable for remark in survey.remarks)
+        besides = f"; {plural(unseen, 'thing')} could not be seen" if unseen and not survey.clusters else ""
+        return "no cluster could be read" if survey.is_unread else f"no running Airflow pods were seen{besides}"
     if survey.lost:
         return f"{survey.lost} of {plural(survey.pods, 'running pod')} would not come back"
     if survey.enforced:
