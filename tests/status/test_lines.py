@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from certs.plan import Leaf
 from webhook.documents.policy import read_policy
-from webhook.status.documents import modes, sources
+from webhook.status.documents import modes, sources, sources_of
 from webhook.status.line import State, Unseen
 from webhook.status.registration import (
     MUTATING,
@@ -96,6 +96,17 @@ def test_a_replica_is_what_its_readyz_says(text: str, state: State, told: str) -
     (line,) = replicas((Replica("airlock-0", read_said(text)),), {"policy": "3f2a"})
     assert line.state is state
     assert told in line.text
+
+
+def test_a_manifest_that_is_bad_or_missing_is_wrong_and_never_said_to_read_nothing() -> None:
+    (line,) = sources_of("no variables are required: there is none", {}, (), unread=False)
+    assert (line.state, line.text) == (State.WRONG, "no variables are required: there is none")
+    (line,) = sources_of("it was not read: 403", {}, (), unread=True)
+    assert line.state is State.UNKNOWN
+    last_good = {("airflow", "callbacks"): Absence.MISSING}
+    assert [line.state for line in sources_of("it is bad", last_good, (), unread=False)] == [State.WRONG, State.WRONG]
+    (line,) = sources_of("", {}, (), unread=False)
+    assert line.state is State.OK
 
 
 def test_a_replica_without_a_line_on_sources_says_nothing_about_them() -> None:

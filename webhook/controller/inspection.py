@@ -25,7 +25,7 @@ from webhook.scan.installed import POLICY, REQUIRED_ENV, installed, read_sources
 from webhook.scan.pages import Patience
 from webhook.scan.server import Server
 from webhook.status import documents, registration, unasked
-from webhook.status.line import SOURCE, Line, State, Unseen
+from webhook.status.line import Line, Unseen
 from webhook.status.pod import trouble
 from webhook.status.record import KEY, NAME, Record, read_record
 from webhook.status.registration import Registered, Served
@@ -91,7 +91,7 @@ def inspect(cluster: Connection, asked: Asked) -> Inspection:
         *unasked.unasked(configurations),
         *_left_out(api, asked, configurations),
         *documents.break_glass(_or_unseen(lambda: _skipped(api, asked.label)), asked.label),
-        *([Line(SOURCE, State.UNKNOWN, required.warning)] if required.unread else documents.sources(sources, tallies)),
+        *documents.sources_of(required.warning, sources, tallies, unread=required.unread),
     )
     return Inspection(lines, len(said), sources)
 

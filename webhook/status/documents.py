@@ -56,6 +56,19 @@ def break_glass(found: Mapping[str, str] | Unseen, label: str) -> Iterator[Line]
 Seen = frozenset[str] | Absence | Unseen
 
 
+def sources_of(
+    warning: str, found: Mapping[tuple[str, str], Seen], tallies: Iterable[Mapping[str, int]], *, unread: bool
+) -> Iterator[Line]:
+    """Yield the lines on the manifest's sources *found*; *warning* says why that may not be the manifest in force.
+
+    Where another one stands in for it, that it reads nothing says nothing of the one that somebody wrote.
+    """
+    if warning:
+        yield Line(SOURCE, State.UNKNOWN if unread else State.WRONG, warning)
+    if found or not warning:
+        yield from sources(found, tallies)
+
+
 def sources(found: Mapping[tuple[str, str], Seen], tallies: Iterable[Mapping[str, int]]) -> Iterator[Line]:
     """Yield a line for each ConfigMap *found*; *tallies* are the replicas' counts of them by state.
 
