@@ -129,7 +129,8 @@ def test_who_may_nothing_is_told_so_for_each_thing(control_plane: ControlPlane, 
     account = reader(control_plane, namespace)
     result = run("-A", kubeconfig=account)
     assert result.exit_code == 2
-    assert "no running Airflow pods were seen" in result.stdout
+    assert "no running Airflow pods were seen; 2 things could not be seen" in result.stdout
+    assert "was looked at" not in result.stdout  # not even the context's namespace was
     for place in ("pods in all namespaces", f"pods in {namespace}", "validatingwebhookconfigurations"):
         assert f"{place}: " in result.stdout
     assert "warning: judged by the built-in policy: ConfigMap airlock/airlock-policy was not read" in result.stderr

@@ -184,10 +184,10 @@ class _Looking:
     def _one_by_one(self, namespaces: list[str] | None, error: ListError) -> Iterator[str]:
         """Read the pods of each namespace by itself, since the user cannot list those of all together."""
         if namespaces is None:
-            instead = [self._scope.home] if self._scope.home else []
+            instead = [self._scope.home] if self._scope.home and self._read(self._scope.home) else []
             where = f"; only namespace {self._scope.home} was looked at" if instead else ""
             self._remark("pods in all namespaces", f"cannot be listed{where}: {error}", usable=False)
-            yield from (name for name in instead if self._read(name))
+            yield from instead
             return
         yield from (name for name in namespaces if self._read(name))
 
