@@ -132,14 +132,17 @@ def _not_callable(text: str) -> Trouble:
 
 
 def _called(reading: Reading, given: Given, value: Value, arguments: Arguments) -> Record:
-    """Return what is met when *value* is called."""
+    """Return what is met when *value* is called; it is followed once, however many DAGs of a file have it."""
+    is_sla = given.parameter == "sla_miss_callback"
+    key = given.module.file, is_sla, value
+    if key in reading.followed:
+        return reading.followed[key]
     if shape.is_notifier(value):
-        keys: dict[str, Value] = {}
-        if given.parameter == "sla_miss_callback":
-            keys = dict(zip(SLA_KEYS, SLA_ARGUMENTS, strict=True))
+        keys = dict(zip(SLA_KEYS, SLA_ARGUMENTS, strict=True)) if is_sla else {}
         arguments = Arguments((Mapping(keys, open=True),))
         value = shape.entry_point(value) or value
-    return reading.callback(given.module.scope, _CALLED, value, arguments)
+    reading.followed[key] = reading.callback(given.module.scope, _CALLED, value, arguments)
+    return reading.followed[key]
 
 
 def _unfit(given: Given, value: Value, misfit: Misfit, who: Caller) -> Finding:

@@ -34,7 +34,12 @@ def lint(folder: Folder, files: Iterable[str], facts: Facts) -> Linted:
             unusable.append(Also(Place(file, error.line), str(error)))
             continue
         callbacks.update(one.place for one in given if one.parameter != "sla")
-        for finding in _findings(reading, file, given, facts):
+        try:
+            findings = list(_findings(reading, file, given, facts))
+        except RecursionError:  # partials of partials, thousands deep
+            unusable.append(Also(Place(file, 0), "is nested too deeply to be followed"))
+            continue
+        for finding in findings:
             reason = _reason(folder, finding)
             if reason:
                 spared.setdefault((finding.place, *finding.key), Spared(finding, reason))

@@ -1,7 +1,6 @@
 """Which names of Airflow and Python mean what, whatever module they are imported from."""
 
 import re
-from collections.abc import Iterator
 
 from webhook.lint.values import Class, External, Made, Value
 
@@ -75,12 +74,23 @@ def is_variable_get(path: str) -> bool:
     return path.startswith("airflow.") and path.endswith(".Variable.get")
 
 
-def ancestors(value: Value) -> Iterator[Value]:
-    """Yield the class *value* and every class that it is made from, nearest first."""
-    yield value
-    if isinstance(value, Class):
-        for base in value.bases:
-            yield from ancestors(base)
+def ancestors(value: Value) -> list[Value]:
+    """Return the class *value* and every class that it is made from, each once, in the order that Python looks at."""
+    found: list[Value] = []
+    seen: set[int] = set()
+
+    def visit(one: Value) -> None:
+        if id(one) in seen:
+            return
+        seen.add(id(one))
+        if isinstance(one, Class):
+            for base in reversed(one.bases):
+                visit(base)
+        found.append(one)
+
+    visit(value)
+    found.reverse()
+    return found
 
 
 def roots(value: Value) -> list[str]:

@@ -4,6 +4,7 @@ import ast
 from dataclasses import replace
 from functools import lru_cache
 
+from webhook.lint import names
 from webhook.lint.values import NONE, UNKNOWN, Class, Constant, Function, Items, Mapping, Value, join
 
 
@@ -30,12 +31,10 @@ def find_member(cls: Class, name: str) -> Value:
     """Return what *cls* or the first base that has it calls *name*; UNKNOWN when nobody in the folder does."""
     if name in cls.members:
         return cls.members[name]
-    for base in cls.bases:
-        if isinstance(base, Class):
-            found = find_member(base, name)
-            if found is not UNKNOWN:
-                return found
-    return UNKNOWN
+    if not cls.bases:
+        return UNKNOWN
+    found = (one.members.get(name, UNKNOWN) for one in names.ancestors(cls) if isinstance(one, Class))
+    return next((one for one in found if one is not UNKNOWN), UNKNOWN)
 
 
 def is_empty(value: Value) -> bool:

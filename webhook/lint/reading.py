@@ -33,10 +33,12 @@ class Reading(Statements):
         self.records: dict[str, Record] = {}
         self.functions: dict[str, list[Function]] = {}
         self.broken: set[str] = set()
+        self.followed: dict[tuple[str, bool, Value], Record] = {}  # callbacks of the file that is being judged
 
     def given(self, file: str) -> Record:
         """Return what *file* gives to Airflow; raises SourceError when it cannot be read."""
         self.folder.source(file)
+        self.followed.clear()
         self.load(file)
         self.record = self.records.get(file, Record())
         self.steps = STEPS

@@ -9,6 +9,7 @@ from typing import Any, Union
 
 import msgspec
 
+MANY = 1000  # items of a list, or keys of a dict, that are told apart
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -42,6 +43,12 @@ class Items:
     items: tuple["Value", ...] = ()
     rest: Union["Value", None] = None
 
+    def __post_init__(self) -> None:
+        """Forget which items there are when there are many: a list that is added to itself doubles each time."""
+        if len(self.items) > MANY:
+            object.__setattr__(self, "rest", join(list(self.all)))
+            object.__setattr__(self, "items", ())
+
     @property
     def all(self) -> tuple["Value", ...]:
         """What an item may be."""
@@ -69,6 +76,8 @@ class Mapping:
 
     def merged(self, other: "Mapping") -> "Mapping":
         """Return this dict after an update with *other*."""
+        if len(self.entries) > MANY:
+            return Mapping(dict(other.entries), dict(other.places), open=True)
         return Mapping(self.entries | other.entries, self.places | other.places, self.open or other.open)
 
 
@@ -216,6 +225,8 @@ def join(values: list[Value]) -> Value:
         for one in value.options if isinstance(value, Either) else (value,):
             if one not in options:
                 options.append(one)
+        if len(options) > _MOST:  # to compare each of many with each other takes the square of their number
+            return UNKNOWN
     if len(options) == 1:
         return options[0]
     return Either(tuple(options)) if options and len(options) <= _MOST else UNKNOWN
