@@ -68,6 +68,8 @@ class Objects(State):
         """Return `owner.name`."""
         text = self.texts(owner)
         if text is not None:
+            if name == "__class__":
+                self.untaint(text)
             return attribute_of(self, scope, node, text, name)
         if isinstance(owner, External):
             path = f"{owner.path}.{name}"

@@ -4,6 +4,7 @@ import ast
 from typing import Any
 
 from webhook.lint.attributes import Objects
+from webhook.lint.decided import decided
 from webhook.lint.objects import is_empty, sliced
 from webhook.lint.state import constant, entry
 from webhook.lint.text import item_of, looks_at_characters, with_operator
@@ -150,6 +151,9 @@ class Expressions(Objects):
 
     def _conditional(self, scope: Scope, node: ast.IfExp) -> Value:
         self.test(scope, node.test)
+        holds = decided(self, scope, node.test)
+        if holds is not None:
+            return self.evaluate(scope, node.body if holds else node.orelse)
         values = [self.evaluate(scope, node.body), self.evaluate(scope, node.orelse)]
         texts = [one for one in values if self.texts(one) is not None]
         if len(texts) == 1 and any(is_empty(one) for one in values):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from webhook.lint.calls import Calls
+from webhook.lint.decided import decided, taken
 from webhook.lint.values import UNKNOWN, Constant, External, Instance, Items, Made, Scope, Value, join
 
 _UNROLLED = 16  # items of a list that a loop is followed for one by one
@@ -21,7 +22,8 @@ class Flow(Calls):
         before = scope.names
         reached: list[dict[str, Value]] = []
         absent = _absent(node.test)
-        for body in (node.body, node.orelse):
+        holds = decided(self, scope, node.test)
+        for body in (node.body, node.orelse) if holds is None else (node.body,) if holds else (node.orelse,):
             scope.names = dict(before)
             if self.run(scope, body):
                 if body is node.body and absent is not None and self.texts(before.get(absent, UNKNOWN)) is not None:
@@ -67,12 +69,18 @@ class Flow(Calls):
 
     def _try(self, scope: Scope, node: Any) -> bool:  # noqa: ANN401 - Try, TryStar
         caught = [one for handler in node.handlers for one in _types(handler.type)]
-        mutes = any(isinstance(one, ast.Name) and one.id in _CATCHES for one in caught) or _has_default(node)
+        mutes = any(isinstance(one, ast.Name) and one.id in _CATCHES for one in caught)
+        answers = {answer for handler in node.handlers for one in handler.body for answer in _answers(one)}
         before = scope.names
         scope.names = dict(before)
-        self.muted += mutes
-        falls = self.run(scope, node.body)
-        self.muted -= mutes
+        falls = True
+        for statement in node.body:
+            answered = mutes or not answers.isdisjoint(_answers(statement))
+            self.muted += answered
+            falls = self.run(scope, [statement])
+            self.muted -= answered
+            if not falls:
+                break
         behind = scope.names
         ends = [behind] if falls and self.run(scope, node.orelse) else []
         for handler in node.handlers:
@@ -89,6 +97,9 @@ class Flow(Calls):
         before = scope.names
         reached = [] if any(_matches_all(case) for case in node.cases) else [before]
         for case in node.cases:
+            fits = taken(self, scope, node.subject, case)
+            if fits is False:
+                continue
             scope.names = dict(before)
             for name in _captured(case.pattern):
                 scope.names[name] = UNKNOWN
@@ -96,6 +107,9 @@ class Flow(Calls):
                 self.test(scope, case.guard)
             if self.run(scope, case.body):
                 reached.append(scope.names)
+            if fits:
+                reached = [one for one in reached if one is not before]
+                break
         scope.names = merged(reached) if reached else before
         return bool(reached)
 
@@ -165,13 +179,23 @@ def _absent(test: ast.expr) -> str | None:
     return None
 
 
-def _has_default(node: ast.Try) -> bool:
-    """Return whether *node* only sets a name, and a handler sets it as well: `except Exception: url = None`."""
-    if len(node.body) != 1 or not isinstance(node.body[0], ast.Assign):
-        return False
-    name = ast.dump(node.body[0].targets[0])
-    handled = (one for handler in node.handlers for one in handler.body if isinstance(one, ast.Assign))
-    return any(ast.dump(one.targets[0]) == name for one in handled)
+def _answers(node: ast.stmt) -> Iterator[str]:
+    """Yield what *node* answers with: names that it sets or adds to, "return" for one that returns something.
+
+    Where a handler answers the same (`except Exception: url = None`), what goes wrong in *node* is made up for.
+    """
+    if isinstance(node, ast.Return) and node.value is not None:
+        yield "return"
+    elif isinstance(node, ast.Assign):
+        yield ast.unparse(node.targets[0])
+    elif isinstance(node, ast.AnnAssign | ast.AugAssign):
+        yield ast.unparse(node.target)
+    elif isinstance(node, ast.For):
+        for one in node.body:
+            if isinstance(one, ast.AugAssign):
+                yield ast.unparse(one.target)
+            elif isinstance(one, ast.Expr) and isinstance(one.value, ast.Call):
+                yield ast.unparse(one.value.func).removesuffix(".append")
 
 
 def _types(node: ast.expr | None) -> list[ast.expr]:
