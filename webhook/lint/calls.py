@@ -6,7 +6,7 @@ from webhook.lint import names
 from webhook.lint.binding import BindError, bind, prepend, starred
 from webhook.lint.builtin import BUILTINS
 from webhook.lint.expressions import Expressions
-from webhook.lint.methods import METHODS, over_all
+from webhook.lint.methods import METHODS, of_made
 from webhook.lint.objects import bound, find_member, is_generator
 from webhook.lint.record import Kind, Misfit, Slot
 from webhook.lint.sites import identity, sites
@@ -239,8 +239,7 @@ class Calls(Expressions):
                 self.sites(scope, node, [owner.path], given)
             elif owner.path == "builtins.super" and name == "__init__":
                 self.inherited(scope, node, given)
-            over_all(self, scope, node, owner, name, given)
-            return owner
+            return of_made(self, scope, node, owner, name, given)
         known = METHODS.get(name)
         return UNKNOWN if known is None else known(self, scope, node, owner, given)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from webhook.lint.calls import Calls
 from webhook.lint.decided import decided, taken
-from webhook.lint.values import UNKNOWN, Constant, External, Instance, Items, Made, Scope, Value, join
+from webhook.lint.text import for_sequences
+from webhook.lint.values import UNKNOWN, Constant, External, Instance, Items, Made, Scope, Text, Value, join
 
 _UNROLLED = 16  # items of a list that a loop is followed for one by one
 _CATCHES = frozenset({"AttributeError", "TypeError", "KeyError"})
@@ -93,7 +94,12 @@ class Flow(Calls):
         return self.run(scope, node.finalbody) and bool(ends)
 
     def _match(self, scope: Scope, node: ast.Match) -> bool:
-        self.untaint(self.evaluate(scope, node.subject))
+        subject = self.evaluate(scope, node.subject)
+        text, sequence = self.texts(subject), for_sequences(node)
+        if isinstance(text, Text) and sequence is not None:
+            self.misuse(scope, sequence, text, "matches with a list")
+        else:
+            self.untaint(subject)
         before = scope.names
         reached = [] if any(_matches_all(case) for case in node.cases) else [before]
         for case in node.cases:

@@ -3,6 +3,7 @@
 import ast
 from typing import Any, Protocol
 
+from webhook.lint import template
 from webhook.lint.expressions import Expressions
 from webhook.lint.state import constant
 from webhook.lint.values import (
@@ -63,7 +64,17 @@ def _extend(state: Expressions, scope: Scope, node: ast.AST, owner: Value, given
     return UNKNOWN
 
 
-def over_all(state: Expressions, scope: Scope, node: ast.AST, owner: Made, name: str, given: Arguments) -> None:  # noqa: PLR0913, PLR0917
+def of_made(state: Expressions, scope: Scope, node: ast.AST, owner: Made, name: str, given: Arguments) -> Value:  # noqa: PLR0913, PLR0917
+    """Return what a method of something external returns: something of its kind, or a template."""
+    if name == "from_string":
+        return template.from_string(owner, given) or UNKNOWN
+    for text, how in template.uses(state, owner, given) if name in template.RENDERS else ():
+        state.element(scope, node, text, how)
+    _over_all(state, scope, node, owner, name, given)
+    return owner
+
+
+def _over_all(state: Expressions, scope: Scope, node: ast.AST, owner: Made, name: str, given: Arguments) -> None:  # noqa: PLR0913, PLR0917
     """Follow what pools of threads and processes call."""
     if not owner.path.endswith(("Executor", "Pool")) or not given.positional:
         return

@@ -58,6 +58,30 @@ def with_operator(operator: ast.operator, left: Value, right: Value) -> Value:
     return UNKNOWN
 
 
+def for_sequences(node: ast.Match) -> ast.pattern | None:
+    """Return the first pattern of *node* for a sequence, which no string matches; None if any case may be for text."""
+    found = None
+    for case in node.cases:
+        pattern = case.pattern
+        while isinstance(pattern, ast.MatchAs) and pattern.pattern is not None:
+            pattern = pattern.pattern
+        if isinstance(pattern, ast.MatchSequence):
+            found = found or pattern
+        elif isinstance(pattern, ast.MatchAs):  # case _
+            if pattern.name is not None or not all(map(_ends, case.body)):
+                return None
+        elif not isinstance(pattern, ast.MatchSingleton):
+            return None
+    return found
+
+
+def _ends(statement: ast.stmt) -> bool:
+    """Return whether *statement* does nothing but end."""
+    if isinstance(statement, ast.Return):
+        return statement.value is None
+    return isinstance(statement, ast.Pass | ast.Continue | ast.Break | ast.Raise)
+
+
 def looks_at_characters(target: ast.AST, where: ast.AST) -> bool:
     """Return whether code in *where* knows that a name of *target* is a character: it compares it, or asks its kind."""
     names = {one.id for one in ast.walk(target) if isinstance(one, ast.Name)}
