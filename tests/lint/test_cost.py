@@ -28,7 +28,23 @@ def test_the_cost_grows_with_the_number_of_files() -> None:
 def test_calls_that_double_with_each_function_end_all_the_same() -> None:
     body = "".join(f"def f{at}(x):\n    f{at + 1}(x)\n    f{at + 1}(x)\n" for at in range(40))
     text = f"from airflow import DAG\ndef f40(x):\n    pass\n{body}DAG('x', on_failure_callback=lambda c: f0(c))\n"
-    assert linted({"dags/a.py": text}).findings == ()
+    outcome = linted({"dags/a.py": text})
+    assert outcome.findings == ()
+    assert [str(one.place) for one in outcome.skipped] == ["dags/a.py"]
+
+
+def test_a_file_that_is_cut_short_is_named_and_a_long_one_is_read_to_its_end() -> None:
+    bad = "def bad(): pass\nDAG('x', on_failure_callback=bad)\n"
+    calls = "def f40(x):\n    pass\n" + "".join(
+        f"def f{at}(x):\n    f{at + 1}(x)\n    f{at + 1}(x)\n" for at in range(40)
+    )
+    outcome = linted({"dags/a.py": f"from airflow import DAG\n{calls}f0(1)\n{bad}"})
+    assert [f"{one.place}: {one.text}" for one in outcome.skipped] == [
+        "dags/a.py: was read only in part: its calls lead to more code than lint follows"
+    ]
+    items = "".join(f"    {{'a': {at}, 'b': [1, 2, 3]}},\n" for at in range(30_000))
+    outcome = linted({"dags/a.py": f"from airflow import DAG\nx = [\n{items}]\n{bad}"})
+    assert ([str(one.fault) for one in outcome.findings], outcome.skipped) == (["signature"], ())
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,8 @@ class Callbacks(msgspec.Struct, frozen=True):
 
     @property
     def unread(self) -> tuple[Remark, ...]:
-        """Files and folders that could not be read."""
-        return tuple(Remark(Place(one.place.file, one.place.line), one.text) for one in self.linted.unusable)
+        """Files and folders that could not be read, or only in part."""
+        return tuple(Remark(Place(one.place.file, one.place.line), one.text) for one in self.linted.unsure)
 
 
 class Survey(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """Names of modules become files of the folder, as Python finds them from Airflow's `sys.path`."""
 
+import ast
 import posixpath
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ class Folder:
         self._bytes: dict[str, bytes | None] = {}
         self._sources: dict[str, Source | SourceError] = {}
         self._found: dict[tuple[str, str], str | None] = {}
+        self._imports: dict[str, tuple[str, ...]] = {}
 
     def data(self, file: str) -> bytes | None:
         """Return the bytes of *file*, None when it is not available."""
@@ -43,12 +45,29 @@ class Folder:
             raise known
         return known
 
-    def check(self, file: str) -> None:
-        """Raise SourceError when *file* cannot be read; its tree is not kept."""
-        known = file in self._sources
-        self.source(file)
-        if not known and isinstance(self._sources.get(file), Source):
-            del self._sources[file]
+    def imports(self, file: str) -> tuple[str, ...]:
+        """Return the files of the folder that *file* imports; raises SourceError. Its tree is not kept for this."""
+        if file not in self._imports:
+            known = file in self._sources
+            source = self.source(file)
+            self._imports[file] = tuple(dict.fromkeys(self._imported(source))) if source is not None else ()
+            if not known:
+                self._sources.pop(file, None)
+        return self._imports[file]
+
+    def _imported(self, source: Source) -> Iterator[str]:
+        for node in _statements(source.tree):
+            names: list[tuple[str, int]] = []
+            if isinstance(node, ast.Import):
+                names = [(one.name, 0) for one in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                base = f"{node.module}." if node.module else ""
+                names = [(node.module or "", node.level)]
+                names += [(base + one.name, node.level) for one in node.names if one.name != "*"]
+            for name, level in names:
+                found = self.find(name, source.file, level)
+                if found is not None:
+                    yield found
 
     def is_plugin(self, file: str) -> bool:
         """Return whether *file* lies in a folder of plugins, which every process of Airflow has on its path."""
@@ -98,6 +117,15 @@ class Folder:
             options = (f"{path}.py", posixpath.join(path, "__init__.py"))
             self._found[key] = next((option for option in options if self.data(option) is not None), None)
         return self._found[key]
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    todo: list[ast.AST] = list(tree.body)
+    while todo:
+        node = todo.pop()
+        yield node
+        for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+            todo += getattr(node, part, ())
 
 
 def _inside(file: str, folder: str) -> bool:

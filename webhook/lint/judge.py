@@ -115,7 +115,7 @@ def _of_value(reading: Reading, given: Given, value: Value, facts: Facts, who: C
     wrong = shape.problem(value, given_arguments)
     if wrong:
         fix = f"take what the caller passes: {who.passes}"
-        yield _finding(given, value, (Fault.SIGNATURE, wrong, fix, Mode.ENFORCE), who)
+        yield _finding(given, value, (Fault.SIGNATURE, wrong, fix, Mode.ENFORCE), who, also=_where(given, value))
         return
     for trouble in without_effect(reading, given, value, facts):
         yield _finding(given, value, trouble, who)
@@ -125,6 +125,14 @@ def _of_value(reading: Reading, given: Given, value: Value, facts: Facts, who: C
     yield from (_unfit(given, value, one, who) for one in record.misfits)
     for trouble, place in undeclared(reading, given, shape.entry_point(value), record, who, facts):
         yield _finding(given, value, trouble, who, place)
+
+
+def _where(given: Given, value: Value) -> tuple[Also, ...]:
+    """Return where the function that *value* calls stands, if that is another file than the one that gives it."""
+    function = shape.entry_point(value)
+    if function is None or function.file == given.place.file:
+        return ()
+    return (Also(Place(function.file, function.node.lineno), f"defines {function.name}"),)
 
 
 def _not_callable(text: str) -> Trouble:

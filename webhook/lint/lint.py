@@ -8,7 +8,7 @@ from webhook.lint.facts import Facts
 from webhook.lint.finding import Also, Finding, merged
 from webhook.lint.folder import Folder
 from webhook.lint.judge import judge
-from webhook.lint.linted import Linted, Spared
+from webhook.lint.linted import CUT, Linted, Spared
 from webhook.lint.reading import Reading
 from webhook.lint.record import Given
 from webhook.lint.source import SourceError
@@ -45,7 +45,8 @@ def lint(folder: Folder, files: Iterable[str], facts: Facts) -> Linted:
                 spared.setdefault((finding.place, *finding.key), Spared(finding, reason))
             else:
                 found.append(finding)
-    return Linted(count, len(callbacks), tuple(merged(found)), tuple(spared.values()), tuple(unusable))
+    cut = (Also(Place(file, 0), CUT) for file in sorted(reading.cut))
+    return Linted(count, len(callbacks), tuple(merged(found)), tuple(spared.values()), tuple(unusable), tuple(cut))
 
 
 def _given(reading: Reading, file: str) -> list[Given]:
@@ -53,9 +54,27 @@ def _given(reading: Reading, file: str) -> list[Given]:
     if data is None:
         raise SourceError(0, "cannot be read")
     if not any(word in data for word in _WORDS):
-        reading.folder.check(file)
-        return []
+        imports = reading.folder.imports(file)
+        if not any(_speaks_of_callbacks(reading, one) for one in imports):
+            return []
     return reading.given(file).given
+
+
+def _speaks_of_callbacks(reading: Reading, file: str) -> bool:
+    """Return whether *file*, or one that it imports, has a word without which no callback is given."""
+    todo, seen = [file], {file}
+    while todo:
+        one = todo.pop()
+        if any(word in (reading.folder.data(one) or b"") for word in _WORDS):
+            return True
+        try:
+            more = set(reading.folder.imports(one)) - seen - reading.silent
+        except SourceError:
+            continue
+        todo += more
+        seen |= more
+    reading.silent |= seen
+    return False
 
 
 def _findings(reading: Reading, file: str, given: Iterable[Given], facts: Facts) -> Iterator[Finding]:

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from webhook.lint.finding import Also, Finding
 from webhook.rules.finding import Mode
 
+CUT = "was read only in part: its calls lead to more code than lint follows"
+
 
 class Spared(msgspec.Struct, frozen=True):
     """A finding that a comment spares, and why."""
@@ -26,6 +28,11 @@ class Linted(msgspec.Struct, frozen=True):
     spared: tuple[Spared, ...] = ()
     unusable: tuple[Also, ...] = ()  # files and folders, and why they cannot be read
     skipped: tuple[Also, ...] = ()  # what was passed over, and why
+
+    @property
+    def unsure(self) -> tuple[Also, ...]:
+        """What was not read, or only in part: nobody knows what else is there."""
+        return (*self.unusable, *(one for one in self.skipped if one.text == CUT))
 
     @property
     def counts(self) -> Counter[Mode]:

@@ -33,6 +33,8 @@ class Reading(Statements):
         self.records: dict[str, Record] = {}
         self.functions: dict[str, list[Function]] = {}
         self.broken: set[str] = set()
+        self.cut: set[str] = set()  # files of which only a part was followed
+        self.silent: set[str] = set()  # files that speak of no callbacks, and import none that do
         self.followed: dict[tuple[str, bool, Value], Record] = {}  # callbacks of the file that is being judged
 
     def given(self, file: str) -> Record:
@@ -41,11 +43,11 @@ class Reading(Statements):
         self.followed.clear()
         self.load(file)
         self.record = self.records.get(file, Record())
-        self.steps = STEPS
+        self.steps = self._budget(file)
         try:
             self._rest(self.functions.get(file, []))
         except ExhaustedError:
-            pass
+            self.cut.add(file)
         except RecursionError:
             raise SourceError(0, "is nested too deeply to be followed") from None
         finally:
@@ -63,7 +65,7 @@ class Reading(Statements):
         try:
             self.invoke(place, node, value, arguments)
         except (ExhaustedError, RecursionError):
-            pass
+            self.cut.add(place.module.file)
         finally:
             self._clear()
         return self.record
@@ -113,17 +115,21 @@ class Reading(Statements):
         kept = self.record, self.defined, self.steps, self.stack, self.trail, self.muted, self.guarded
         self.record = self.records[file] = Record()
         self.defined = self.functions[file] = []
-        self.steps, self.stack, self.trail, self.muted, self.guarded = STEPS, [], [], 0, 0
+        self.steps, self.stack, self.trail, self.muted, self.guarded = self._budget(file), [], [], 0, 0
         try:
             self.run(module.scope, source.tree.body)
         except ExhaustedError:
-            pass
+            self.cut.add(file)
         except RecursionError:
             self.broken.add(file)
         finally:
             self.imports.pop()
             self.record, self.defined, self.steps, self.stack, self.trail, self.muted, self.guarded = kept
         return module
+
+    def _budget(self, file: str) -> int:
+        """Return how many steps following *file* may take: what it holds itself counts once, whatever its length."""
+        return STEPS + len(self.folder.data(file) or b"")
 
     def _rest(self, defined: list[Function]) -> None:
         """Follow the functions that nobody called: what they give, they give when somebody does."""
