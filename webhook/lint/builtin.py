@@ -169,6 +169,13 @@ def _provides(state: Expressions, _scope: Scope, _node: ast.AST, given: Argument
     return UNKNOWN
 
 
+def _provides_all(state: Expressions, _scope: Scope, _node: ast.AST, given: Arguments) -> Value:
+    for one in given.positional:
+        state.provided.update(one.entries if isinstance(one, Mapping) else ())
+    state.provided.update(given.keywords)
+    return UNKNOWN
+
+
 def _wraps(_state: Expressions, _scope: Scope, _node: ast.AST, _given: Arguments) -> Value:
     return External("builtins.transparent")
 
@@ -227,6 +234,7 @@ BUILTINS: dict[str, _Known] = {
     "copy.deepcopy": _transparent,
     "typing.cast": _cast,
     "os.environ.setdefault": _provides,
+    "os.environ.update": _provides_all,
     "os.putenv": _provides,
     "os.getenv": _getenv,
     "os.environ.get": _getenv,

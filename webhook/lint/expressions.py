@@ -170,12 +170,17 @@ class Expressions(Objects):
         self.guarded += 1
         sides = [node.left, *node.comparators]
         literal = any(isinstance(one, ast.Constant) and isinstance(one.value, str) for one in sides)
+        left: Value = UNKNOWN
         for one in sides:
             if literal and isinstance(one, ast.Subscript):  # text[-1] == "\n" knows that it is text
                 continue
             value = self.evaluate(scope, one)
-            if one is not node.left and value == External("os.environ") and isinstance(node.left, ast.Constant):
-                self.foreseen.add(str(node.left.value))
+            if one is node.left:
+                left = value
+            elif value == External("os.environ"):
+                self.foreseen.update(
+                    str(constant(name)) for name in (left.options if isinstance(left, Either) else (left,))
+                )
         self.guarded -= 1
         return UNKNOWN
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from webhook.lint.calls import Calls
 from webhook.lint.decided import decided, taken
+from webhook.lint.state import constant
 from webhook.lint.text import for_sequences
 from webhook.lint.values import UNKNOWN, Constant, External, Instance, Items, Made, Scope, Text, Value, join
 
@@ -95,6 +96,8 @@ class Flow(Calls):
 
     def _match(self, scope: Scope, node: ast.Match) -> bool:
         subject = self.evaluate(scope, node.subject)
+        if isinstance(subject, Made) and subject.path == "os.getenv":
+            self.foresee(str(constant(subject.arguments.positional[0])))
         text, sequence = self.texts(subject), for_sequences(node)
         if isinstance(text, Text) and sequence is not None:
             self.misuse(scope, sequence, text, "matches with a list")

@@ -32,6 +32,7 @@ _METHODS = {
     ast.AugAssign: "_augmented",
     ast.Delete: "_delete",
     ast.Return: "_return",
+    ast.Assert: "_assert",
     ast.If: "_if",
     ast.For: "_for",
     ast.AsyncFor: "_for",
@@ -162,6 +163,10 @@ class Statements(Flow):
                     self.bind(scope, target.value.id, after)
 
     def _augmented(self, scope: Scope, node: ast.AugAssign) -> None:
+        if isinstance(node.op, ast.BitOr) and self.evaluate(scope, node.target) == External("os.environ"):
+            more = self.evaluate(scope, node.value)
+            self.provided.update(more.entries if isinstance(more, Mapping) else ())
+            return
         load = ast.copy_location(ast.BinOp(node.target, node.op, node.value), node)  # Store or Load is never looked at
         self.assign(scope, node.target, self.evaluate(scope, load))
 
@@ -169,6 +174,11 @@ class Statements(Flow):
         value = self.evaluate(scope, node.value) if node.value is not None else Constant(None)
         if self.returned:
             self.returned[-1].append(value)
+
+    def _assert(self, scope: Scope, node: ast.Assert) -> None:
+        self.test(scope, node.test)
+        if node.msg is not None:
+            self.evaluate(scope, node.msg)
 
     def _outer(self, scope: Scope, node: ast.Global | ast.Nonlocal) -> None:
         scope.outer |= frozenset(node.names)

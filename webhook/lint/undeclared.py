@@ -13,6 +13,8 @@ from webhook.rules.finding import Mode
 
 _OF_TASKS = "AIRFLOW_CTX_"  # what Airflow sets in the process of each task, and nowhere else (apache/airflow#56756)
 
+_FILL = frozenset({"dotenv", "environs"})  # packages that put what a file says into the environment
+
 
 def undeclared(  # noqa: PLR0913, PLR0917 - who reads what, and what is known
     reading: Reading, given: Given, function: Function | None, record: Record, who: Caller, facts: Facts
@@ -21,8 +23,11 @@ def undeclared(  # noqa: PLR0913, PLR0917 - who reads what, and what is known
     if facts.environment is None and facts.variables is None:
         return
     files = reading.imports_of({given.module.file} | ({function.file} if function is not None else set()))
+    filled = any(path.partition(".")[0] in _FILL for file in files for path in reading.modules[file].imported)
     components = _components(who, facts)
     for lookup in (*record.lookups, *reading.read_on_import(files)):
+        if filled and lookup.kind is Kind.ENV:
+            continue
         trouble = _environment(lookup, facts, components) if lookup.kind is Kind.ENV else _variable(lookup, facts)
         if trouble is not None:
             yield trouble, lookup.place
