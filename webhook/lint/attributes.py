@@ -46,6 +46,8 @@ class Objects(State):
             self.misuse(scope, node, text, f"sets .{name} of")
         elif isinstance(owner, Instance):
             owner.attributes[name] = value
+        elif isinstance(owner, Class):
+            owner.members[name] = join([owner.members.get(name, UNKNOWN), value])
         elif isinstance(owner, Made):
             self.record.given.extend(attribute_site(owner.path, name, value, scope.module, self.place(scope, node)))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from webhook.lint.expressions import Expressions
+from webhook.lint.methods import copied
 from webhook.lint.objects import FLAGS, flagged
 from webhook.lint.record import Kind
 from webhook.lint.state import constant
@@ -145,6 +146,10 @@ def _transparent(_state: Expressions, _scope: Scope, _node: ast.AST, given: Argu
     return given.positional[0] if given.positional and not given.keywords else External("builtins.transparent")
 
 
+def _copied(_state: Expressions, _scope: Scope, _node: ast.AST, given: Arguments) -> Value:
+    return copied(given.positional[0]) if given.positional else UNKNOWN
+
+
 def _print(_state: Expressions, _scope: Scope, _node: ast.AST, _given: Arguments) -> Value:
     return Nothing("print")
 
@@ -230,8 +235,8 @@ BUILTINS: dict[str, _Known] = {
     "functools.lru_cache": _transparent,
     "functools.cache": _transparent,
     "asyncio.run": _transparent,
-    "copy.copy": _transparent,
-    "copy.deepcopy": _transparent,
+    "copy.copy": _copied,
+    "copy.deepcopy": _copied,
     "typing.cast": _cast,
     "os.environ.setdefault": _provides,
     "os.environ.update": _provides_all,

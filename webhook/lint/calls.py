@@ -7,7 +7,7 @@ from webhook.lint.binding import BindError, bind, prepend, starred
 from webhook.lint.builtin import BUILTINS
 from webhook.lint.expressions import Expressions
 from webhook.lint.methods import METHODS, of_made
-from webhook.lint.objects import bound, find_member, is_generator
+from webhook.lint.objects import bound, find_member, is_generator, returns_something
 from webhook.lint.record import Kind, Misfit, Slot
 from webhook.lint.sites import identity, sites
 from webhook.lint.state import DEPTH, constant
@@ -76,8 +76,8 @@ class Calls(Expressions):
                 keywords[keyword.arg] = value
                 places[keyword.arg] = self.place(scope, keyword.value)
             elif isinstance(value, Mapping):
-                keywords |= value.entries
-                places |= {name: value.places.get(name, self.place(scope, node)) for name in value.entries}
+                keywords = value.entries | keywords  # what is written out was taken from the dict, or the call fails
+                places = {name: value.places.get(name, self.place(scope, node)) for name in value.entries} | places
                 is_open = is_open or value.open
             else:
                 scope.module.dynamic = is_open = True
@@ -164,8 +164,9 @@ class Calls(Expressions):
         if is_generator(code):
             return Items("generator", (), UNKNOWN)
         found = join([*returned, NONE] if falls or not returned else returned)
-        is_async = isinstance(code, ast.AsyncFunctionDef)
-        return Nothing(function.name, is_coroutine=is_async) if found == NONE else found
+        if found != NONE or returns_something(code):  # a None that one branch returns on purpose is no callback
+            return found
+        return Nothing(function.name, is_coroutine=isinstance(code, ast.AsyncFunctionDef))
 
     def construct(self, scope: Scope, node: ast.AST, cls: Class, given: Arguments) -> Value:
         """Return an object of *cls*."""

@@ -33,7 +33,55 @@ def _get(_state: Expressions, _scope: Scope, _node: ast.AST, owner: Value, given
 
 
 def _copy(_state: Expressions, _scope: Scope, _node: ast.AST, owner: Value, _given: Arguments) -> Value:
-    return owner
+    return copied(owner)
+
+
+def copied(value: Value) -> Value:
+    """Return *value* as an object of its own, if code can change it."""
+    if isinstance(value, Mapping):
+        return Mapping(dict(value.entries), dict(value.places), open=value.open)
+    return Items(value.kind, value.items, value.rest) if isinstance(value, Items) else value
+
+
+def _grow(_state: Expressions, _scope: Scope, _node: ast.AST, owner: Value, _given: Arguments) -> Value:
+    if isinstance(owner, Items):
+        owner.loosen(owner.items)
+    return UNKNOWN
+
+
+def _lose(_state: Expressions, _scope: Scope, _node: ast.AST, owner: Value, _given: Arguments) -> Value:
+    if isinstance(owner, Items):
+        owner.loosen()
+    elif isinstance(owner, Mapping):
+        owner.loosen(None, UNKNOWN)
+    return UNKNOWN
+
+
+def _pop(state: Expressions, scope: Scope, node: ast.AST, owner: Value, given: Arguments) -> Value:
+    found = _get(state, scope, node, owner, given)
+    key = constant(given.positional[0]) if given.positional else None
+    if not isinstance(owner, Mapping) or not isinstance(key, str):
+        return _lose(state, scope, node, owner, given)
+    if key in owner.entries:
+        owner.loosen(key, UNKNOWN)
+    return found
+
+
+def _update(_state: Expressions, _scope: Scope, _node: ast.AST, owner: Value, given: Arguments) -> Value:
+    if isinstance(owner, Mapping):
+        for one in (*given.positional, Mapping(given.keywords, open=given.open)):
+            for key, value in one.entries.items() if isinstance(one, Mapping) else ():
+                owner.loosen(key, value)
+            if not isinstance(one, Mapping) or one.open:
+                owner.loosen(None, UNKNOWN)
+    return UNKNOWN
+
+
+def _setdefault(_state: Expressions, _scope: Scope, _node: ast.AST, owner: Value, given: Arguments) -> Value:
+    key = constant(given.positional[0]) if given.positional else None
+    if isinstance(owner, Mapping) and key not in owner.entries:
+        owner.loosen(key if isinstance(key, str) else None, UNKNOWN)
+    return UNKNOWN
 
 
 def _values(_state: Expressions, _scope: Scope, _node: ast.AST, owner: Value, _given: Arguments) -> Value:
@@ -61,7 +109,7 @@ def _join(state: Expressions, scope: Scope, node: ast.AST, owner: Value, given: 
 def _extend(state: Expressions, scope: Scope, node: ast.AST, owner: Value, given: Arguments) -> Value:
     if isinstance(owner, Items) and len(given.positional) == 1:
         state.element(scope, node, given.positional[0])
-    return UNKNOWN
+    return _grow(state, scope, node, owner, given)
 
 
 def of_made(state: Expressions, scope: Scope, node: ast.AST, owner: Made, name: str, given: Arguments) -> Value:  # noqa: PLR0913, PLR0917
@@ -87,7 +135,14 @@ def _over_all(state: Expressions, scope: Scope, node: ast.AST, owner: Made, name
 
 METHODS: dict[str, _Known] = {
     "get": _get,
-    "pop": _get,
+    "pop": _pop,
+    "popitem": _lose,
+    "clear": _lose,
+    "remove": _lose,
+    "append": _grow,
+    "insert": _grow,
+    "update": _update,
+    "setdefault": _setdefault,
     "copy": _copy,
     "values": _values,
     "items": _items,

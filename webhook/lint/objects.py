@@ -1,6 +1,7 @@
 """Small questions to values: members of classes, methods, emptiness, slices."""
 
 import ast
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -65,14 +66,21 @@ def sliced(owner: Value, part: ast.Slice) -> Value:
 @lru_cache(maxsize=4096)
 def is_generator(code: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Return whether calling *code* makes a generator."""
+    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own(code))
+
+
+@lru_cache(maxsize=4096)
+def returns_something(code: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Return whether some branch of *code* returns another thing than None."""
+    values = (node.value for node in _own(code) if isinstance(node, ast.Return) and node.value is not None)
+    return any(not isinstance(value, ast.Constant) or value.value is not None for value in values)
+
+
+def _own(code: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
+    """Yield what stands in *code*, and in no function or class within it."""
     todo: list[ast.AST] = list(code.body)
     while todo:
         node = todo.pop()
-        if isinstance(node, _YIELDS):
-            return True
+        yield node
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             todo.extend(ast.iter_child_nodes(node))
-    return False
-
-
-_YIELDS = (ast.Yield, ast.YieldFrom)

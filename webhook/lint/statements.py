@@ -4,7 +4,7 @@ import ast
 
 from webhook.lint import names
 from webhook.lint.flow import Flow
-from webhook.lint.methods import changed
+from webhook.lint.methods import METHODS, changed, copied
 from webhook.lint.objects import FLAGS, flagged
 from webhook.lint.record import Slot
 from webhook.lint.sites import identity
@@ -117,23 +117,28 @@ class Statements(Flow):
                 Mapping({key: value}, {key: self.place(scope, target)}) if isinstance(key, str) else Mapping(open=True)
             )
             self.bind(scope, target.value.id, owner.merged(more))
+        if isinstance(owner, Mapping):
+            owner.loosen(key if isinstance(key, str) else None, value)
+        elif isinstance(owner, Items):
+            owner.loosen()
 
     # A method for each kind of statement; False says that nothing behind it is reached.
 
     def _expression(self, scope: Scope, node: ast.Expr) -> None:
-        value = self.evaluate(scope, node.value)
-        del value
         call = node.value
         if (
-            isinstance(call, ast.Call)
-            and isinstance(call.func, ast.Attribute)
-            and isinstance(call.func.value, ast.Name)
+            not isinstance(call, ast.Call)
+            or not isinstance(call.func, ast.Attribute)
+            or not isinstance(call.func.value, ast.Name)
         ):
-            owner = self.lookup(scope, call.func.value.id)
-            if isinstance(owner, Mapping | Items):
-                after = changed(owner, call.func.attr, self._again(scope, call), self.place(scope, call))
-                if after is not None:
-                    self.bind(scope, call.func.value.id, after)
+            self.evaluate(scope, node.value)
+            return
+        owner = copied(self.lookup(scope, call.func.value.id))  # as it is before the call changes it
+        self.evaluate(scope, node.value)
+        if isinstance(owner, Mapping | Items):
+            after = changed(owner, call.func.attr, self._again(scope, call), self.place(scope, call))
+            if after is not None:
+                self.bind(scope, call.func.value.id, after)
 
     def _again(self, scope: Scope, call: ast.Call) -> Arguments:
         """Return the arguments of a call that was evaluated before."""
@@ -158,7 +163,9 @@ class Statements(Flow):
                 scope.names.pop(target.id, None)
             elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
                 given = Arguments((self.evaluate(scope, target.slice),))
-                after = changed(self.lookup(scope, target.value.id), "pop", given, self.place(scope, target))
+                owner = self.lookup(scope, target.value.id)
+                after = changed(owner, "pop", given, self.place(scope, target))
+                METHODS["pop"](self, scope, target, owner, given)
                 if after is not None:
                     self.bind(scope, target.value.id, after)
 

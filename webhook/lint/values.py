@@ -49,6 +49,11 @@ class Items:
             object.__setattr__(self, "rest", join(list(self.all)))
             object.__setattr__(self, "items", ())
 
+    def loosen(self, items: tuple["Value", ...] = ()) -> None:
+        """Forget all but *items*: code that holds this same list by another name has changed it."""
+        object.__setattr__(self, "rest", UNKNOWN)
+        object.__setattr__(self, "items", items)
+
     @property
     def all(self) -> tuple["Value", ...]:
         """What an item may be."""
@@ -73,6 +78,13 @@ class Mapping:
     entries: dict[str, "Value"] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     open: bool = False
+
+    def loosen(self, key: str | None, value: "Value") -> None:
+        """Let *key* (None: any) mean *value* as well: code that holds this same dict by another name has set it."""
+        for one in list(self.entries) if key is None else {key} & self.entries.keys():
+            self.entries[one] = join([self.entries[one], value])
+        if key not in self.entries:
+            object.__setattr__(self, "open", True)
 
     def merged(self, other: "Mapping") -> "Mapping":
         """Return this dict after an update with *other*."""
