@@ -8,6 +8,7 @@ import pytest
 
 from tests.harness.cost import LINEAR, growth, ratio
 from tests.lint.cases import FOLDER, linted, load
+from webhook.lint.linted import Linted
 
 
 def files(number: int) -> dict[str, str]:
@@ -94,3 +95,12 @@ def test_partials_of_partials_end_with_a_sentence() -> None:
     text = "from functools import partial\nfrom airflow import DAG\na = print\n" + "a = partial(a, 1)\n" * 5000
     outcome = linted({"dags/a.py": f"{text}DAG('x', on_failure_callback=a)\n"})
     assert [one.text for one in outcome.unusable] == ["is nested too deeply to be followed"]
+
+
+def test_branches_in_a_file_of_many_names_count_by_the_names_that_they_copy() -> None:
+    def outcome(number: int) -> Linted:
+        lines = "".join(f"v{at} = {at}\nif v{at}:\n    w = 1\n" for at in range(number))
+        return linted({"dags/a.py": f"from airflow import DAG\n{lines}DAG('x', on_failure_callback=len)\n"})
+
+    assert outcome(500).skipped == ()
+    assert [str(one.place) for one in outcome(8000).skipped] == ["dags/a.py"]

@@ -56,9 +56,9 @@ class State:
         """Return where *node* stands."""
         return Place(scope.module.file, getattr(node, "lineno", 0))
 
-    def tick(self) -> None:
-        """Count one step; raises ExhaustedError when there were too many."""
-        self.steps -= 1
+    def tick(self, steps: int = 1) -> None:
+        """Count *steps*; raises ExhaustedError when there were too many."""
+        self.steps -= steps
         if self.steps < 0:
             raise ExhaustedError
 

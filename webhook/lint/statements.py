@@ -25,6 +25,8 @@ from webhook.lint.values import (
 )
 
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+_BRANCHES = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.Match)
+_NAMES = 32  # names that are copied for a branch, and joined behind it, in the time of one step
 _METHODS = {
     ast.Expr: "_expression",
     ast.Assign: "_assignment",
@@ -58,7 +60,7 @@ class Statements(Flow):
     def run(self, scope: Scope, body: list[ast.stmt]) -> bool:
         """Follow *body*; return whether what stands behind it is reached."""
         for statement in body:
-            self.tick()
+            self.tick(1 + (len(scope.names) // _NAMES if isinstance(statement, _BRANCHES) else 0))
             name = _METHODS.get(type(statement))
             if name is not None:
                 if getattr(self, name)(scope, statement) is False:
