@@ -1,12 +1,14 @@
-"""Conditions that a call decides: a parameter that is a literal there, and that nothing binds again."""
+"""Conditions that a call decides: a parameter, attribute or constant that is a literal, and that nothing sets again."""
 
 import ast
 from collections import Counter
 from functools import lru_cache
 from typing import Any
 
+from webhook.lint import names
+from webhook.lint.objects import find_member
 from webhook.lint.state import State
-from webhook.lint.values import UNKNOWN, Constant, FunctionNode, Scope
+from webhook.lint.values import UNKNOWN, Constant, FunctionNode, Instance, Scope, Value
 
 _OPEN = object()  # not the value of any literal
 
@@ -26,7 +28,7 @@ def decided(state: State, scope: Scope, test: ast.expr) -> bool | None:
         if several == isinstance(test.ops[0], ast.In | ast.NotIn):
             return _compared(test.ops[0], _literal(state, scope, test.left), _literals(state, scope, right))
         return None
-    value = _literal(state, scope, test) if isinstance(test, ast.Name) else _OPEN
+    value = _literal(state, scope, test) if isinstance(test, ast.Name | ast.Attribute) else _OPEN
     return None if value is _OPEN else bool(value)
 
 
@@ -71,21 +73,51 @@ def _literal(state: State, scope: Scope, node: ast.expr) -> Any:  # noqa: ANN401
     """Return the literal that *node* is in the call that is being followed, else _OPEN."""
     if isinstance(node, ast.Constant):
         return node.value
-    if not isinstance(node, ast.Name) or not state.stack or _bound(state.stack[-1])[node.id] != 1:
+    if not state.stack:  # at the top of a file, which a person may edit
         return _OPEN
-    value = scope.names.get(node.id, UNKNOWN)
+    value: Value = UNKNOWN
+    if isinstance(node, ast.Name):
+        value = _of_name(state, scope, node.id)
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        value = _of_attribute(state, state.lookup(scope, node.value.id), node.attr)
     return value.value if isinstance(value, Constant) else _OPEN
 
 
+def _of_name(state: State, scope: Scope, name: str) -> Value:
+    """Return what *name* means if it means one thing only, in its function or at the top of the file."""
+    if name in scope.names:
+        return scope.names[name] if _bound(state.stack[-1])[name] == 1 else UNKNOWN
+    at: Scope | None = scope
+    while at is not None and name not in at.names:
+        at = at.parent
+    if at is None or at.parent is not None:
+        return UNKNOWN
+    source = state.folder.source(scope.module.file)
+    return at.names[name] if source is not None and _bound(source.tree)[name] == 1 else UNKNOWN
+
+
+def _of_attribute(state: State, owner: Value, name: str) -> Value:
+    """Return what *owner* has under *name* if its file sets that in one place only."""
+    if not isinstance(owner, Instance) or names.is_enum(owner.of):
+        return UNKNOWN
+    source = state.folder.source(owner.of.scope.module.file)
+    times = _bound(source.tree)[f".{name}"] if source is not None else 2
+    if name in owner.attributes:
+        return owner.attributes[name] if times <= 1 else UNKNOWN
+    return find_member(owner.of, name) if times == 0 else UNKNOWN
+
+
 @lru_cache(maxsize=4096)
-def _bound(function: FunctionNode) -> Counter[str]:
-    """Return how often *function* binds each name: one that it binds again may be another thing in the next round."""
+def _bound(code: FunctionNode | ast.Module) -> Counter[str]:
+    """Return how often *code* binds each name and sets each attribute: what it sets again may change in between."""
     found: Counter[str] = Counter()
-    for node in ast.walk(function):
+    for node in ast.walk(code):
         if isinstance(node, ast.arg):
             found[node.arg] += 1
         elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             found[node.id] += 1
+        elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            found[f".{node.attr}"] += 1
         elif isinstance(node, ast.Global | ast.Nonlocal):
             found.update(node.names * 2)
         elif isinstance(node, ast.alias):
@@ -94,6 +126,6 @@ def _bound(function: FunctionNode) -> Counter[str]:
             found[node.name] += 1
         elif isinstance(node, ast.MatchMapping) and node.rest is not None:
             found[node.rest] += 1
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node is not function:
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node is not code:
             found[node.name] += 1
     return found
