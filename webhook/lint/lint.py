@@ -61,11 +61,11 @@ def _given(reading: Reading, file: str) -> list[Given]:
 
 
 def _speaks_of_callbacks(reading: Reading, file: str) -> bool:
-    """Return whether *file*, or one that it imports, has a word without which no callback is given."""
+    """Return whether *file*, or one that it imports, has the word without which no callback is given."""
     todo, seen = [file], {file}
     while todo:
         one = todo.pop()
-        if any(word in (reading.folder.data(one) or b"") for word in _WORDS):
+        if _WORDS[0] in (reading.folder.data(one) or b""):
             return True
         try:
             more = set(reading.folder.imports(one)) - seen - reading.silent
