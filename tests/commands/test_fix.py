@@ -93,6 +93,18 @@ def test_workers_are_pinned_by_the_two_halves_of_a_digest(tmp_path: Path) -> Non
     }
 
 
+def test_what_the_policy_wants_by_digest_is_pinned_and_no_pull_policy_is_offered_for_it(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("apiVersion: airlock/v1\nkind: Policy\nrules: {mutable-tag: {requireDigest: true}}\n")
+    image_id = f"registry.example.com/data/airflow@{digest('1')}"
+    path = dump(tmp_path, pod("scheduler", "registry.example.com/data/airflow:2.10.5", image_id=image_id))
+    values = run("-f", path, "-A", "--pin", "--policy", policy)
+    assert yaml.safe_load(values.stdout) == {"images": {"airflow": {"digest": digest("1")}}}
+    without = run("-f", path, "-A", "--policy", policy).stdout
+    assert yaml.safe_load(without) is None
+    assert "fix: set images.airflow.digest to the image's digest" in without
+
+
 def test_what_runs_as_two_digests_is_not_pinned_and_said(tmp_path: Path) -> None:
     ids = [f"registry.example.com/data/airflow@{digest(letter)}" for letter in "12"]
     pods = [pod("scheduler", LATEST, name=f"s-{nth}", image_id=one) for nth, one in enumerate(ids)]

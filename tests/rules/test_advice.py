@@ -10,7 +10,7 @@ from webhook.documents.policy import read_policy
 from webhook.pods.airflow import Chart, Component, Role
 from webhook.pods.image import parse
 from webhook.pods.provenance import Provenance
-from webhook.rules.advice import image_fix, missing_fix, settable
+from webhook.rules.advice import digest_fix, image_fix, missing_fix, settable
 from webhook.rules.keys import Site
 
 OWN = "registry.example.com/data/airflow:latest"
@@ -112,3 +112,35 @@ def test_a_setting_of_airflow_has_its_place_in_the_community_charts_values() -> 
         role, "AIRFLOW__CORE__FERNET_KEY"
     )
     assert "by airflow.extraEnv in the chart's" in missing_fix(role, "DEPLOY_ENV")
+
+
+@pytest.mark.parametrize("chart", ["official", "community", "bitnami", "operator", "custom"])
+@pytest.mark.parametrize("component", ["scheduler", "task"])
+@pytest.mark.parametrize("field", ["containers", "initContainers", "volumes"])
+@pytest.mark.parametrize("container", ["own", "helper"])
+def test_no_fix_names_always_where_the_policy_lists_it(chart: str, component: str, field: str, container: str) -> None:
+    facts: dict[str, Any] = {"component": component, "chart": chart, "main": "own", "field": field}
+    assert "Always" in fix(container, **facts)
+    text = fix(container, always=False, **facts)
+    assert "Always" not in text
+    assert "full version" in text
+
+
+def digest(container: str, component: str, chart: Chart, *, under: str | None = "", **facts: Any) -> str:
+    role = Role(Component(component), chart, container if container != "helper" else "own")
+    return digest_fix(Site(role, container, parse(OWN), provenance=Provenance(under=under), **facts))
+
+
+def test_where_only_a_digest_passes_the_fix_says_which_value_of_the_chart_takes_it() -> None:
+    assert digest("scheduler", "scheduler", Chart.OFFICIAL) == (
+        "set images.airflow.digest to the image's digest (sha256:...)"
+    )
+    assert digest("scheduler", "scheduler", Chart.OFFICIAL, under=None).endswith("subchart's name, if it is one)")
+    worker = digest("base", "task", Chart.OFFICIAL, elsewhere=False)
+    assert "worker_container_repository to the repository with @sha256 behind it, and config.kubernetes" in worker
+    assert "worker_container_tag to the digits of the digest; images.airflow.pullPolicy and images.airfl" in worker
+    assert digest("base", "task", Chart.OFFICIAL).startswith("name a digest in the DAG's executor_config")
+    assert digest("airflow-worker", "worker", Chart.BITNAMI).startswith("set image.digest to")
+    assert digest("helper", "scheduler", Chart.OFFICIAL).endswith("list this container (scheduler.extraContainers)")
+    nobodys = digest("scheduler", "scheduler", Chart.CUSTOM)
+    assert nobodys == "name the image by its digest: repository@sha256:..., with or without a tag before the @"

@@ -66,6 +66,7 @@ class Site(msgspec.Struct, frozen=True):
     chart_version: str = ""  # "25.1.0"
     provenance: Provenance = UNKNOWN
     elsewhere: bool | None = None  # whether the Airflow's own components run another repository; None: not known
+    always: bool = True  # whether the policy is content with imagePullPolicy: Always
 
 
 class Keys(msgspec.Struct, frozen=True):

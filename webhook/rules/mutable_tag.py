@@ -26,8 +26,6 @@ Fails::
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 
-from msgspec.structs import replace
-
 from webhook.pods.airflow import Component
 from webhook.pods.charts import is_airflow
 from webhook.pods.image import LONGEST, Image, ImageError, default_pull_policy, parse
@@ -45,7 +43,6 @@ from webhook.rules.tag_trust import MutableTagOptions, class_of, passing
 _NODES = 3  # that evidence names
 _POLICIES = ("Always", "IfNotPresent", "Never")  # core/v1, PullPolicy
 _POLICY_FIELDS = ("imagePullPolicy", "pullPolicy")  # of a container, of an image volume
-_DIGEST_FIX = "name the image by its digest: repository@sha256:..., with or without a tag before the @"
 
 
 def check(subject: Subject, options: MutableTagOptions) -> Iterator[Finding]:
@@ -118,9 +115,7 @@ def _judge(
     if image.digest:
         return
     if options.require_digest:
-        text = f"{quote(place.image, LONGEST)}: it has no digest, and the policy trusts no tag (requireDigest)"
-        name = image.effective_tag  # however the reference is spelled
-        yield Finding(place.path, text, _DIGEST_FIX, place.container, str(image), brief="has no digest", reason=name)
+        yield _undigested(place, image, subject)
         return
     policy = place.policy or default_pull_policy(place.image)
     if policy not in options.pull_policies:
@@ -134,10 +129,7 @@ def _judge(
         is_ = TagClass.MUTABLE
     if is_ is TagClass.IMMUTABLE:
         return
-    half, site = _policy_half(policy), _site(place, image, subject)
-    keys = advice.settable(site)
-    if keys is not None and "Always" in options.pull_policies:
-        keys = replace(keys, policy="")  # it would not help
+    half, site = _policy_half(policy), _site(place, image, subject, always="Always" not in options.pull_policies)
     yield Finding(
         place.path,
         f"{quote(place.image, LONGEST)}: {_tag_half(image, is_, why)}, and {half}",
@@ -147,18 +139,40 @@ def _judge(
         ceiling,
         brief=f"with imagePullPolicy {policy}",
         detail="" if place.policy else "no imagePullPolicy, so the default",
-        keys=keys,
+        keys=advice.settable(site),
         reason=f"{image.effective_tag} {is_} ({why}), and {half}",  # however the reference is spelled
     )
 
 
-def _site(place: ImagePlace, image: Image, subject: Subject) -> Site:
+def _undigested(place: ImagePlace, image: Image, subject: Subject) -> Finding:
+    site = _site(place, image, subject, always=False)
+    return Finding(
+        place.path,
+        f"{quote(place.image, LONGEST)}: it has no digest, and the policy trusts no tag (requireDigest)",
+        advice.digest_fix(site),
+        place.container,
+        str(image),
+        brief="has no digest",
+        keys=advice.settable(site),
+        reason=image.effective_tag,  # however the reference is spelled
+    )
+
+
+def _site(place: ImagePlace, image: Image, subject: Subject, *, always: bool) -> Site:
     role, labels = subject.role, subject.workload.template.labels or {}
     own = (one.image or "" for one in subject.workload.spec.containers or () if one.name == role.main)
     beside = "" if place.container == role.main else next(own, "")
     made = subject.provenance.version or version(labels)
     return Site(
-        role, place.container, image, place.field, beside, made, subject.provenance, _is_elsewhere(image, subject)
+        role,
+        place.container,
+        image,
+        place.field,
+        beside,
+        made,
+        subject.provenance,
+        _is_elsewhere(image, subject),
+        always,
     )
 
 
