@@ -230,6 +230,24 @@ def test_a_policy_that_trusts_no_tag_asks_for_digests() -> None:
         assert engine == server
 
 
+@pytest.mark.parametrize(
+    ("options", "fix"),
+    [
+        ("requireDigest: true", "fix: name its digest: repository@sha256:... (airlock's policy in the API server)"),
+        ("pullPolicies: [Always]", "fix: name a full version or a digest (airlock's policy in the API server)"),
+    ],
+)
+def test_it_does_not_say_to_set_always_where_that_does_not_help(options: str, fix: str) -> None:
+    rules = f"{{mutable-tag: {{{options}}}}}"
+    policy = read_policy(f"{{apiVersion: airlock/v1, kind: Policy, mode: enforce, rules: {rules}}}")
+    request = {"operation": "CREATE", "namespace": "airflow", "userInfo": {"username": REPLICASET}}
+    made = exported(policy)[0]
+    (said,) = cel.judge(made, {"request": request, "object": scheduler("r.io/a:main", "Always"), "oldObject": None})
+    (validation,) = made["spec"]["validations"]
+    assert said.endswith(fix)
+    assert validation["message"].endswith(fix)
+
+
 def test_it_warns_unless_it_is_told_to_deny_and_says_what_to_change() -> None:
     objects = validating(ENFORCE, Choice(TODAY)).objects
     bindings = {one["spec"]["policyName"]: one["spec"] for one in objects if "policyName" in one["spec"]}

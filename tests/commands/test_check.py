@@ -313,6 +313,15 @@ def test_a_namespace_is_the_objects_own_else_the_one_that_is_given(tmp_path: Pat
         assert [one["mode"] for one in seen["findings"]] == [mode]
 
 
+@pytest.mark.parametrize("name", ["", "airflow-*", "Airflow", "$NAMESPACE"])
+@pytest.mark.parametrize("command", [["check"], ["fix"], ["policy", "check"]])
+def test_what_no_namespace_is_called_is_refused_since_no_entry_of_the_policy_would_match_it(
+    latest: Path, command: list[str], name: str
+) -> None:
+    result = click.testing.CliRunner().invoke(main, [*command, "-n", name, str(latest)])
+    assert (result.exit_code, f"{name!r} is not the name of a namespace" in result.output) == (2, True)
+
+
 def test_a_template_shows_the_mode_that_its_pod_will_meet(tmp_path: Path, latest: Path) -> None:
     policy = written(tmp_path, "p.cfg", "{apiVersion: airlock/v1, kind: Policy, mode: enforce, workloads: warn}")
     assert [one["mode"] for one in report("--policy", policy, latest)["findings"]] == ["enforce"]

@@ -47,6 +47,10 @@ def test_expressions_keep_within_what_an_api_server_takes() -> None:
         (("--as", "mutating-admission-policy"), "no literal variable is required"),
         (("--as", "validating-admission-policy", "--policy", "absent.yaml"), "absent.yaml"),
         ((), "--as"),
+        (
+            ("--as", "validating-admission-policy", "--exclude-namespace", "kube-*"),
+            "'kube-*' is not the name of a name",
+        ),
     ],
 )
 def test_what_cannot_be_exported_exits_with_2_and_a_sentence(arguments: tuple[str, ...], said: str) -> None:

@@ -105,11 +105,16 @@ def test_an_airlock_that_is_away_fails_after_a_while(warning: Server) -> None:
     [
         (["http://x"], "the URL must begin with https:// and name a host"),
         (["https://x", "--connect", "y"], "'y' is not HOST:PORT"),
+        (["https://x", "--connect", "y:65979"], "'y:65979' is not HOST:PORT: ports go from 1 to 65535"),
+        (["https://x:65979"], "https://x:65979 is not a URL: Port out of range 0-65535"),
+        (["https://x:y"], "https://x:y is not a URL: Port could not be cast"),
+        (["https://[::1"], "https://[::1 is not a URL: Invalid IPv6 URL"),
+        (["https://x", "--ca", __file__], "test_probe.py holds no certificate in PEM"),
     ],
 )
 def test_what_cannot_be_asked_is_told(arguments: list[str], told: str) -> None:
     run = CliRunner().invoke(main, ["probe", *arguments])
-    assert run.exit_code == 1
+    assert (run.exit_code, type(run.exception)) == (1, SystemExit)
     assert told in run.output
 
 

@@ -16,7 +16,9 @@ from webhook.rules.tag_trust import MutableTagOptions
 
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
 _SAID = "mutable-tag: an image that the node may serve from its cache"
-_ALWAYS = " or a digest, or set imagePullPolicy: Always (airlock's policy in the API server)"
+_UNDIGESTED = "mutable-tag: an image without a digest, and airlock's policy trusts no tag"
+_DIGEST = "its digest: repository@sha256:..."
+_BY = " (airlock's policy in the API server)"
 _VALIDATING = (
     "no Event follows a denial or a warning, and only the first policy that denies is shown",
     "image-drift, image-skew, required-env and templates (Deployments and the like) are not judged",
@@ -69,8 +71,8 @@ def _mutable_tag(
             {
                 "expression": "size(variables.found) == 0",
                 "reason": "Invalid",
-                "message": f"{_SAID}; fix: name {FULL_VERSION}{_ALWAYS}",  # where the other becomes longer than 5 KiB
-                "messageExpression": _message(),
+                "message": _message(options),  # where the other becomes longer than 5 KiB
+                "messageExpression": _message_expression(options),
             }
         ],
     }
@@ -122,7 +124,22 @@ def _is_judged(options: MutableTagOptions) -> str:
     return cel.any_of(ways)
 
 
-def _message() -> str:
-    listed = 'variables.found.map(c, "\'" + c.reference + "\' of container \'" + c.name + "\' (" + c.policy + ")")'
+def _message(options: MutableTagOptions) -> str:
+    if options.require_digest:
+        return f"{_UNDIGESTED}; fix: name {_DIGEST}{_BY}"
+    return f"{_SAID}; fix: name {FULL_VERSION}{_ways(options)}"
+
+
+def _ways(options: MutableTagOptions) -> str:
+    """Return what else than a full version would pass."""
+    always = "" if "Always" in options.pull_policies else ", or set imagePullPolicy: Always"
+    return f" or a digest{always}{_BY}"
+
+
+def _message_expression(options: MutableTagOptions) -> str:
+    one = '"\'" + c.reference + "\' of container \'" + c.name + "\' (" + c.policy + ")"'
+    listed = f'variables.found.map(c, {one}).join(", ")'
+    if options.require_digest:
+        return f"{cel.text(f'{_UNDIGESTED}: ')} + {listed} + {cel.text(f'; fix: name {_DIGEST}{_BY}')}"
     named = f'({frozen("variables.found")}).join(", or ")'
-    return f'{cel.text(f"{_SAID}: ")} + {listed}.join(", ") + "; fix: name " + {named} + {cel.text(_ALWAYS)}'
+    return f'{cel.text(f"{_SAID}: ")} + {listed} + "; fix: name " + {named} + {cel.text(_ways(options))}'

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webhook.commands.options import documents
+from webhook.commands.options import NamespaceName, documents
 from webhook.commands.output import report_options, write, write_table
 from webhook.pods.text import plural
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--namespace",
     "-n",
+    type=NamespaceName(),
     metavar="NAME",
     default="default",
     show_default=True,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webhook.commands.options import documents
+from webhook.commands.options import NamespaceName, documents
 from webhook.commands.output import write
 
 if TYPE_CHECKING:
@@ -35,7 +35,13 @@ if TYPE_CHECKING:
     policy="the installed or built-in one",
 )
 @click.option(
-    "--namespace", "-n", "namespaces", metavar="NAME", multiple=True, help="The namespace, as in check and audit."
+    "--namespace",
+    "-n",
+    "namespaces",
+    type=NamespaceName(),
+    metavar="NAME",
+    multiple=True,
+    help="The namespace, as in check and audit.",
 )
 @click.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="Use all namespaces of the cluster.")
 @click.option("--file", "-f", "files", metavar="FILE", multiple=True, help="Use a dump instead of a cluster.")

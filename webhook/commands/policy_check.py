@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from webhook.commands.options import NamespaceName
+
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
@@ -12,7 +14,12 @@ import click
     "--input", "inputs", metavar="FILE|DIR|-", multiple=True, help="Manifests to try the policy on; repeatable."
 )
 @click.option(
-    "--namespace", "-n", metavar="NAME", default="default", help="The namespace of objects that do not name one."
+    "--namespace",
+    "-n",
+    type=NamespaceName(),
+    metavar="NAME",
+    default="default",
+    help="The namespace of objects that do not name one.",
 )
 def check(files: tuple[Path, ...], inputs: tuple[str, ...], namespace: str) -> None:
     """Check the documents in FILES: a Policy, a RequiredEnv or a Release; - is standard input.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webhook.commands.options import documents
+from webhook.commands.options import NamespaceName, documents
 from webhook.commands.output import write
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _PARTS = {VALIDATING: "validating", MUTATING: "mutating"}  # below the chart's v
 @click.option(
     "--exclude-namespace",
     "excluded",
+    type=NamespaceName(),
     metavar="NAME",
     multiple=True,
     help="A namespace that is never checked, in addition to kube-system; repeatable.",

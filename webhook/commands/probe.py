@@ -99,7 +99,7 @@ def probe(  # noqa: PLR0913 - an argument for each option
     and denies or warns about the bad one, else with 1.
     """
     try:
-        webhook = Webhook(url.rstrip("/"), _address(url, connect), ssl.create_default_context(cafile=ca), patience)
+        webhook = Webhook(url.rstrip("/"), _address(url, connect), _trust(ca), patience)
         if expect_refusal:
             _be_refused(webhook)
         else:
@@ -153,15 +153,28 @@ def _mutated(webhook: Webhook, pod: Object) -> Object:
 
 
 def _address(url: str, connect: str | None) -> tuple[str, int]:
-    place = urlsplit(url)
-    if place.scheme != "https" or not place.hostname:
+    try:
+        place = urlsplit(url)
+        host, port = place.hostname, place.port
+    except ValueError as error:
+        raise ProbeError(f"{url} is not a URL: {error}") from None
+    if place.scheme != "https" or not host:
         raise ProbeError(f"{url}: the URL must begin with https:// and name a host")
     if connect is None:
-        return place.hostname, place.port or PORT
-    host, _, port = connect.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ProbeError(f"{connect!r} is not HOST:PORT")
-    return host.strip("[]"), int(port)
+        return host, port or PORT
+    from webhook.controller.replicas import split_address
+
+    try:
+        return split_address(connect)
+    except ValueError as error:
+        raise ProbeError(str(error)) from None
+
+
+def _trust(ca: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except ssl.SSLError:
+        raise ProbeError(f"{ca} holds no certificate in PEM") from None
 
 
 def _response(body: bytes, uid: str) -> Object:

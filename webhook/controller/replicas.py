@@ -10,6 +10,7 @@ from typing import Any
 
 TIMEOUT = 1.0  # seconds for everything
 LONGEST = 65536  # bytes of an answer that are read
+_LAST_PORT = 65535  # the operating system would take the rest of a larger number, another port
 PORT_NAME = "https"  # of the port among those of the Service that speaks TLS
 
 
@@ -56,6 +57,8 @@ def split_address(address: str) -> tuple[str, int]:
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isascii() or not port.isdigit():
         raise ValueError(f"{address!r} is not HOST:PORT")
+    if not 0 < int(port[:6]) <= _LAST_PORT or len(port) > len(str(_LAST_PORT)):
+        raise ValueError(f"{address!r} is not HOST:PORT: ports go from 1 to {_LAST_PORT}")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
