@@ -80,9 +80,12 @@ def test_what_cannot_be_read_exits_with_2_and_the_rest_is_still_judged(tmp_path:
 
 
 def test_clean_input_exits_with_0_and_one_line() -> None:
-    clean = run(CORPUS / "official-1.22.0/default-celery.workloads.yaml")
+    data = {"airflow.cfg": "[core]\nexecutor = CeleryExecutor\n"}
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "airflow-config"}, "data": data}
+    workloads = (CORPUS / "official-1.22.0/default-celery.workloads.yaml").read_text()
+    clean = run("-", stdin=f"{workloads}\n---\n{json.dumps(config)}\n")
     assert clean.exit_code == 0
-    assert clean.stdout == "10 objects, 9 Airflow workloads, 0 findings (0 enforce, 0 warn, 0 audit)\n"
+    assert clean.stdout == "11 objects, 9 Airflow workloads, 0 findings (0 enforce, 0 warn, 0 audit)\n"
 
 
 def test_a_dash_is_standard_input(latest: Path) -> None:

@@ -200,3 +200,45 @@ def test_worker_pods_whose_template_the_input_does_not_have_are_said_not_to_be_j
 )
 def test_where_there_is_one_or_none_is_needed_nothing_is_said_of_a_template(documents: list[dict[str, Any]]) -> None:
     assert "pod template" not in skipped(seen(all=documents))
+
+
+EXECUTOR_OF = [{"name": "AIRFLOW__CORE__EXECUTOR", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}}]
+
+
+@pytest.mark.parametrize(
+    ("container", "what"),
+    [
+        ({"volumeMounts": [{"name": "config", "mountPath": "/opt/airflow/airflow.cfg"}]}, "airflow.cfg"),
+        ({"envFrom": [{"secretRef": {"name": "config-envs"}}]}, "Secret config-envs"),
+        ({"env": EXECUTOR_OF}, "what AIRFLOW__CORE__EXECUTOR refers to"),
+    ],
+)
+def test_where_the_executor_is_not_known_worker_pods_are_said_not_to_be_judged(container: Any, what: str) -> None:
+    alone = scheduler(mounts="airflow-config")
+    alone["spec"]["template"]["spec"]["containers"][0] |= container
+    text = f"its executor is not known, because {what} was not among what was read: if it makes worker pods, they are"
+    assert text in skipped(seen(all=[alone]))
+    settings = config_map(**{"airflow.cfg": cfg(executor="CeleryExecutor")})
+    if "env" not in container:
+        assert skipped(seen(all=[alone, settings])) == ""
+    assert "executor is not known" not in skipped(seen(all=[alone, template()]))  # which is judged as one that is used
+
+
+@pytest.mark.parametrize(
+    "field", [{"data": "!!!"}, {"data": "ENC[AES256_GCM,data:x,iv:y]"}, {"stringData": "ENC[AES256_GCM,data:x,iv:y]"}]
+)
+def test_a_pod_template_that_nobody_can_read_is_no_template_without_findings(field: dict[str, str]) -> None:
+    [(name, value)] = field.items()
+    secret = {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": "airflow"},
+        name: {"pod_template_file.yaml": value, "password": value},
+    }  # fmt: skip
+    outcome = seen(all=[secret])
+    assert [remark.text for remark in outcome.unusable] == [
+        "pod_template_file.yaml is not judged: its value is encrypted, or neither base64 nor text; check it decrypted"
+    ]
+
+
+def test_an_encrypted_airflow_cfg_is_not_taken_for_one_without_settings() -> None:
+    sealed = config_map(**{"airflow.cfg": "ENC[AES256_GCM,data:x,iv:y]"})
+    assert "airflow.cfg of its Airflow is not in the input" in skipped(seen(all=[template(), scheduler(), sealed]))

@@ -8,6 +8,7 @@ import click.testing
 import pytest
 
 from tests.harness.places import CASES
+from tests.harness.reviews import review
 from webhook.__main__ import main
 
 INPUTS = CASES / "check" / "inputs"
@@ -168,3 +169,35 @@ def test_policy_check_says_how_many_workloads_of_an_input_a_row_knows(tmp_path: 
         f"{policy}:3: components[0]: knows 1 of 4 workloads in the input as scheduler",
         f"{policy}:3: components[1]: knows 0 of 4 workloads in the input as worker",
     ]
+
+
+POD = {
+    "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "labels": {"kubernetes_executor": "True"}},
+    "spec": {"containers": [{"name": "base", "image": "a/b:dev", "imagePullPolicy": "IfNotPresent"}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("between", "indent", "lines"),
+    [("\n", None, [1, 2, 3]), ("", None, [1, 1, 1]), ("\n\n", 1, [14, 34, 54]), ("\r\n", None, [1, 2, 3])],
+)
+def test_objects_of_json_one_behind_the_other_are_all_judged_at_their_lines(
+    between: str, indent: int | None, lines: list[int]
+) -> None:
+    text = between.join(json.dumps(POD, indent=indent) for _ in range(3))
+    for before, after in (("", ""), ("---\n", between)):
+        code, seen = checked("-", stdin=before + text + after)
+        assert (code, seen["unusable"], seen["skipped"]) == (1, [], [])
+        assert [one["line"] for one in seen["findings"]] == [line + bool(before) for line in lines]
+
+
+def test_after_an_object_of_json_that_is_broken_the_fault_has_its_line_and_the_ones_before_it_are_judged() -> None:
+    good = json.dumps(POD)
+    code, seen = checked("-", stdin=f"{good}\n{good}\n{good[:-9]}\n")
+    assert (code, len(seen["findings"]), [one["line"] for one in seen["unusable"]]) == (2, 2, [3])
+
+
+def test_an_admission_review_of_a_version_that_airlock_does_not_read_is_not_passed_over() -> None:
+    text = review(POD).decode().replace("admission.k8s.io/v1", "admission.k8s.io/v1beta1")
+    code, seen = checked("-", stdin=text)
+    assert (code, "only 'AdmissionReview' of 'admission.k8s.io/v1' is answered" in texts(seen["unusable"])) == (2, True)

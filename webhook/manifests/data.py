@@ -13,6 +13,7 @@ from webhook.manifests.place import Place
 from webhook.pods.references import Held
 from webhook.variables.known import secret
 
+_SEALED = "ENC["  # what SOPS makes of a value, until somebody decrypts it
 _PLAIN = {"ConfigMap": ("data",), "Secret": ("stringData",)}
 _ENCODED = {"ConfigMap": ("binaryData",), "Secret": ("data",)}
 
@@ -40,14 +41,27 @@ def holds(manifest: Manifest) -> bool:
 
 def entries(manifest: Manifest) -> Iterator[Entry]:
     """Yield each key of *manifest*, a ConfigMap or a Secret, whose value is text."""
-    for field in _PLAIN[manifest.kind]:
-        yield from _keys(manifest, field)
-    plain = {entry.key for field in _PLAIN[manifest.kind] for entry in _keys(manifest, field)}
+    yield from (entry for entry, readable in _read(manifest) if readable)
+
+
+def sealed(manifest: Manifest) -> Iterator[Entry]:
+    """Yield each key of *manifest*, a ConfigMap or a Secret, whose value nobody here can read."""
+    yield from (entry for entry, readable in _read(manifest) if not readable)
+
+
+def _read(manifest: Manifest) -> Iterator[tuple[Entry, bool]]:
+    plain = [entry for field in _PLAIN[manifest.kind] for entry in _keys(manifest, field)]
+    yield from ((entry, not entry.text.startswith(_SEALED)) for entry in plain)
+    known = {entry.key for entry in plain}
     for field in _ENCODED[manifest.kind]:
         for entry in _keys(manifest, field):
+            if entry.key in known:  # stringData wins (core/v1 Secret)
+                continue
             decoded = _decoded(entry.text)
-            if decoded is not None and entry.key not in plain:  # stringData wins (core/v1 Secret)
-                yield Entry(manifest, entry.key, decoded, Node(entry.node.line, decoded))
+            if decoded is None:
+                yield entry, False
+            else:
+                yield Entry(manifest, entry.key, decoded, Node(entry.node.line, decoded)), True
 
 
 def known(manifests: Iterable[Manifest]) -> dict[tuple[str, str], Mapping[str, str]]:

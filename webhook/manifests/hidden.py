@@ -71,15 +71,17 @@ class Chest:
         scheduler = next((one for one in near if one.component is Component.SCHEDULER), None)
         return Images(repositories, "" if scheduler is None else scheduler.image)
 
-    def schedulers(self) -> Iterator[tuple[Leader, Settings]]:
-        """Yield the schedulers of the input, each with its executor's settings, as far as the input says."""
+    def schedulers(self) -> Iterator[tuple[Leader, Settings, tuple[str, ...]]]:
+        """Yield the schedulers of the input, each with its executor's settings, and what of them the input lacks."""
         for namespace, found in self._leaders.items():
             holders = self._holders.get(namespace, [])
             for one in found:
                 if one.component is Component.SCHEDULER and _is_believed(one):
                     config = self._config(one.manifest, holders, one)
-                    values = self._environment(one, holders).values
-                    yield one, settings((values, options(config)) if config is not None else (values,))
+                    own = self._environment(one, holders)
+                    lacks = (*own.unreached, *((CONFIG,) if config is None and one.mounts_config else ()))
+                    values = (own.values, options(config)) if config is not None else (own.values,)
+                    yield one, settings(values), lacks
 
     def keys(self, namespace: str, kind: str, name: str) -> tuple[str, ...]:
         """Return the keys of the ConfigMap or Secret *name*; none when it is not in the input."""
@@ -88,6 +90,8 @@ class Chest:
 
     def workers(self, manifest: Manifest) -> Iterator[Worker | Remark]:
         """Yield the worker pods of the templates in *manifest*, or why there is none."""
+        if data.holds(manifest):
+            yield from _sealed(manifest)
         entries = data.entries(manifest) if data.holds(manifest) else iter((_whole(manifest),))
         candidates = [entry for entry in entries if len(entry.key) <= _LONGEST_KEY and entry.text.strip()]
         candidates = [entry for entry in candidates if entry.key.lower().endswith(_SUFFIXES) or _may_be_pod(entry)]
@@ -215,6 +219,14 @@ def _is_worker_pod(value: object) -> bool:
 
 def _basename(found: Settings) -> str:
     return ((found.template.value if found.template is not None else None) or "").rpartition("/")[2]
+
+
+def _sealed(manifest: Manifest) -> Iterator[Remark]:
+    """Yield the pod templates in *manifest* that nobody here can read."""
+    for entry in data.sealed(manifest):
+        if len(entry.key) <= _LONGEST_KEY and _TEMPLATE_KEY.fullmatch(entry.key):
+            text = f"{entry.key} is not judged: its value is encrypted, or neither base64 nor text; check it decrypted"
+            yield Remark(entry.place(), text)
 
 
 def _unsaid(entry: Entry, found: Settings, known: _Known) -> Iterator[Remark]:

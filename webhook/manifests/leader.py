@@ -26,6 +26,13 @@ class Leader(msgspec.Struct, frozen=True):
     mounts: frozenset[Name]  # ConfigMaps and Secrets
 
     @property
+    def mounts_config(self) -> bool:
+        """Whether it has its airflow.cfg from a volume."""
+        mounts = mapping(self.container.value).get("volumeMounts")
+        paths = (mapping(one).get("mountPath") for one in (mounts if isinstance(mounts, list) else ()))
+        return any(isinstance(path, str) and path.endswith("/airflow.cfg") for path in paths)
+
+    @property
     def repository(self) -> str:
         """That of its image; "" where there is none to read."""
         try:

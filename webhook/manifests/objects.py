@@ -12,6 +12,7 @@ from webhook.manifests.place import Place
 from webhook.manifests.stream import Document
 from webhook.pods.workload import TEMPLATES
 
+_REVIEWS = API_VERSION.rpartition("/")[0]  # in another version it is one that cannot be read
 _DEPTH = 6  # levels of an object below which no other object is looked for
 # Kinds that hold other objects as what happened to them, not to have them made.
 _OPAQUE = frozenset({"AdmissionReview", "ControllerRevision", "CustomResourceDefinition", "ConfigMap", "Secret"})
@@ -47,7 +48,7 @@ class Manifest(msgspec.Struct, frozen=True):
     @property
     def is_review(self) -> bool:
         """Whether this is an AdmissionReview, with an object inside."""
-        return (self.api_version, self.kind) == (API_VERSION, "AdmissionReview")
+        return (self.group, self.kind) == (_REVIEWS, "AdmissionReview")
 
     @property
     def labels(self) -> dict[str, Any]:

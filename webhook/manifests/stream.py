@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from itertools import chain
+from json import JSONDecoder
 
 import msgspec
 
@@ -14,6 +15,9 @@ DOCUMENTS = 20_000  # of a file; a rendered chart has a hundred
 
 # A line that begins so always ends a document, whatever stands around it (YAML 1.2.2, 9.1.2).
 _SEPARATOR = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
+# Two objects of JSON, one behind the other, as jq -c and kubectl write them; in a list a comma stands between them.
+_JOINT = re.compile(r"\}\s*+\{")
+_JSON = re.compile(r"\s*+\{")
 _TEMPLATE = re.compile(r"^# Source: (.+)$", re.MULTILINE)
 # Possessive: nothing is remembered for going back, which for a million lines of comments took gigabytes.
 _BLANK = re.compile(r"(?:[ \t]*+(?:[#%][^\r\n]*+|\.\.\.)?+(?:\r\n?|\n|\Z))*+\Z")
@@ -113,9 +117,28 @@ def _chunks(text: str) -> Iterator[tuple[int, str]]:
         end = len(text) if separator is None else separator.start()
         chunk = text[start:end]
         if not _BLANK.match(chunk.removeprefix("---")):
-            yield line, chunk
+            yield from _values(line, chunk) if _JOINT.search(chunk) else ((line, chunk),)
         line += chunk.count("\n")
         start = end
+
+
+def _values(line: int, chunk: str) -> Iterator[tuple[int, str]]:
+    r"""Yield the objects of JSON in *chunk*, each with the lines before it; what is no JSON is one text, as it is.
+
+    >>> list(_values(0, '{"a": 1}\n{"b": 2} '))
+    [(0, '{"a": 1}'), (0, '\n{"b": 2}')]
+    """
+    scan, start = JSONDecoder().raw_decode, len("---") if chunk.startswith("---") else 0
+    while rest := _JSON.match(chunk, start):
+        try:
+            end = scan(chunk, rest.end() - 1)[1]
+        except (ValueError, RecursionError):
+            break  # YAML's reader says what is wrong
+        yield line, chunk[start:end]
+        line += chunk.count("\n", start, end)
+        start = end
+    if not _BLANK.match(chunk[start:]):
+        yield line, chunk[start:]
 
 
 def _read(chunk: str, before: int, budget: list[int]) -> Iterator[Document | Unrendered]:
