@@ -59,6 +59,30 @@ def test_what_no_value_does_alone_is_a_comment() -> None:
     assert "where your values list this container (scheduler.extraContainers)" in result.stdout
 
 
+def test_the_reason_above_a_value_names_the_other_ways_and_not_the_value_itself() -> None:
+    result = run("-", stdin=rendered("--set", "images.airflow.tag=latest"))
+    values = yaml.safe_load(result.stdout)["images"]
+    assert (values["airflow"], values["pod_template"]) == ({"pullPolicy": "Always"}, {"pullPolicy": "Always"})
+    reasons = "".join(line for line in result.stdout.splitlines() if line.strip().startswith("#"))
+    assert "; or set images.airflow.tag to a full version, or images.airflow.digest" in reasons
+    assert "pullPolicy: Always" not in reasons
+
+
+def test_what_check_skips_is_told_by_fix_too(tmp_path: Path) -> None:
+    (tmp_path / "scheduler.yaml").write_text(
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: s}, spec: {template: {metadata: {labels: {tier:"
+        " airflow, component: scheduler}}, spec: {containers: [{name: scheduler, image: 'a/b:1.0.0', env: [{name:"
+        " AIRFLOW__CORE__EXECUTOR, value: KubernetesExecutor}]}]}}}}"
+    )
+    for number in range(12):
+        (tmp_path / f"a{number}.yaml").write_text("a: 1\n")
+    result = run(tmp_path)
+    assert (result.exit_code, yaml.safe_load(result.stdout)) == (0, None)
+    first, *_, last = result.stderr.splitlines()
+    assert "the pod template of its executor was not among what was read" in first
+    assert last == "3 more skipped, which airlock check -o json lists"
+
+
 def test_without_findings_nothing_is_printed_but_that() -> None:
     result = run("-", stdin=rendered())
     assert (result.exit_code, yaml.safe_load(result.stdout)) == (0, None)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from webhook.audit.survey import Survey
     from webhook.commands.audit_input import Choice
 
+_SKIPPED = 10  # lines, as in a table of check
+
 
 @click.command(context_settings={"auto_envvar_prefix": "AIRLOCK"})
 @click.argument("paths", metavar="[FILE|DIR|-]...", nargs=-1)
@@ -95,8 +97,10 @@ def fix(  # noqa: PLR0913 - an argument for each option
             namespaces[0] if namespaces else "default",
         )
         outcome = taken(asked, paths).outcome()
-        for remark in (*outcome.unusable, *outcome.notes):
+        for remark in (*outcome.unusable, *outcome.notes, *outcome.skipped[:_SKIPPED]):
             click.echo(shown(remark), err=True)
+        if (more := len(outcome.skipped) - _SKIPPED) > 0:
+            click.echo(f"{more} more skipped, which airlock check -o json lists", err=True)
         write(patch.values(mending.of_files(outcome)), output_file)
         sys.exit(2 if outcome.unusable else 0)
     from webhook.commands.audit_input import Choice

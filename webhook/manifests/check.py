@@ -102,7 +102,7 @@ class Check:
 
     def outcome(self) -> Outcome:
         """Return what is to be said of everything that was taken."""
-        policy = self._asked.policy
+        policy, read = self._asked.policy, len(self._remarks)
         chest = Chest(self._kept, policy.rows, tuple(self._configs))
         config_maps = {**self._asked.config_maps, **data.known(self._kept)}
         required = self._required(config_maps)
@@ -118,7 +118,9 @@ class Check:
             if (found := self._judged(sent if one.manifest.is_review else written, one, chest)) is not None
         ]
         self._remarks += absent(chest, all_seen)
-        return Outcome(self._objects, tuple(workloads), tuple(dict.fromkeys(self._remarks)))
+        # What is said of an Airflow comes before the files that are none, of which a folder may have any number.
+        remarks = (*self._remarks[read:], *self._remarks[:read])
+        return Outcome(self._objects, tuple(workloads), tuple(dict.fromkeys(remarks)))
 
     def _judged(self, gate: Gate, one: Seen, chest: Chest) -> Judged | None:
         found = judged(gate, one, self._asked.today)

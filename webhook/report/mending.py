@@ -97,7 +97,8 @@ def _patch(found: Iterable[tuple[str, Violation]], changes: list[Change]) -> Pat
         if keys is None or not keys.policy:
             rest.append(f"{title}: {problem(violation)}; fix: {cause.fix}")
         else:
-            changes.append(Change(keys.policy, "Always", f"{_reason(violation)}; or {cause.fix}", title))
+            others = cause.fix.replace(f", or {keys.policy}: Always", "")  # which is what stands below
+            changes.append(Change(keys.policy, "Always", f"{_reason(violation)}; or {others}", title))
     return Patch(tuple(changes), tuple(rest), placed and not _unplaced(changes))
 
 
