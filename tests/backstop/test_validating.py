@@ -185,6 +185,17 @@ def test_modes_entries_and_exemptions_of_a_policy_mean_the_same(namespace: str, 
         assert differing(engine, server, IMAGES) == []
 
 
+@pytest.mark.parametrize(("make", "user"), [(scheduler, REPLICASET), (task, EXECUTOR)], ids=["scheduler", "task"])
+def test_where_a_managed_service_lives_the_pods_that_are_not_its_own_keep_their_mode(make: Any, user: str) -> None:
+    policy = read_policy(
+        "{apiVersion: airlock/v1, kind: Policy, mode: enforce, namespaces: [{names: [airflow], managed: composer}]}"
+    )
+    engine, server = both(policy, make("r.io/a:main"), user, "airflow")
+    assert engine == server
+    assert list(server) == [Mode.ENFORCE]
+    assert "Cloud Composer's own pods are not recognised" in "".join(validating(policy, Choice(TODAY)).left_out)
+
+
 @pytest.mark.parametrize(
     "labels", [{"app": "my-airflow", "role": "boss"}, {"app": "my-airflow"}, {"app": "airflow"}, {}]
 )

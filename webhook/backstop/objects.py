@@ -59,6 +59,8 @@ def left_out(policy: Policy, rule: str, choice: Choice) -> Iterator[str]:
         yield f"exemptions do not end by themselves: export again before {first} is over ({names})"
     if any(one.kinds for one in policy.components):
         yield "the kinds of the policy's rows are not looked at"
+    if policy.managed:
+        yield "Cloud Composer's own pods are not recognised; others in its namespaces are judged in the modes there"
 
 
 def roles(policy: Policy) -> list[dict[str, str]]:

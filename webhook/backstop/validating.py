@@ -34,8 +34,6 @@ def validating(policy: Policy, choice: Choice) -> Export:
     if not isinstance(options, MutableTagOptions):  # the catalogue and the policy speak of one class
         raise TypeError(f"the options of {rule} are of class {type(options).__name__}")
     modes = {policy.mode_by(rule, entry) for entry in (*policy.namespaces, None)}
-    if policy.managed:
-        modes.add(Mode.WARN)
     modes |= {mode.capped(options.unrecognised) for mode in modes}
     levels = [level for level in (Mode.ENFORCE, Mode.WARN, Mode.AUDIT) if level in modes]
     objects = [each for level in levels for each in _mutable_tag(policy, options, level, choice)]

@@ -11,7 +11,6 @@ from webhook.grammar.pattern import Pattern
 from webhook.pods.airflow import OWNERS, Component, Row
 from webhook.pods.charts import WORDS, with_rows
 from webhook.pods.claim import EXECUTOR, OPERATORS, TRUE
-from webhook.rules.finding import Mode
 
 UPDATE = 'request.operation == "UPDATE"'
 _OWNERS = "object.metadata.ownerReferences"
@@ -42,7 +41,7 @@ def is_airflow(labels: str, policy: Policy) -> str:
 
 
 def _rows(policy: Policy) -> tuple[Row, ...]:
-    """Return the rows that labels alone decide about; a managed service's count only where the policy names it."""
+    """Return the rows that labels alone decide about; a managed service's do not, since anybody can write them."""
     return tuple(row for row in policy.rows if row in with_rows(()) or row.chart.value == "custom")
 
 
@@ -97,12 +96,9 @@ def component(labels: str, policy: Policy) -> str:
 
 
 def mode(policy: Policy, rule: str) -> str:
-    """Return the mode of *rule* in the namespace of the request; `warn` at most where a managed service lives."""
-    choices = []
-    for entry in policy.namespaces:
-        found = policy.mode_by(rule, entry)
-        value = found.capped(Mode.WARN) if entry.managed else found
-        choices.append((any_glob("request.namespace", entry.names), cel.text(value)))
+    """Return the mode of *rule* in the namespace of the request."""
+    entries = policy.namespaces
+    choices = [(any_glob("request.namespace", one.names), cel.text(policy.mode_by(rule, one))) for one in entries]
     return cel.first(choices, cel.text(policy.mode_by(rule, None)))
 
 
