@@ -68,6 +68,15 @@ def test_the_reason_above_a_value_names_the_other_ways_and_not_the_value_itself(
     assert "pullPolicy: Always" not in reasons
 
 
+def test_values_of_two_charts_are_said_not_to_be_for_one_release() -> None:
+    official = rendered("--set", "images.airflow.tag=latest")
+    assert "several charts" not in run("-", stdin=official).stdout
+    other = helm("template", "rel", str(CASES / "charts/community"), "--set", "airflow.image.tag=latest")
+    both = run("-", stdin=f"{official}\n{other}").stdout
+    assert set(yaml.safe_load(both)) == {"airflow", "images"}
+    assert "# These are values of several charts (community, official): give each release only those of its own" in both
+
+
 def test_what_check_skips_is_told_by_fix_too(tmp_path: Path) -> None:
     (tmp_path / "scheduler.yaml").write_text(
         "{apiVersion: apps/v1, kind: Deployment, metadata: {name: s}, spec: {template: {metadata: {labels: {tier:"

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from webhook.judge.message import problem
 from webhook.judge.verdict import Cause, Violation
 from webhook.manifests.outcome import Outcome
+from webhook.pods.airflow import Chart
 from webhook.pods.image import ImageError, parse
 from webhook.report.patch import Change, Patch
 from webhook.rules.keys import Keys
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _SETTABLE = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "ReplicaSet"})  # of kubectl set image
 _OBJECT = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
+_CHARTS = frozenset({Chart.OFFICIAL, Chart.COMMUNITY, Chart.BITNAMI})  # with values of their own
 _SUBCHART = "subchart's name, if it is one"
 
 
@@ -34,15 +36,17 @@ class _Pin(msgspec.Struct, frozen=True):
 def of_files(outcome: Outcome) -> Patch:
     """Return the patch for the findings of a check."""
     found = [(workload.title, one.violation) for workload in outcome.workloads for one in workload.reported]
-    return replace(_patch(found, []), caution=_caution(not outcome.unusable, bool(outcome.workloads)))
+    charts = _charts((workload.chart, one.violation) for workload in outcome.workloads for one in workload.reported)
+    return replace(_patch(found, []), caution=_caution(not outcome.unusable, bool(outcome.workloads)), charts=charts)
 
 
 def of_cluster(survey: "Survey", *, pin: bool) -> Patch:
     """Return the patch for the findings of an audit; with *pin* by the digests that run, where there is one."""
     told = [(group, one.violation) for group in survey.groups for one in group.found]
-    said = caution(survey)
+    said, charts = caution(survey), _charts((group.chart, violation) for group, violation in told)
     if not pin:
-        return replace(_patch([(group.title, violation) for group, violation in told], []), caution=said)
+        patch = _patch([(group.title, violation) for group, violation in told], [])
+        return replace(patch, caution=said, charts=charts)
     pinned: list[Change] = []
     rest: list[tuple[str, Violation]] = []
     unpinned: list[str] = []
@@ -54,7 +58,7 @@ def of_cluster(survey: "Survey", *, pin: bool) -> Patch:
         rest.append((group.title, violation))
         if violation.cause.keys is not None:
             unpinned.append(f"{group.title}: {_unpinned(group, violation.cause)}")
-    return replace(_patch(rest, pinned), unpinned=tuple(unpinned), caution=said)
+    return replace(_patch(rest, pinned), unpinned=tuple(unpinned), caution=said, charts=charts)
 
 
 def caution(survey: "Survey") -> str:
@@ -105,6 +109,12 @@ def _patch(found: Iterable[tuple[str, Violation]], changes: list[Change]) -> Pat
 def _reason(violation: Violation) -> str:
     """Return what is wrong, without the containers: it is the same in all of them."""
     return f"{violation.rule}: {violation.cause.text}"
+
+
+def _charts(found: Iterable[tuple[Chart, Violation]]) -> tuple[str, ...]:
+    """Return the charts whose values the fixes of *found* set."""
+    kept = {chart for chart, violation in found if violation.cause.keys is not None and chart in _CHARTS}
+    return tuple(sorted(str(chart) for chart in kept))
 
 
 def _unplaced(changes: Iterable[Change]) -> bool:

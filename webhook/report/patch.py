@@ -19,6 +19,7 @@ _HEAD = (
     "Look at each, then: helm upgrade RELEASE CHART -f your-values.yaml -f this-file.yaml",
 )
 _NOWHERE = "Nothing was found that values could fix."
+_MIXED = "These are values of several charts"
 _SUBCHART = "Where this chart is part of another one, indent all of it below the subchart's name."
 
 
@@ -39,6 +40,7 @@ class Patch(msgspec.Struct, frozen=True):
     placed: bool = True  # whether it is known below which key the values stand
     unpinned: tuple[str, ...] = ()  # what was to be pinned to a digest, and why it is not
     caution: str = ""  # what was not looked at
+    charts: tuple[str, ...] = ()  # whose values are set
 
 
 @dataclass(slots=True)
@@ -50,6 +52,8 @@ class _Level:
 def values(patch: Patch) -> str:
     """Return *patch* as YAML."""
     head = [*_HEAD, *([] if patch.placed or not patch.changes else [_SUBCHART])]
+    if len(patch.charts) > 1:
+        head.append(f"{_MIXED} ({', '.join(patch.charts)}): give each release only those of its own chart.")
     lines = [f"# {line}" for line in (*head, *filter(None, [patch.caution]))]
     level, clashes = _tree(patch.changes)
     lines += list(_lines(level, 0)) if level.values else [f"# {_NOWHERE}"]
