@@ -231,6 +231,11 @@ def test_no_value_of_a_variable_is_in_any_output(tmp_path: Path) -> None:
         assert "v4lue" not in text
 
 
+def test_what_no_namespace_is_called_is_refused(control_plane: ControlPlane) -> None:
+    result = run("-n", "airflow-*", kubeconfig=control_plane.kubeconfig)
+    assert (result.exit_code, "'airflow-*' is not the name of a namespace" in result.stderr) == (2, True)
+
+
 def test_a_cluster_that_is_not_there_is_said(control_plane: ControlPlane, tmp_path: Path) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))

@@ -271,6 +271,7 @@ def test_what_was_not_looked_at_is_no_cause_and_no_acquittal(tmp_path: Path, pap
         (("--message", "Executor x reported that"), "", "--message takes a file, or - for the text on standard input"),
         (("--message", f"Executor x reported that {'the ' * 999}"), "", "--message takes a file, or - for the text"),
         (("--message", "no-such-file"), "", "no-such-file: no such file or directory\n"),
+        (("-n", "airflow-*"), "", "'airflow-*' is not the name of a namespace"),
         (("-n", "airflow", "no-such-pod"), "", "pod no-such-pod: it is not in the dump"),
     ],
 )
@@ -373,7 +374,9 @@ def test_a_log_with_several_messages_is_about_the_last_or_the_one_that_is_asked_
     quota = info('pods "x" is forbidden: exceeded quota: compute', 403, "Forbidden")
     log = newer() + "\n" + newer(quota, "<TaskInstance: billing.close r [queued]>")
     dump = one_pod(tmp_path)
-    last = run("-f", dump, "--message", "-", stdin=log).stdout
+    ended = run("-f", dump, "--message", "-", stdin=log)
+    assert ended.exit_code == 1
+    last = ended.stdout
     assert last.startswith("task 'close' of DAG 'billing'")
     assert "1 message about other tasks left aside" in last
     assert "exceeded quota: compute; that is a cause by itself, beside the four layers" in last

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webhook.commands.options import INSTALLED, documents
+from webhook.commands.options import INSTALLED, NamespaceName, documents
 from webhook.commands.output import report_options, write, write_table
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
     "--namespace",
     "-n",
     "namespaces",
+    type=NamespaceName(),
     metavar="NAME",
     multiple=True,
     help="Audit this namespace; repeatable. Without -A and -n: the context's namespace.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webhook.commands.options import documents
+from webhook.commands.options import NamespaceName, documents
 from webhook.commands.output import write, write_table
 
 if TYPE_CHECKING:
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 @click.option("--context", metavar="NAME", help="The context of the kubeconfig; without it the current one.")
 @click.option("--kubeconfig", metavar="FILE", help="The kubeconfig; else $KUBECONFIG, this pod's, ~/.kube/config.")
 @click.option(
-    "--namespace", "-n", metavar="NAME", help="The namespace where Airflow runs; without it the context's namespace."
+    "--namespace",
+    "-n",
+    type=NamespaceName(),
+    metavar="NAME",
+    help="The namespace where Airflow runs; without it the context's namespace.",
 )
 @click.option(
     "--file", "-f", "files", metavar="FILE", multiple=True, help="Use a dump instead of a cluster; repeatable."
@@ -144,4 +148,4 @@ def _write(found: "Diagnosis", output: str, file: Path | None) -> None:
 def _code(found: "Diagnosis") -> int:
     if any(not remark.usable for remark in found.remarks):
         return 2
-    return 1 if found.causes else 0
+    return 1 if found.causes or found.beside else 0
