@@ -76,6 +76,28 @@ def test_an_api_server_that_is_away_refuses_clients_and_comes_back_with_its_data
     until(lambda: creators(control_plane, namespace, "pods"), "a pod in the audit log")
 
 
+def test_the_audit_log_is_read_whole_behind_an_event_that_a_killed_server_did_not_finish(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    control_plane.stop_apiserver()  # which kills it; in the middle of a write, it leaves a part
+    with control_plane.audit_log.open("ab") as log:
+        log.write(b'{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","responseStatus":{"code":200}')
+    control_plane.start_apiserver()
+    control_plane.kubectl("create", "configmap", "after", "-n", namespace)
+    created = {"verb": "create", "namespace": namespace, "name": "after"}
+    until(
+        lambda: (
+            created
+            in [
+                {"verb": event["verb"], "namespace": ref.get("namespace"), "name": ref.get("name")}
+                for event in control_plane.audit()
+                for ref in [event.get("objectRef", {})]
+            ]
+        ),
+        "the ConfigMap in the audit log",
+    )
+
+
 def test_a_watch_from_before_a_compaction_is_gone_after_a_restart(control_plane: ControlPlane, namespace: str) -> None:
     version = control_plane.kubectl(
         "create", "configmap", "watched", "-n", namespace, "-o", "jsonpath={.metadata.resourceVersion}"

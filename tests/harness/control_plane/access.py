@@ -28,6 +28,7 @@ from webhook.pods import skim
 NAME_LABEL = "kubernetes.io/metadata.name"
 TOKEN_SECONDS = 24 * 60 * 60
 NOT_FOUND = 404
+_EVENT = b'{"kind":"Event","apiVersion":"audit.k8s.io/'  # how each begins, and nothing in one
 
 
 class KubectlError(RuntimeError):
@@ -73,7 +74,8 @@ class Access:
         these more deeply than Python's own reader of JSON goes.
         """
         lines = self.audit_log.read_bytes().split(b"\n")[:-1]  # the last line may still be growing
-        return [skim.value(line) for line in lines]
+        # A server that is killed may leave the beginning of an event, and the next one goes on behind it.
+        return [skim.value(line[line.rindex(_EVENT) :]) for line in lines]
 
     def client(self) -> ApiClient:
         """Return a new client for the administrator."""
