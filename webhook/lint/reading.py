@@ -33,7 +33,7 @@ class Reading(Statements):
         self.records: dict[str, Record] = {}
         self.functions: dict[str, list[Function]] = {}
         self.broken: set[str] = set()
-        self.cut: set[str] = set()  # files of which only a part was followed
+        self.cut: set[str] = set()  # files that were followed only in part
         self.silent: set[str] = set()  # files that speak of no callbacks, and import none that do
         self.followed: dict[tuple[str, bool, Value], Record] = {}  # callbacks of the file that is being judged
 

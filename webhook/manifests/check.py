@@ -118,7 +118,7 @@ class Check:
             if (found := self._judged(sent if one.manifest.is_review else written, one, chest)) is not None
         ]
         self._remarks += absent(chest, all_seen)
-        # What is said of an Airflow comes before the files that are none, of which a folder may have any number.
+        # Remarks about Airflow come first: a folder may have any number of files that are no manifests.
         remarks = (*self._remarks[read:], *self._remarks[:read])
         return Outcome(self._objects, tuple(workloads), tuple(dict.fromkeys(remarks)))
 
